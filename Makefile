@@ -1,0 +1,46 @@
+# Oakum. `make help` lists what you can do.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+BIN := .venv/bin
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.venv/ready: pyproject.toml requirements/uv.txt requirements/dev.txt scripts/bootstrap scripts/install-system-packages
+	@scripts/install-system-packages
+	@scripts/bootstrap
+
+.PHONY: setup
+setup: .venv/ready ## Install the Debian packages and the Python environment (the others do this by themselves)
+
+.PHONY: format
+format: .venv/ready ## Format the code and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: check
+check: .venv/ready ## The fast part: format, lint, types, layers, unit and golden tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/unit
+
+.PHONY: test
+test: check ## All tests: check, then conformance, integration, lab and end to end (root)
+	$(BIN)/pytest -q tests/conformance tests/integration tests/lab tests/e2e
+
+.PHONY: demo
+demo: .venv/ready ## The whole loop on eight booted hosts, narrated (root, under 15 minutes)
+	$(BIN)/python -m demo $(DEMO_FLAGS)
+
+.PHONY: lock
+lock: .venv/ready ## Write the pinned requirements anew from pyproject.toml
+	.bootstrap/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --python-version 3.11 --extra dev pyproject.toml --output-file requirements/dev.txt
+
+.PHONY: clean
+clean: ## Remove the Python environments and caches
+	rm -rf .venv .bootstrap .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

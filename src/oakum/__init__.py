@@ -1,0 +1,1 @@
+"""Oakum keeps fleets of Linux servers patched, and can prove it."""

@@ -1,0 +1,1 @@
+"""The patch process, as values and pure functions: no I/O, no clock, no chance."""
