@@ -1,0 +1,1 @@
+"""What distributions and public lists say about vulnerabilities."""

@@ -1,0 +1,40 @@
+"""A source of advisories: which data we hold, from when, and whether it is too old."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from oakum.core.ids import Digest
+
+
+class FeedName(Enum):
+    """The sources that Oakum reads."""
+
+    DEBIAN_TRACKER = "debian-tracker"
+    KEV = "kev"
+    EPSS = "epss"
+    CVE_RECORDS = "cve-records"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """The last good copy of a feed."""
+
+    feed: FeedName
+    data_as_of: datetime
+    """When the source wrote it, as well as can be told; not when we fetched it."""
+    fetched_at: datetime
+    sha256: Digest
+    records: int
+    origin: str
+    """A URL, or `bundle` and its name."""
+    error: str = ""
+    """Why the last try to renew it failed; empty when it did not."""
+
+    def age(self, now: datetime) -> timedelta:
+        """Return how old the data is, not how long ago it was fetched."""
+        return now - self.data_as_of
+
+    def is_stale(self, now: datetime, limit: timedelta) -> bool:
+        """Tell whether answers made from it must say that they are old."""
+        return self.age(now) > limit

@@ -1,0 +1,75 @@
+"""One thing that was done or decided, chained to the one before."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+
+from oakum.core.canonical import Json, digest_of
+from oakum.core.ids import Digest
+
+GENESIS = Digest("0" * 64)
+
+
+class Action(Enum):
+    """What is recorded."""
+
+    HOST_ADDED = "host added"
+    HOST_REMOVED = "host removed"
+    HOST_SCANNED = "host scanned"
+    SCAN_FAILED = "scan failed"
+    ADVISORIES_UPDATED = "advisories updated"
+    FINDINGS_MATCHED = "findings matched"
+    SNAPSHOT_CREATED = "snapshot created"
+    PLAN_CREATED = "plan created"
+    PLAN_REHEARSED = "plan rehearsed"
+    PLAN_APPROVED = "plan approved"
+    APPROVAL_REFUSED = "approval refused"
+    ROLLOUT_STARTED = "rollout started"
+    ROLLOUT_CHANGED = "rollout changed"
+    HOST_RUN_CHANGED = "host run changed"
+    HOST_VERIFIED = "host verified"
+    GATE_JUDGED = "gate judged"
+    ROLLBACK_STARTED = "rollback started"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One link. `digest` is SHA-256 over the canonical JSON of all other fields."""
+
+    sequence: int
+    at: datetime
+    actor: str
+    action: Action
+    subject: str
+    """What it was done to: a host id, a plan id, a rollout id …"""
+    details: Json
+    previous: Digest
+    digest: Digest
+
+
+def link(
+    *,
+    sequence: int,
+    at: datetime,
+    actor: str,
+    action: Action,
+    subject: str,
+    details: Json,
+    previous: Digest,
+) -> AuditEvent:
+    """Return the event with its digest."""
+    unsigned = AuditEvent(sequence, at, actor, action, subject, details, previous, GENESIS)
+    return replace(unsigned, digest=digest_of(content_of(unsigned)))
+
+
+def content_of(event: AuditEvent) -> Json:
+    """Return what the digest is made of: everything but the digest itself."""
+    return {
+        "sequence": event.sequence,
+        "at": event.at.isoformat(),
+        "actor": event.actor,
+        "action": event.action.value,
+        "subject": event.subject,
+        "details": event.details,
+        "previous": event.previous,
+    }

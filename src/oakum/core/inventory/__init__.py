@@ -1,0 +1,1 @@
+"""What runs on each host, as the host itself reports it."""

@@ -1,0 +1,104 @@
+"""All that one question to a host brings back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from oakum.core.inventory.distribution import Distribution
+from oakum.core.inventory.package import InstalledPackage
+
+
+@dataclass(frozen=True, slots=True)
+class RunningKernel:
+    """What is booted, which may differ from what is installed."""
+
+    release: str
+    """`uname -r`: `6.1.0-50-amd64`."""
+    version: str
+    """`uname -v`; Debian's holds the package version: `#1 SMP … Debian 6.1.192-2 (date)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaleProcess:
+    """A process that still maps a file which was replaced or deleted on disk."""
+
+    pid: int
+    command: str
+    unit: str
+    """The systemd unit or init script that owns it; empty when none does."""
+    path: str
+    """The old file, without the kernel's ` (deleted)`."""
+    package: str = ""
+    """The binary package that owns the path, when the host could tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModifiedConffile:
+    """A configuration file of a package that the administrator changed."""
+
+    path: str
+    package: str
+    recorded_md5: str
+    actual_md5: str
+    """Empty when the file is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystem:
+    """Room on one mount point."""
+
+    mount_point: str
+    available_bytes: int
+    size_bytes: int
+    is_read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningSocket:
+    """A port that a host answers on."""
+
+    protocol: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableLine:
+    """A line that the host printed and that we could not understand: counted, never dropped."""
+
+    section: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One host at one moment."""
+
+    collected_at: datetime
+    hostname: str
+    machine_id: str
+    boot_id: str
+    architecture: str
+    distribution: Distribution
+    kernel: RunningKernel
+    has_systemd: bool
+    is_container: bool
+    """Its kernel is the machine's: kernel packages on it say nothing about exposure."""
+    packages: tuple[InstalledPackage, ...]
+    stale_processes: tuple[StaleProcess, ...] = ()
+    saw_all_processes: bool = True
+    """False without root: other users' processes could not be read, so memory is unknown."""
+    modified_conffiles: tuple[ModifiedConffile, ...] = ()
+    file_systems: tuple[FileSystem, ...] = ()
+    failed_units: tuple[str, ...] = ()
+    sockets: tuple[ListeningSocket, ...] = ()
+    package_sources: tuple[str, ...] = ()
+    """The host's apt sources, one per line, as evidence: Oakum never installs from them."""
+    package_origins: tuple[tuple[str, str], ...] = ()
+    """(name:architecture, origin) of packages which come from no Debian archive."""
+    reboot_flag: bool | None = None
+    """None when nothing on the host would ever set the flag."""
+    unreadable: tuple[UnreadableLine, ...] = ()
+
+    def package(self, key: str) -> InstalledPackage | None:
+        """Return the package of this `name:architecture`."""
+        return next((package for package in self.packages if package.key == key), None)

@@ -1,0 +1,46 @@
+"""A machine that Oakum looks after."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from oakum.core.ids import HostId
+
+
+class Exposure(Enum):
+    """How reachable a host is for an attacker (SSVC `Exposure`, CISA `PE`)."""
+
+    SMALL = "small"
+    CONTROLLED = "controlled"
+    OPEN = "open"
+    UNKNOWN = "unknown"
+    """Counts as open: CERT/CC's rule for what nobody stated."""
+
+
+class Criticality(Enum):
+    """What its loss would cost."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    VERY_HIGH = "very high"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One managed machine: where it is, who it must prove to be, what people say of it."""
+
+    id: HostId
+    name: str
+    address: str
+    port: int
+    user: str
+    host_key: str
+    """The pinned public key, `ssh-ed25519 AAAA…`, without a comment."""
+    added_at: datetime
+    labels: tuple[str, ...] = ()
+    """Sorted; a group of an Ansible inventory is a label; `key=value` is one too."""
+    exposure: Exposure = Exposure.UNKNOWN
+    criticality: Criticality = Criticality.MEDIUM
+    identity_file: str = ""
+    proxy_jump: str = ""

@@ -1,0 +1,1 @@
+"""Which vulnerabilities really expose which host."""

@@ -1,0 +1,193 @@
+"""The plan: what people read, approve by digest, rehearse and roll out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from oakum.core.canonical import Json, digest_of
+from oakum.core.ids import CveId, Digest, HostId, PlanId, SnapshotId
+from oakum.core.planning.change import PackageChange, RollbackClass
+
+PLAN_FORMAT = 1
+
+
+class RollbackVerdict(Enum):
+    """Whether the plan can be undone, judged before anything is changed."""
+
+    FULL = "full"
+    """Every package can go back to its exact old version, and the bytes are at hand."""
+    NEEDS_APPROVAL = "needs its own approval"
+    """Some packages have no safe way back: they are named, and approved apart."""
+    IMPOSSIBLE = "impossible"
+    """An installed version is in no archive, cache or host: nothing may start."""
+
+
+class RebootPolicy(Enum):
+    """When a host may reboot in the course of the plan."""
+
+    NEVER = "never"
+    WHEN_NEEDED = "when-needed"
+
+
+class RestartPolicy(Enum):
+    """Whether services that still map old files are restarted."""
+
+    NEVER = "never"
+    AFFECTED = "affected"
+
+
+@dataclass(frozen=True, slots=True)
+class HostClass:
+    """Hosts on which the plan does exactly the same, and which one twin can stand for."""
+
+    name: str
+    """`web-1`: a role or label and a number, for people."""
+    hosts: tuple[HostId, ...]
+    changes: tuple[PackageChange, ...]
+    """Sorted by key."""
+    restarts: tuple[str, ...]
+    """Units expected to be restarted."""
+    needs_reboot: bool
+    reboot_reason: str
+    download_bytes: int
+    disk_bytes: int
+    """Growth of the installed size; may be negative."""
+    kept_back: tuple[tuple[str, str], ...] = ()
+    """(name:architecture, reason) for every newer package that is not part of the plan."""
+    conffile_prompts: tuple[str, ...] = ()
+    """Configuration files where dpkg would ask; ours are kept, theirs laid beside them."""
+
+    @property
+    def digest(self) -> Digest:
+        """Return the digest of the changes alone: what a host compares before it starts."""
+        return digest_of([change.line() for change in self.changes])
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Hosts that are changed together, before the next ones."""
+
+    name: str
+    hosts: tuple[HostId, ...]
+    soak_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much may go wrong, and how much may happen at once."""
+
+    concurrency: int
+    max_failed: int
+    """Failed or unreachable hosts that are still borne, over the whole rollout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When changes may start; both ends None means at any time, said openly in the plan."""
+
+    opens_at: datetime | None
+    closes_at: datetime | None
+
+    def contains(self, moment: datetime) -> bool:
+        """Tell whether a change may start now."""
+        after_opening = self.opens_at is None or self.opens_at <= moment
+        before_closing = self.closes_at is None or moment < self.closes_at
+        return after_opening and before_closing
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that approval binds to. Its id and digest follow from its content."""
+
+    created_at: datetime
+    created_by: str
+    title: str
+    snapshot: SnapshotId
+    release: str
+    classes: tuple[HostClass, ...]
+    rings: tuple[Ring, ...]
+    window: Window
+    budget: Budget
+    restart_policy: RestartPolicy
+    reboot_policy: RebootPolicy
+    rollback_verdict: RollbackVerdict
+    rollback_reasons: tuple[str, ...]
+    fixes: tuple[tuple[CveId, str], ...]
+    """(CVE, source package) pairs that the plan closes somewhere, sorted."""
+    risk_removed_ppm: int
+    """Share of the fleet's removable risk, in parts per million."""
+    predicted_seconds: int
+
+    def to_json(self) -> Json:
+        """Return the canonical form that the digest is made of."""
+        return {
+            "format": PLAN_FORMAT,
+            "created_at": self.created_at.isoformat(),
+            "created_by": self.created_by,
+            "title": self.title,
+            "snapshot": self.snapshot,
+            "release": self.release,
+            "classes": [_class_json(host_class) for host_class in self.classes],
+            "rings": [
+                {"name": ring.name, "hosts": list(ring.hosts), "soak": ring.soak_seconds}
+                for ring in self.rings
+            ],
+            "window": {
+                "opens_at": _moment(self.window.opens_at),
+                "closes_at": _moment(self.window.closes_at),
+            },
+            "budget": {
+                "concurrency": self.budget.concurrency,
+                "max_failed": self.budget.max_failed,
+            },
+            "restart_policy": self.restart_policy.value,
+            "reboot_policy": self.reboot_policy.value,
+            "rollback_verdict": self.rollback_verdict.value,
+            "rollback_reasons": list(self.rollback_reasons),
+            "fixes": [list(pair) for pair in self.fixes],
+            "risk_removed_ppm": self.risk_removed_ppm,
+            "predicted_seconds": self.predicted_seconds,
+        }
+
+    @property
+    def digest(self) -> Digest:
+        """Return what people approve."""
+        return digest_of(self.to_json())
+
+    @property
+    def id(self) -> PlanId:
+        """Return the short name, the head of the digest."""
+        return PlanId(f"plan-{self.digest[:12]}")
+
+    @property
+    def hosts(self) -> tuple[HostId, ...]:
+        """Return every host in the order of the rings."""
+        return tuple(host for ring in self.rings for host in ring.hosts)
+
+    def class_of(self, host: HostId) -> HostClass:
+        """Return the class that a host of this plan belongs to."""
+        return next(found for found in self.classes if host in found.hosts)
+
+    def worst_rollback_classes(self) -> tuple[RollbackClass, ...]:
+        """Return the rollback classes that occur, sorted from A to F."""
+        found = {change.rollback_class for c in self.classes for change in c.changes}
+        return tuple(sorted(found, key=lambda rollback_class: rollback_class.value))
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _class_json(host_class: HostClass) -> Json:
+    return {
+        "name": host_class.name,
+        "hosts": list(host_class.hosts),
+        "changes": [change.to_json() for change in host_class.changes],
+        "restarts": list(host_class.restarts),
+        "needs_reboot": host_class.needs_reboot,
+        "reboot_reason": host_class.reboot_reason,
+        "download_bytes": host_class.download_bytes,
+        "disk_bytes": host_class.disk_bytes,
+        "kept_back": [list(pair) for pair in host_class.kept_back],
+        "conffile_prompts": list(host_class.conffile_prompts),
+    }

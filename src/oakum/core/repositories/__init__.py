@@ -1,0 +1,1 @@
+"""Package archives and the frozen snapshots made of them."""

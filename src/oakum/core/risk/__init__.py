@@ -1,0 +1,1 @@
+"""What to do first, by when, and why."""

@@ -1,0 +1,1 @@
+"""Judging a change before production sees it: checks, twins, verdicts."""

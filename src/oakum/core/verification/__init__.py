@@ -1,0 +1,1 @@
+"""Whether what was planned is what now runs."""

@@ -1,0 +1,1 @@
+"""Version orders, one module a scheme."""

@@ -1,0 +1,15 @@
+"""How facts come from a host."""
+
+from datetime import datetime
+from typing import Protocol
+
+from oakum.core.inventory.facts import Facts
+from oakum.ports.transport import Session
+
+
+class FactCollector(Protocol):
+    """Asks a host everything in one round trip."""
+
+    async def collect(self, session: Session, *, now: datetime) -> Facts:
+        """Return the host's facts. Raises HostError when the answer cannot be its facts."""
+        ...

@@ -1,0 +1,159 @@
+"""What the services ask of a host's package manager.
+
+Everything is asked through a Session and answered as values. A transaction outlives the
+session, the controller and the network: `start` hands it to the host, `status` reads how it fares.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from oakum.core.ids import SnapshotId, TransactionId
+from oakum.core.planning.change import ChangeKind, PackageChange
+from oakum.core.planning.plan import RestartPolicy
+from oakum.ports.transport import Session
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotAccess:
+    """Where a host gets a snapshot from, and the key that it must be signed with."""
+
+    snapshot: SnapshotId
+    url: str
+    """`http://controller:8321/snapshots/<id>`: an apt repository."""
+    suite: str
+    public_key: str
+    """Oakum's own OpenPGP key, ASCII-armoured; hosts trust no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A package that shall be at this version."""
+
+    name: str
+    architecture: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedChange:
+    """One line of what the host's own resolver would do."""
+
+    kind: ChangeKind
+    name: str
+    architecture: str
+    old_version: str
+    new_version: str
+
+    @property
+    def key(self) -> str:
+        """Return `name:architecture`."""
+        return f"{self.name}:{self.architecture}"
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What the host would do with the snapshot, found without changing anything."""
+
+    changes: tuple[SimulatedChange, ...]
+    """Sorted by key."""
+    kept_back: tuple[tuple[str, str], ...]
+    """(name:architecture, reason) of packages with a newer version that stay as they are."""
+    conffile_prompts: tuple[str, ...]
+    """Changed configuration files of packages in the change: dpkg may ask about them."""
+    problems: tuple[str, ...]
+    """Why a transaction would be refused now: interrupted dpkg, held lock, unmet dependencies."""
+
+
+class TransactionMode(Enum):
+    """Which way."""
+
+    UPGRADE = "upgrade"
+    ROLL_BACK = "roll back"
+
+
+class TransactionState(Enum):
+    """How a transaction stands, read from its journal on the host."""
+
+    ABSENT = "absent"
+    """The host has never heard of it."""
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    REFUSED = "refused"
+    """Preflight, drift or download: nothing on the host was changed."""
+    FAILED = "failed"
+    """Something was changed and did not end well; the recovery ladder was climbed."""
+    INTERRUPTED = "interrupted"
+    """It neither runs nor has a result: the host went down in the middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One change of one host, complete in itself: the host needs nothing else to finish it."""
+
+    id: TransactionId
+    mode: TransactionMode
+    access: SnapshotAccess
+    changes: tuple[PackageChange, ...]
+    restart_policy: RestartPolicy
+    undoes: TransactionId | None = None
+    """For a roll-back: the transaction whose restore point (marks, conffiles) is put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One step of a transaction."""
+
+    at: str
+    """ISO 8601 by the host's clock."""
+    step: str
+    outcome: str
+    """`started`, `done`, `failed`, `refused`."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionStatus:
+    """What the host's journal says."""
+
+    state: TransactionState
+    step: str
+    """The step it is in, or ended in."""
+    reason: str
+    """For REFUSED and FAILED: what went wrong and the next step, one line."""
+    journal: tuple[JournalEntry, ...]
+    restarted: tuple[str, ...] = ()
+    """Units that were restarted."""
+    reboot_reason: str = ""
+    """Why only a reboot makes the change effective; empty when it is effective."""
+    starts: int = 0
+    """How often the work was really begun; more than one is a defect, and is looked for."""
+
+
+class PackageManager(Protocol):
+    """Plans and changes the packages of one host. Implementations: apt."""
+
+    async def simulate(
+        self, session: Session, access: SnapshotAccess, targets: tuple[Target, ...] | None
+    ) -> Simulation:
+        """Ask the host's resolver; `None` as targets means all that the snapshot offers."""
+        ...
+
+    async def start(self, session: Session, transaction: Transaction) -> None:
+        """Hand over a transaction; handing over the same id again does nothing."""
+        ...
+
+    async def status(self, session: Session, transaction: TransactionId) -> TransactionStatus:
+        """Read the journal."""
+        ...
+
+    async def reboot(self, session: Session, transaction: TransactionId) -> None:
+        """Reboot the host once for this transaction; a second call does nothing."""
+        ...
+
+    async def repack(self, session: Session, targets: tuple[Target, ...]) -> tuple[bytes, ...]:
+        """Return .deb files for installed versions that no archive has any more, in order.
+
+        From the host's own cache where it is there, else re-packed with dpkg-repack.
+        """
+        ...
