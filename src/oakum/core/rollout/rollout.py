@@ -1,0 +1,68 @@
+"""A rollout and its host runs: what is wanted and what is known, as rows of a table hold it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from oakum.core.ids import HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.rollout.state import Phase, RunState, Wish
+from oakum.core.staging.check import CheckResult
+
+
+@dataclass(frozen=True, slots=True)
+class HostRun:
+    """One host's way through one rollout."""
+
+    id: HostRunId
+    host: HostId
+    ring: int
+    state: RunState
+    reason: str
+    """Why it is in this state: never empty for a state that is not good."""
+    transaction: TransactionId
+    rollback_transaction: TransactionId
+    changed_at: datetime | None = None
+    checks_before: tuple[CheckResult, ...] = ()
+    checks_after: tuple[CheckResult, ...] = ()
+    boot_id_before: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutRing:
+    """A ring of the plan as the rollout carries it out."""
+
+    name: str
+    soak_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """The whole state. The next state is a function of this and of what is observed."""
+
+    id: RolloutId
+    plan: PlanId
+    phase: Phase
+    reason: str
+    ring: int
+    """Index of the ring that is at work, or waited for."""
+    rings: tuple[RolloutRing, ...]
+    runs: tuple[HostRun, ...]
+    concurrency: int
+    max_failed: int
+    opens_at: datetime | None
+    closes_at: datetime | None
+    started_by: str
+    started_at: datetime
+    soak_until: datetime | None = None
+    ended_at: datetime | None = None
+    wish: Wish = Wish.NONE
+    """What a person asked for and the reconciler has not yet taken up."""
+
+    def in_ring(self, ring: int) -> tuple[HostRun, ...]:
+        """Return the runs of a ring."""
+        return tuple(run for run in self.runs if run.ring == ring)
+
+    def run_of(self, host: HostId) -> HostRun:
+        """Return the run of a host."""
+        return next(run for run in self.runs if run.host == host)

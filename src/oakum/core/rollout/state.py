@@ -1,0 +1,92 @@
+"""The states of a rollout and of each host in it. Every one is an enum; none has a default."""
+
+from enum import Enum
+
+
+class Phase(Enum):
+    """Where a rollout stands."""
+
+    WAITING = "waiting"
+    """For its window, or for the soak of a ring to pass."""
+    PROGRESSING = "progressing"
+    """Hosts of the current ring are being changed."""
+    PAUSED = "paused"
+    """By a person, or by a gate that could not tell. Running transactions end; none starts."""
+    ROLLING_BACK = "rolling back"
+    SUCCEEDED = "succeeded"
+    ABORTED = "aborted"
+    """By a person, with the hosts left as they are."""
+    ROLLED_BACK = "rolled back"
+    """Every host that was changed is as it was before."""
+    NEEDS_HELP = "needs help"
+    """Final: at least one host could not be put back. It is named, with the next step."""
+
+    @property
+    def is_final(self) -> bool:
+        """Tell whether nothing more will happen by itself."""
+        return self in {
+            Phase.SUCCEEDED,
+            Phase.ABORTED,
+            Phase.ROLLED_BACK,
+            Phase.NEEDS_HELP,
+        }
+
+
+class RunState(Enum):
+    """Where one host stands in a rollout."""
+
+    PENDING = "pending"
+    CHECKING = "checking"
+    """The checks before the change."""
+    UPGRADING = "upgrading"
+    REBOOTING = "rebooting"
+    VERIFYING = "verifying"
+    SUCCEEDED = "succeeded"
+    REFUSED = "refused"
+    """The host declined before anything was changed: drift, preflight, unreachable."""
+    FAILED = "failed"
+    """It was changed, and is not as it should be."""
+    ROLLING_BACK = "rolling back"
+    VERIFYING_ROLLBACK = "verifying the roll-back"
+    ROLLED_BACK = "rolled back"
+    ROLLBACK_FAILED = "roll-back failed"
+    SKIPPED = "skipped"
+    """Never begun: the rollout ended first."""
+
+    @property
+    def is_final(self) -> bool:
+        """Tell whether the host needs nothing more from this rollout as it stands."""
+        return self in {
+            RunState.SUCCEEDED,
+            RunState.REFUSED,
+            RunState.FAILED,
+            RunState.ROLLED_BACK,
+            RunState.ROLLBACK_FAILED,
+            RunState.SKIPPED,
+        }
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether work is under way on the host."""
+        return not self.is_final and self is not RunState.PENDING
+
+    @property
+    def may_have_changed(self) -> bool:
+        """Tell whether the host may differ from what it was before, and would be rolled back."""
+        return self in {
+            RunState.UPGRADING,
+            RunState.REBOOTING,
+            RunState.VERIFYING,
+            RunState.SUCCEEDED,
+            RunState.FAILED,
+        }
+
+
+class Wish(Enum):
+    """What a person wants of a rollout that is under way."""
+
+    NONE = "none"
+    PAUSE = "pause"
+    RESUME = "resume"
+    ABORT = "abort"
+    ROLL_BACK = "roll back"
