@@ -1,0 +1,49 @@
+"""How a transaction on a host stands, as its journal tells."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class TransactionState(Enum):
+    """How a transaction stands, read from its journal on the host."""
+
+    ABSENT = "absent"
+    """The host has never heard of it."""
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    REFUSED = "refused"
+    """Preflight, drift or download: nothing on the host was changed."""
+    FAILED = "failed"
+    """Something was changed and did not end well; the recovery ladder was climbed."""
+    INTERRUPTED = "interrupted"
+    """It neither runs nor has a result: the host went down in the middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One step of a transaction."""
+
+    at: str
+    """ISO 8601 by the host's clock."""
+    step: str
+    outcome: str
+    """`started`, `done`, `failed`, `refused`."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionStatus:
+    """What the host's journal says."""
+
+    state: TransactionState
+    step: str
+    """The step it is in, or ended in."""
+    reason: str
+    """For REFUSED and FAILED: what went wrong and the next step, one line."""
+    journal: tuple[JournalEntry, ...]
+    restarted: tuple[str, ...] = ()
+    """Units that were restarted."""
+    reboot_reason: str = ""
+    """Why only a reboot makes the change effective; empty when it is effective."""
+    starts: int = 0
+    """How often the work was really begun; more than one is a defect, and is looked for."""
