@@ -55,11 +55,14 @@ async def _probe(check: Check, host: Host, session: Session) -> Answer:
         case CheckKind.TCP:
             return await _probe_tcp(check, host)
         case CheckKind.COMMAND:
-            script, argument = RUN_COMMAND, check.target
+            return await _probe_by_script(RUN_COMMAND, check, session)
         case CheckKind.UNIT:
-            script, argument = ASK_UNIT, check.target
-    result = await session.run(script, argument, timeout_seconds=check.timeout_seconds)
-    return judge_command(check, result)
+            return await _probe_by_script(ASK_UNIT, check, session)
+
+
+async def _probe_by_script(script: str, check: Check, session: Session) -> Answer:
+    seconds = check.timeout_seconds
+    return judge_command(check, await session.run(script, check.target, timeout_seconds=seconds))
 
 
 def judge_command(check: Check, result: CommandResult) -> Answer:
@@ -86,7 +89,7 @@ async def _probe_http(check: Check, host: Host) -> Answer:
                 if len(body) > MAX_BODY_BYTES:
                     break
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Verdict.FAILED, f"{url}: {error or type(error).__name__}"
+        return Verdict.FAILED, f"{url}: {str(error) or type(error).__name__}"
     if response.status_code != check.expect_status:
         return Verdict.FAILED, f"{url}: status {response.status_code}"
     if check.expect_text not in body.decode(errors="replace"):
