@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -95,6 +95,10 @@ class FindingStore(Protocol):
         ...
 
     def of(self, hosts: Iterable[HostId]) -> tuple[Finding, ...]: ...
+
+    def first_seen(self, hosts: Iterable[HostId]) -> Mapping[tuple[str, str, str], date]:
+        """Return when each present finding first had the state that it has now."""
+        ...
 
     def history(self, host: HostId, cve: CveId) -> tuple[tuple[datetime, Finding], ...]: ...
 

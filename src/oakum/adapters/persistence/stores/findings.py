@@ -1,9 +1,9 @@
 """Findings with their history."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from oakum.adapters.persistence.documents import from_document, to_document
 from oakum.adapters.persistence.tables import findings
@@ -44,6 +44,32 @@ class SqlFindingStore:
             .order_by(findings.c.host, findings.c.source_name, findings.c.cve)
         )
         return tuple(_finding(document) for (document,) in self._connection.execute(query))
+
+    def first_seen(self, hosts: Iterable[HostId]) -> Mapping[tuple[str, str, str], date]:
+        """Return when each present finding first had the state that it has now."""
+        wanted = sorted(hosts)
+        present = findings.alias()
+        query = (
+            select(
+                present.c.host,
+                present.c.source_name,
+                present.c.cve,
+                func.min(findings.c.valid_from).label("since"),
+            )
+            .join(
+                findings,
+                (findings.c.host == present.c.host)
+                & (findings.c.source_name == present.c.source_name)
+                & (findings.c.cve == present.c.cve)
+                & (findings.c.state == present.c.state),
+            )
+            .where(present.c.valid_to.is_(None), present.c.host.in_(wanted))
+            .group_by(present.c.host, present.c.source_name, present.c.cve)
+        )
+        return {
+            (row.host, row.source_name, row.cve): row.since.date()
+            for row in self._connection.execute(query)
+        }
 
     def history(self, host: HostId, cve: CveId) -> tuple[tuple[datetime, Finding], ...]:
         """Return what was ever true of a CVE on a host, oldest first."""

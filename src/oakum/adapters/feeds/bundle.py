@@ -1,0 +1,119 @@
+"""A bundle: feeds as files with a manifest, for places without a network, and for a first look."""
+
+import tarfile
+from collections.abc import Iterable
+from datetime import datetime
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import msgspec
+
+from oakum.adapters.feeds.parsing import decode
+from oakum.adapters.feeds.reading import Provenance, read_feed
+from oakum.core.advisories.feed import FeedName
+from oakum.core.canonical import digest_of_bytes
+from oakum.core.errors import InputError, NotFoundError, SourceError, TrustError
+from oakum.ports.advisory_feed import FeedContent
+
+MANIFEST = "manifest.json"
+MAX_FILE_BYTES = 512 * 1024 * 1024
+
+
+class BundleFile(msgspec.Struct, frozen=True):
+    """One feed of a bundle."""
+
+    feed: str
+    file: str
+    sha256: str
+    data_as_of: datetime
+    records: int
+    origin: str
+    licence: str
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a bundle holds."""
+
+    format: int
+    name: str
+    made_at: datetime
+    files: tuple[BundleFile, ...]
+
+
+class Bundle:
+    """Feeds from a directory, a tar, or the one that ships with Oakum."""
+
+    def __init__(self, contents: dict[str, bytes] | Traversable, name: str) -> None:
+        self._contents = contents
+        self._name = name
+        manifest = decode(self._read(MANIFEST), Manifest, f"{name}/{MANIFEST}")
+        if manifest.format != 1:
+            raise InputError(
+                f"{name} is a bundle of format {manifest.format}; this Oakum reads format 1"
+            )
+        self.manifest = manifest
+
+    def feeds(self) -> Iterable[FeedName]:
+        """Return the feeds of the bundle that this Oakum knows."""
+        known = {feed.value for feed in FeedName}
+        return [FeedName(entry.feed) for entry in self.manifest.files if entry.feed in known]
+
+    def load(self, feed: FeedName) -> FeedContent:
+        """Return a feed, checked against the manifest."""
+        entry = next((e for e in self.manifest.files if e.feed == feed.value), None)
+        if entry is None:
+            raise NotFoundError(f"the bundle {self._name} has no feed {feed.value}")
+        content = self._read(entry.file)
+        if digest_of_bytes(content) != entry.sha256:
+            raise TrustError(
+                f"{entry.file} of the bundle {self._name} is not what its manifest says",
+                hint="it was damaged or changed on its way; copy the bundle again",
+            )
+        origin = f"bundle {self.manifest.name}: {entry.origin}"
+        provenance = Provenance(origin, self.manifest.made_at, entry.data_as_of)
+        return read_feed(feed, content, provenance)
+
+    def _read(self, name: str) -> bytes:
+        if isinstance(self._contents, dict):
+            if name in self._contents:
+                return self._contents[name]
+            raise InputError(f"the bundle {self._name} has no file {name!r}")
+        if "/" in name or name.startswith("."):
+            raise InputError(f"the bundle {self._name} names a file {name!r} outside itself")
+        try:
+            return (self._contents / name).read_bytes()
+        except OSError as error:
+            raise SourceError(
+                f"{name} of the bundle {self._name} cannot be read: {error.strerror}",
+                hint="a bundle is a directory or a tar with a manifest.json in it",
+            ) from error
+
+
+def shipped_bundle() -> Bundle:
+    """Return the bundle that ships with Oakum."""
+    return Bundle(files("oakum") / "data" / "bundle", "shipped with Oakum")
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Return a bundle from a directory or a tar."""
+    if path.is_dir():
+        return Bundle(path, str(path))
+    try:
+        with tarfile.open(path) as tar:
+            contents = {
+                Path(member.name).name: _content(tar, member) for member in tar if member.isfile()
+            }
+    except (OSError, tarfile.TarError, EOFError) as error:
+        raise InputError(
+            f"{path} is no bundle: {error}",
+            hint="a bundle is a directory or a tar with a manifest.json in it",
+        ) from error
+    return Bundle(contents, str(path))
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    if member.size > MAX_FILE_BYTES:
+        raise InputError(f"{member.name} of the bundle holds {member.size} bytes")
+    file = tar.extractfile(member)
+    return file.read() if file else b""

@@ -1,0 +1,43 @@
+"""What all parsers of feeds share."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TypeVar
+
+import msgspec
+
+from oakum.core.advisories.signals import CveSignals
+from oakum.core.advisories.statement import VendorStatement
+from oakum.core.errors import InputError
+from oakum.core.text import one_line
+
+T = TypeVar("T")
+CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}")
+
+
+@dataclass
+class Parsed:
+    """What a parser found, before it is known where the bytes came from."""
+
+    data_as_of: datetime | None = None
+    """None where the format does not tell; then the source's own date has to do."""
+    statements: list[VendorStatement] = field(default_factory=list)
+    signals: list[CveSignals] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+
+def decode(content: bytes, kind: type[T], place: str) -> T:
+    """Return a JSON document of a known shape. Raises InputError with the place."""
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(
+            f"{place} is not what it should be: {one_line(str(error))}",
+            hint="it may be cut off or of another version; the last good copy stays in use",
+        ) from error
+
+
+def midnight(day: date) -> datetime:
+    """Return the beginning of a day in UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""Reading lists of hosts that other programs keep."""

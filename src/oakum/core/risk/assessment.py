@@ -1,0 +1,113 @@
+"""What one CVE means on one host: exploited, exposed, automatable, when due, in which lane."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from oakum.core.advisories.signals import CveSignals, Exploitation, TechnicalImpact
+from oakum.core.inventory.host import Criticality, Exposure, Host
+from oakum.core.risk.lane import Lane
+from oakum.core.risk.tables import PolicyTables
+
+CRITICAL_TENTHS = 90
+HUMAN_IMPACT = {
+    Criticality.LOW: "low",
+    Criticality.MEDIUM: "medium",
+    Criticality.HIGH: "high",
+    Criticality.VERY_HIGH: "very high",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The answer for one CVE on one host, with the reasons."""
+
+    lane: Lane
+    due: date | None
+    """None: no enabled policy sets a date."""
+    deadline_row: str
+    """The rule that set the date, in words."""
+    exploitation: Exploitation
+    counterfactual: str
+    """What would be otherwise if the host were less exposed; empty when nothing would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessor:
+    """Assesses by tables and the policies that are enabled."""
+
+    tables: PolicyTables
+    policies: tuple[str, ...]
+
+    def assess(self, signals: CveSignals, host: Host, first_seen: date) -> Assessment:
+        """Return what a CVE means on a host; unknown exposure counts as open."""
+        exposure = effective(host.exposure)
+        lane = self._lane(signals, exposure, host.criticality)
+        due, row = self._deadline(signals, exposure, first_seen)
+        return Assessment(
+            lane, due, row, exploitation(signals), self._counterfactual(signals, host, lane)
+        )
+
+    def _lane(self, signals: CveSignals, exposure: Exposure, criticality: Criticality) -> Lane:
+        impact = HUMAN_IMPACT[criticality]
+        key = (exploitation(signals), exposure, is_automatable(signals), impact)
+        return self.tables.lanes[key]
+
+    def _counterfactual(self, signals: CveSignals, host: Host, lane: Lane) -> str:
+        if effective(host.exposure) is Exposure.SMALL:
+            return ""
+        otherwise = self._lane(signals, Exposure.SMALL, host.criticality)
+        if otherwise is lane:
+            return ""
+        return f"would be {otherwise.value} if {host.name} were not exposed"
+
+    def _deadline(
+        self, signals: CveSignals, exposure: Exposure, first_seen: date
+    ) -> tuple[date | None, str]:
+        answers = {
+            "kev": _word(holds=signals.kev is not None),
+            "exposed": _word(holds=exposure is not Exposure.SMALL),
+            "automatable": _word(holds=is_automatable(signals)),
+            "impact": technical_impact(signals).value,
+            "critical": _word(holds=is_critical(signals)),
+        }
+        dated = [
+            (first_seen + timedelta(days=rule.days), rule)
+            for rule in self.tables.deadlines
+            if rule.policy in self.policies and rule.days is not None and rule.holds(answers)
+        ]
+        if not dated:
+            return None, "no date: fix on the next scheduled upgrade"
+        due, rule = min(dated, key=lambda pair: pair[0])
+        note = f" ({rule.note})" if rule.note else ""
+        return due, f"{rule.policy} {rule.version}: {rule.days} days{note}"
+
+
+def exploitation(signals: CveSignals) -> Exploitation:
+    """Return SSVC's Exploitation: KEV is active; a proof of concept is what CISA says it is."""
+    if signals.kev is not None:
+        return Exploitation.ACTIVE
+    return signals.ssvc.exploitation if signals.ssvc is not None else Exploitation.NONE
+
+
+def is_automatable(signals: CveSignals) -> bool:
+    """Return SSVC's Automatable; unknown counts as yes."""
+    return signals.ssvc.automatable if signals.ssvc is not None else True
+
+
+def technical_impact(signals: CveSignals) -> TechnicalImpact:
+    """Return SSVC's Technical Impact; unknown counts as total."""
+    return signals.ssvc.technical_impact if signals.ssvc is not None else TechnicalImpact.TOTAL
+
+
+def is_critical(signals: CveSignals) -> bool:
+    """Tell whether the CVSS base score is 9.0 or more; an unknown score is not critical."""
+    return signals.cvss is not None and signals.cvss.base_tenths >= CRITICAL_TENTHS
+
+
+def effective(exposure: Exposure) -> Exposure:
+    """Return the exposure to reckon with: what nobody stated counts as open."""
+    return Exposure.OPEN if exposure is Exposure.UNKNOWN else exposure
+
+
+def _word(*, holds: bool) -> str:
+    return "yes" if holds else "no"

@@ -1,0 +1,17 @@
+"""The lane of a patch: how urgently SSVC's deployer table says to act."""
+
+from enum import Enum
+
+
+class Lane(Enum):
+    """SSVC deployer outcomes, most urgent first."""
+
+    IMMEDIATE = "immediate"
+    OUT_OF_CYCLE = "out-of-cycle"
+    SCHEDULED = "scheduled"
+    DEFER = "defer"
+
+    @property
+    def urgency(self) -> int:
+        """Return 0 for the most urgent."""
+        return tuple(Lane).index(self)

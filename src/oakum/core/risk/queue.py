@@ -1,0 +1,203 @@
+"""The queue: patches, not CVEs, in the order in which to do them, each with its reasons."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from oakum.core.advisories.signals import CveSignals
+from oakum.core.ids import CveId, HostId
+from oakum.core.inventory.host import Criticality, Exposure, Host
+from oakum.core.matching.finding import Finding, FindingState
+from oakum.core.risk.assessment import Assessment, Assessor, effective
+from oakum.core.risk.lane import Lane
+
+MILLION = 1_000_000
+EXPOSURE_WEIGHT = {Exposure.OPEN: 100, Exposure.CONTROLLED: 30, Exposure.SMALL: 10}
+CRITICALITY_WEIGHT = {
+    Criticality.LOW: 1,
+    Criticality.MEDIUM: 2,
+    Criticality.HIGH: 4,
+    Criticality.VERY_HIGH: 8,
+}
+REBOOT_COST, RESTART_COST = 4, 1
+"""Disruption of a patch beside the patching itself, which counts 1."""
+BASE_PPM = 1_000
+"""Every open finding carries some risk, also where EPSS has no score for it."""
+NEEDS_REBOOT = frozenset({"linux", "systemd", "dbus", "glibc"})
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """One source-package update over the fleet."""
+
+    source_name: str
+    fixed_version: str
+    """The highest fixed version that any of its findings names."""
+    hosts: tuple[HostId, ...]
+    cves: tuple[CveId, ...]
+    kev: tuple[CveId, ...]
+    max_epss_ppm: int
+    lane: Lane
+    due: date | None
+    needs_reboot: bool
+    risk: int
+    share_ppm: int
+    """Share of all risk that can be removed by patching, parts per million."""
+    cumulative_ppm: int
+    why: str
+    counterfactual: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Unranked:
+    item: QueueItem
+    score: int
+
+
+Newest = Callable[[str, str], str]
+"""Returns the later of two versions."""
+
+
+def build_queue(
+    findings: Iterable[Finding],
+    hosts: Mapping[HostId, Host],
+    signals: Mapping[CveId, CveSignals],
+    first_seen: Mapping[tuple[str, str, str], date],
+    assessor: Assessor,
+    newest: Newest,
+) -> tuple[QueueItem, ...]:
+    """Return the queue: by lane, then deadline, then risk removed per disruption.
+
+    Only findings with a fix are in it. `first_seen` tells, for each finding's key, when the fix
+    was first seen: deadlines run from there.
+    """
+    by_source: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        if finding.state is FindingState.AFFECTED_FIX_AVAILABLE:
+            by_source[finding.source_name].append(finding)
+    unranked = [
+        _item(source, found, hosts, signals, first_seen, assessor, newest)
+        for source, found in by_source.items()
+    ]
+    total = sum(entry.item.risk for entry in unranked)
+    return _with_shares(sorted(unranked, key=_order), total)
+
+
+def _order(entry: _Unranked) -> tuple[int, date, int, str]:
+    due = entry.item.due or date.max
+    return (entry.item.lane.urgency, due, -entry.score, entry.item.source_name)
+
+
+def _with_shares(ordered: Sequence[_Unranked], total: int) -> tuple[QueueItem, ...]:
+    items, removed = list[QueueItem](), 0
+    for entry in ordered:
+        item = entry.item
+        before = MILLION * removed // total if total else 0
+        removed += item.risk
+        after = MILLION * removed // total if total else 0
+        items.append(
+            QueueItem(
+                item.source_name,
+                item.fixed_version,
+                item.hosts,
+                item.cves,
+                item.kev,
+                item.max_epss_ppm,
+                item.lane,
+                item.due,
+                item.needs_reboot,
+                item.risk,
+                after - before,
+                after,
+                item.why,
+                item.counterfactual,
+            )  # fmt: skip
+        )
+    return tuple(items)
+
+
+def _item(
+    source: str,
+    findings: Sequence[Finding],
+    hosts: Mapping[HostId, Host],
+    signals: Mapping[CveId, CveSignals],
+    first_seen: Mapping[tuple[str, str, str], date],
+    assessor: Assessor,
+    newest: Newest,
+) -> _Unranked:
+    known = {f.cve: signals.get(f.cve) or CveSignals(f.cve) for f in findings}
+    assessed = [
+        (assessor.assess(known[f.cve], hosts[f.host], first_seen[f.key]), f) for f in findings
+    ]
+    worst, finding = min(assessed, key=lambda pair: _urgency(pair[0], known[pair[1].cve]))
+    dated = [assessment.due for assessment, _ in assessed if assessment.due is not None]
+    fixed = ""
+    for found in findings:
+        fixed = (
+            newest(fixed, found.evidence.fixed_version) if fixed else found.evidence.fixed_version
+        )
+    risk = _risk(findings, hosts, known)
+    needs_reboot = source in NEEDS_REBOOT
+    item = QueueItem(
+        source_name=source,
+        fixed_version=fixed,
+        hosts=tuple(sorted({f.host for f in findings})),
+        cves=tuple(sorted(known)),
+        kev=tuple(sorted(cve for cve, signal in known.items() if signal.kev is not None)),
+        max_epss_ppm=max(_epss(signal) for signal in known.values()),
+        lane=worst.lane,
+        due=min(dated, default=None),
+        needs_reboot=needs_reboot,
+        risk=risk,
+        share_ppm=0,
+        cumulative_ppm=0,
+        why=_why(worst, finding, known[finding.cve]),
+        counterfactual=worst.counterfactual,
+    )
+    disruption = 1 + (REBOOT_COST if needs_reboot else RESTART_COST)
+    return _Unranked(item, risk // disruption)
+
+
+def _urgency(assessment: Assessment, signals: CveSignals) -> tuple[int, date, int, str]:
+    due = assessment.due or date.max
+    return (assessment.lane.urgency, due, -_epss(signals), signals.cve)
+
+
+def _risk(
+    findings: Sequence[Finding], hosts: Mapping[HostId, Host], known: Mapping[CveId, CveSignals]
+) -> int:
+    """Return the risk that the patch removes: over hosts, weight times P(some CVE is exploited)."""
+    of_host: dict[HostId, float] = defaultdict(lambda: 1.0)
+    for finding in findings:
+        of_host[finding.host] *= 1 - _probability(known[finding.cve]) / MILLION
+    return sum(
+        round(_weight(hosts[host]) * MILLION * (1 - spared)) for host, spared in of_host.items()
+    )
+
+
+def _probability(signals: CveSignals) -> int:
+    if signals.kev is not None:
+        return MILLION
+    return max(BASE_PPM, _epss(signals))
+
+
+def _weight(host: Host) -> int:
+    return EXPOSURE_WEIGHT[effective(host.exposure)] * CRITICALITY_WEIGHT[host.criticality]
+
+
+def _epss(signals: CveSignals) -> int:
+    return signals.epss.probability_ppm if signals.epss is not None else 0
+
+
+def _why(assessment: Assessment, finding: Finding, signals: CveSignals) -> str:
+    reasons = [f"{finding.cve}: exploitation {assessment.exploitation.value}"]
+    if signals.kev is not None:
+        ransom = ", used by ransomware" if signals.kev.is_used_by_ransomware else ""
+        reasons.append(f"in KEV since {signals.kev.added_on}{ransom}")
+    if signals.epss is not None:
+        reasons.append(f"EPSS {signals.epss.probability_ppm / 10_000:.2f} %")
+    if signals.cvss is not None:
+        reasons.append(f"CVSS {signals.cvss.base_tenths / 10} ({signals.cvss.source})")
+    reasons.append(assessment.deadline_row)
+    return "; ".join(reasons)

@@ -1,0 +1,126 @@
+"""Add, import and remove hosts; a host's key is pinned when it is added, and shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from oakum.core.audit.event import Action
+from oakum.core.errors import RefusedError
+from oakum.core.ids import HostId
+from oakum.core.inventory.host import Criticality, Exposure, Host
+from oakum.core.inventory.ssh_config import KnownAddress
+from oakum.ports.clock import Clock
+from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
+from oakum.ports.transport import HostKeyReader
+
+READ_KEY_SECONDS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class NewHost:
+    """A host to add, with what people say of it."""
+
+    known: KnownAddress
+    labels: tuple[str, ...] = ()
+    exposure: Exposure = Exposure.UNKNOWN
+    criticality: Criticality = Criticality.MEDIUM
+
+
+@dataclass(frozen=True, slots=True)
+class HostKeeper:
+    """Keeps the list of hosts."""
+
+    begin: UnitOfWorkFactory
+    reader: HostKeyReader
+    clock: Clock
+    actor: str
+
+    async def read_key(self, address: KnownAddress) -> str:
+        """Return the key that a host shows now, for a person to compare."""
+        return await self.reader.read_host_key(
+            address.address, address.port, timeout_seconds=READ_KEY_SECONDS
+        )
+
+    def add(self, new: NewHost, host_key: str) -> Host:
+        """Pin the key and keep the host."""
+        host = Host(
+            id=self._new_id(new.known.name),
+            name=new.known.name,
+            address=new.known.address,
+            port=new.known.port,
+            user=new.known.user,
+            host_key=host_key,
+            added_at=self.clock.now(),
+            labels=tuple(sorted({*new.known.labels, *new.labels})),
+            exposure=new.exposure,
+            criticality=new.criticality,
+            identity_file=new.known.identity_file,
+            proxy_jump=new.known.proxy_jump,
+        )
+        with self.begin() as work:
+            work.hosts.add(host)
+            self._record(work, Action.HOST_ADDED, host)
+            work.commit()
+        return host
+
+    def remove(self, name: str) -> Host:
+        """Forget a host. Raises RefusedError while a rollout is at work on it."""
+        with self.begin() as work:
+            host = work.hosts.get(name)
+            for rollout in work.rollouts.all():
+                at_work = any(run.host == host.id for run in rollout.runs)
+                if at_work and not rollout.phase.is_final:
+                    raise RefusedError(
+                        f"{host.name} is in {rollout.id}, which is {rollout.phase.value}",
+                        hint="let it end, or abort it first",
+                    )
+            work.hosts.remove(host.id)
+            self._record(work, Action.HOST_REMOVED, host)
+            work.commit()
+        return host
+
+    def _new_id(self, name: str) -> HostId:
+        """Return the name itself, or with a number when a host of that name was there before."""
+        with self.begin() as work:
+            used = {event.subject for event in work.audit.events()}
+        number = 1
+        while (candidate := name if number == 1 else f"{name}#{number}") in used:
+            number += 1
+        return HostId(candidate)
+
+    def _record(self, work: UnitOfWork, action: Action, host: Host) -> None:
+        work.audit.append(
+            at=self.clock.now(),
+            actor=self.actor,
+            action=action,
+            subject=host.id,
+            details={
+                "name": host.name,
+                "address": host.address,
+                "port": host.port,
+                "user": host.user,
+                "host_key": host.host_key,
+                "labels": list(host.labels),
+            },
+        )
+
+
+def pinned_keys(known_hosts: str, addresses: Sequence[KnownAddress]) -> Mapping[str, str]:
+    """Return the keys that a known_hosts file pins for these hosts, by name; ed25519 first.
+
+    Lines with hashed names, markers or patterns are not used: they name no host plainly.
+    """
+    found: dict[str, str] = {}
+    for line in known_hosts.splitlines():
+        words = line.split()
+        if len(words) < len(("names", "kind", "key")) or line.startswith(("#", "@", "|")):
+            continue
+        names, kind, key = set(words[0].split(",")), words[1], words[2]
+        for address in addresses:
+            plain = {address.name, address.address} if address.port == SSH_PORT else set[str]()
+            spelled = plain | {f"[{address.address}]:{address.port}"}
+            if names & spelled and (address.name not in found or kind == "ssh-ed25519"):
+                found[address.name] = f"{kind} {key}"
+    return found
+
+
+SSH_PORT = 22

@@ -1,0 +1,26 @@
+"""Prioritise: from findings to a queue of patches."""
+
+from collections.abc import Collection
+
+from oakum.core.ids import HostId
+from oakum.core.matching.finding import FindingState
+from oakum.core.risk.assessment import Assessor
+from oakum.core.risk.queue import QueueItem, build_queue
+from oakum.core.versions.deb import compare
+from oakum.ports.stores import UnitOfWork
+
+
+def prioritise(
+    work: UnitOfWork, assessor: Assessor, hosts: Collection[HostId]
+) -> tuple[QueueItem, ...]:
+    """Return the queue of these hosts."""
+    known = {host.id: host for host in work.hosts.all() if host.id in hosts}
+    fixable = FindingState.AFFECTED_FIX_AVAILABLE
+    findings = [f for f in work.findings.of(known) if f.state is fixable]
+    signals = work.advisories.signals({finding.cve for finding in findings})
+    since = work.findings.first_seen(known)
+    return build_queue(findings, known, signals, since, assessor, _later)
+
+
+def _later(first: str, second: str) -> str:
+    return first if compare(first, second) >= 0 else second
