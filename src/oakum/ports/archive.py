@@ -1,58 +1,14 @@
 """Upstream package archives, and the store of frozen snapshots."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
 from oakum.core.ids import Digest, SnapshotId
-from oakum.core.repositories.snapshot import Snapshot, SnapshotManifest, UpstreamRelease
+from oakum.core.repositories.archive import ArchiveIndex, ArchivePackage, ArchiveSource
+from oakum.core.repositories.snapshot import Snapshot, SnapshotManifest
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done and how much there is (bytes or items)."""
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveSource:
-    """One suite of an archive, and the keys that may sign it."""
-
-    uri: str
-    """`http://deb.debian.org/debian`."""
-    suite: str
-    components: tuple[str, ...]
-    keyring: str
-    """File name of the keyring that signatures are checked with."""
-    fingerprints: tuple[str, ...] = ()
-    """If given, only these keys of it count."""
-
-
-@dataclass(frozen=True, slots=True)
-class ArchivePackage:
-    """One stanza of a Packages index."""
-
-    name: str
-    version: str
-    architecture: str
-    source_name: str
-    source_version: str
-    filename: str
-    size_bytes: int
-    sha256: Digest
-    installed_size_kib: int
-    depends: str
-    """Pre-Depends and Depends, as they stand, joined by a comma."""
-    provides: str
-    fields: str
-    """The whole stanza: it goes into the snapshot's own index unchanged, but for Filename."""
-    source: ArchiveSource
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveIndex:
-    """A verified index of one suite."""
-
-    source: ArchiveSource
-    release: UpstreamRelease
-    packages: tuple[ArchivePackage, ...]
 
 
 class PackageArchive(Protocol):

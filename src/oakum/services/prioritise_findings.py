@@ -5,7 +5,7 @@ from collections.abc import Collection
 from oakum.core.ids import HostId
 from oakum.core.matching.finding import FindingState
 from oakum.core.risk.assessment import Assessor
-from oakum.core.risk.queue import QueueItem, build_queue
+from oakum.core.risk.queue import FleetView, QueueItem, build_queue
 from oakum.core.versions.deb import compare
 from oakum.ports.stores import UnitOfWork
 
@@ -19,7 +19,7 @@ def prioritise(
     findings = [f for f in work.findings.of(known) if f.state is fixable]
     signals = work.advisories.signals({finding.cve for finding in findings})
     since = work.findings.first_seen(known)
-    return build_queue(findings, known, signals, since, assessor, _later)
+    return build_queue(findings, FleetView(known, signals, since, assessor, _later))
 
 
 def _later(first: str, second: str) -> str:

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import reduce
 
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.ids import CveId, HostId
@@ -59,27 +60,28 @@ Newest = Callable[[str, str], str]
 """Returns the later of two versions."""
 
 
-def build_queue(
-    findings: Iterable[Finding],
-    hosts: Mapping[HostId, Host],
-    signals: Mapping[CveId, CveSignals],
-    first_seen: Mapping[tuple[str, str, str], date],
-    assessor: Assessor,
-    newest: Newest,
-) -> tuple[QueueItem, ...]:
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """What the queue is made from, beside the findings."""
+
+    hosts: Mapping[HostId, Host]
+    signals: Mapping[CveId, CveSignals]
+    first_seen: Mapping[tuple[str, str, str], date]
+    """For each finding's key, when its fix was first seen: deadlines run from there."""
+    assessor: Assessor
+    newest: Newest
+
+
+def build_queue(findings: Iterable[Finding], view: FleetView) -> tuple[QueueItem, ...]:
     """Return the queue: by lane, then deadline, then risk removed per disruption.
 
-    Only findings with a fix are in it. `first_seen` tells, for each finding's key, when the fix
-    was first seen: deadlines run from there.
+    Only findings with a fix are in it.
     """
     by_source: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         if finding.state is FindingState.AFFECTED_FIX_AVAILABLE:
             by_source[finding.source_name].append(finding)
-    unranked = [
-        _item(source, found, hosts, signals, first_seen, assessor, newest)
-        for source, found in by_source.items()
-    ]
+    unranked = [_item(source, found, view) for source, found in by_source.items()]
     total = sum(entry.item.risk for entry in unranked)
     return _with_shares(sorted(unranked, key=_order), total)
 
@@ -96,48 +98,20 @@ def _with_shares(ordered: Sequence[_Unranked], total: int) -> tuple[QueueItem, .
         before = MILLION * removed // total if total else 0
         removed += item.risk
         after = MILLION * removed // total if total else 0
-        items.append(
-            QueueItem(
-                item.source_name,
-                item.fixed_version,
-                item.hosts,
-                item.cves,
-                item.kev,
-                item.max_epss_ppm,
-                item.lane,
-                item.due,
-                item.needs_reboot,
-                item.risk,
-                after - before,
-                after,
-                item.why,
-                item.counterfactual,
-            )  # fmt: skip
-        )
+        items.append(replace(item, share_ppm=after - before, cumulative_ppm=after))
     return tuple(items)
 
 
-def _item(
-    source: str,
-    findings: Sequence[Finding],
-    hosts: Mapping[HostId, Host],
-    signals: Mapping[CveId, CveSignals],
-    first_seen: Mapping[tuple[str, str, str], date],
-    assessor: Assessor,
-    newest: Newest,
-) -> _Unranked:
-    known = {f.cve: signals.get(f.cve) or CveSignals(f.cve) for f in findings}
+def _item(source: str, findings: Sequence[Finding], view: FleetView) -> _Unranked:
+    known = {f.cve: view.signals.get(f.cve) or CveSignals(f.cve) for f in findings}
     assessed = [
-        (assessor.assess(known[f.cve], hosts[f.host], first_seen[f.key]), f) for f in findings
+        (view.assessor.assess(known[f.cve], view.hosts[f.host], view.first_seen[f.key]), f)
+        for f in findings
     ]
     worst, finding = min(assessed, key=lambda pair: _urgency(pair[0], known[pair[1].cve]))
     dated = [assessment.due for assessment, _ in assessed if assessment.due is not None]
-    fixed = ""
-    for found in findings:
-        fixed = (
-            newest(fixed, found.evidence.fixed_version) if fixed else found.evidence.fixed_version
-        )
-    risk = _risk(findings, hosts, known)
+    fixed = reduce(view.newest, (found.evidence.fixed_version for found in findings))
+    risk = _risk(findings, view.hosts, known)
     needs_reboot = source in NEEDS_REBOOT
     item = QueueItem(
         source_name=source,
