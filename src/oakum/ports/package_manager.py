@@ -62,6 +62,10 @@ class Simulation:
     """(name:architecture, reason) of packages with a newer version that stay as they are."""
     conffile_prompts: tuple[str, ...]
     """Changed configuration files of packages in the change: dpkg may ask about them."""
+    restarts: tuple[str, ...]
+    """Units whose processes run files of the packages in the change, and will be restarted."""
+    reboot_reason: str
+    """Why the change will be effective only after a reboot; empty when a restart is enough."""
     problems: tuple[str, ...]
     """Why a transaction would be refused now: interrupted dpkg, held lock, unmet dependencies."""
 

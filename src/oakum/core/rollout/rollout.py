@@ -55,6 +55,12 @@ class Rollout:
     started_by: str
     started_at: datetime
     soak_until: datetime | None = None
+    soaked: bool = False
+    """Whether the present ring has soaked and is being verified for the second time."""
+    forgiven: int = 0
+    """Hosts that refused, and that a person knew of when resuming."""
+    rollback_scope: tuple[HostId, ...] = ()
+    """The hosts to roll back; empty means all that were changed."""
     ended_at: datetime | None = None
     wish: Wish = Wish.NONE
     """What a person asked for and the reconciler has not yet taken up."""

@@ -13,6 +13,8 @@ class Phase(Enum):
     PAUSED = "paused"
     """By a person, or by a gate that could not tell. Running transactions end; none starts."""
     ROLLING_BACK = "rolling back"
+    ABORTING = "aborting"
+    """Hosts that are at work end; none begins."""
     SUCCEEDED = "succeeded"
     ABORTED = "aborted"
     """By a person, with the hosts left as they are."""

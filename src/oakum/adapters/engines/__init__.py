@@ -1,0 +1,1 @@
+"""Engines: what delivers the work of a rollout."""

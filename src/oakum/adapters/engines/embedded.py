@@ -1,0 +1,52 @@
+"""The engine inside the controller's own process: an asyncio task for each host run."""
+
+import asyncio
+from typing import Never
+
+from oakum.core.ids import HostRunId
+from oakum.ports.engine import Job, Perform
+
+
+class EmbeddedEngine:
+    """Runs jobs as tasks of this event loop; nothing to install, nothing to keep running."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Job] = asyncio.Queue()
+        self._tasks: dict[HostRunId, asyncio.Task[None]] = {}
+        self._defects: dict[HostRunId, BaseException] = {}
+
+    def submit(self, job: Job) -> None:
+        """Queue the job unless its host run is being driven already."""
+        task = self._tasks.get(job.host_run)
+        if task is None or task.done():
+            self._queue.put_nowait(job)
+
+    def cancel(self, host_run: HostRunId) -> None:
+        """Stop the task; the transaction on the host goes on."""
+        if task := self._tasks.get(host_run):
+            task.cancel()
+
+    async def run_worker(self, perform: Perform) -> Never:
+        """Start a task for every job until cancelled; then end the tasks."""
+        try:
+            while True:
+                job = await self._queue.get()
+                task = self._tasks.get(job.host_run)
+                if task is None or task.done():
+                    self._tasks[job.host_run] = asyncio.create_task(self._guard(perform, job))
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def janitor(self) -> tuple[HostRunId, ...]:
+        """Drop finished tasks; name those that ended with an unexpected error."""
+        self._tasks = {run: task for run, task in self._tasks.items() if not task.done()}
+        broken, self._defects = tuple(self._defects), {}
+        return broken
+
+    async def _guard(self, perform: Perform, job: Job) -> None:
+        try:
+            await perform(job)
+        except Exception as error:  # noqa: BLE001 (a defect in one host's job must not end the others')
+            self._defects[job.host_run] = error

@@ -1,0 +1,191 @@
+"""The decision: from the whole state of a rollout and the time, the next state.
+
+`decide` is called again and again until it changes nothing; the reconciler stores each state
+before any work is done, and work that hosts are to do follows from the stored state alone
+(`host_run.work_for`). A crash at any point is therefore repeated, never lost.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from oakum.core.rollout.gate import judge
+from oakum.core.rollout.host_run import move
+from oakum.core.rollout.rollout import HostRun, Rollout
+from oakum.core.rollout.state import Phase, RunState, Wish
+from oakum.core.staging.check import Verdict
+
+
+def decide(rollout: Rollout, now: datetime) -> Rollout:
+    """Return the next state: the same value when nothing is to be decided now."""
+    if rollout.wish is not Wish.NONE:
+        return _grant(rollout, now)
+    match rollout.phase:
+        case Phase.WAITING:
+            return _after_waiting(rollout, now)
+        case Phase.PROGRESSING:
+            return _progress(rollout, now)
+        case Phase.ROLLING_BACK:
+            return _roll_back(rollout, now)
+        case Phase.ABORTING:
+            return _abort(rollout, now)
+        case Phase.PAUSED | Phase.SUCCEEDED | Phase.ABORTED | Phase.ROLLED_BACK | Phase.NEEDS_HELP:
+            return rollout
+
+
+def settle(rollout: Rollout, now: datetime) -> Rollout:
+    """Decide until nothing changes any more."""
+    while (following := decide(rollout, now)) != rollout:
+        rollout = following
+    return rollout
+
+
+def _grant(rollout: Rollout, now: datetime) -> Rollout:
+    granted = replace(rollout, wish=Wish.NONE)
+    match rollout.wish:
+        case Wish.PAUSE if rollout.phase in {Phase.WAITING, Phase.PROGRESSING}:
+            return replace(granted, phase=Phase.PAUSED, reason="paused by a person")
+        case Wish.RESUME if rollout.phase is Phase.PAUSED:
+            forgiven = sum(run.state is RunState.REFUSED for run in rollout.runs)
+            return replace(
+                granted, phase=Phase.PROGRESSING, reason="resumed by a person", forgiven=forgiven
+            )
+        case Wish.ABORT if not rollout.phase.is_final and rollout.phase is not Phase.ROLLING_BACK:
+            return replace(granted, phase=Phase.ABORTING, reason="aborted by a person")
+        case Wish.ROLL_BACK if rollout.phase is not Phase.ROLLING_BACK:
+            return _begin_rollback(granted, "asked for by a person", now)
+        case Wish.NONE | Wish.PAUSE | Wish.RESUME | Wish.ABORT | Wish.ROLL_BACK:
+            return granted
+
+
+def _after_waiting(rollout: Rollout, now: datetime) -> Rollout:
+    if rollout.soak_until is not None and now < rollout.soak_until:
+        return rollout
+    if rollout.soak_until is not None:
+        return _judge_again(rollout, now)
+    if _window_is_open(rollout, now):
+        return replace(rollout, phase=Phase.PROGRESSING, reason="window is open")
+    return rollout
+
+
+def _judge_again(rollout: Rollout, now: datetime) -> Rollout:
+    """Verify the ring once more at the end of its soak: trouble may take time to show."""
+    soaked = replace(
+        rollout, phase=Phase.PROGRESSING, soak_until=None, soaked=True, reason="soak is over"
+    )
+    return _with_runs(
+        soaked,
+        (
+            move(run, RunState.VERIFYING, "verified again after the soak", now)
+            for run in rollout.in_ring(rollout.ring)
+            if run.state is RunState.SUCCEEDED
+        ),
+    )
+
+
+def _progress(rollout: Rollout, now: datetime) -> Rollout:
+    gate = judge(rollout)
+    match gate.verdict:
+        case Verdict.FAILED:
+            return _begin_rollback(rollout, f"gate failed: {gate.detail}", now)
+        case Verdict.INCONCLUSIVE | Verdict.ERROR:
+            return replace(rollout, phase=Phase.PAUSED, reason=f"gate inconclusive: {gate.detail}")
+        case Verdict.PASSED:
+            pass
+    ring = rollout.in_ring(rollout.ring)
+    if all(run.state.is_final for run in ring):
+        return _after_ring(rollout, gate.detail, now)
+    return _start_hosts(rollout, now)
+
+
+def _after_ring(rollout: Rollout, evidence: str, now: datetime) -> Rollout:
+    ring = rollout.rings[rollout.ring]
+    if ring.soak_seconds > 0 and not rollout.soaked:
+        until = now + timedelta(seconds=ring.soak_seconds)
+        return replace(
+            rollout, phase=Phase.WAITING, soak_until=until, reason=f"{ring.name} soaks; {evidence}"
+        )
+    if rollout.ring + 1 < len(rollout.rings):
+        following = rollout.rings[rollout.ring + 1].name
+        return replace(
+            rollout,
+            ring=rollout.ring + 1,
+            soaked=False,
+            reason=f"gate after {ring.name} passed ({evidence}); {following} begins",
+        )
+    return replace(rollout, phase=Phase.SUCCEEDED, reason=evidence, ended_at=now)
+
+
+def _start_hosts(rollout: Rollout, now: datetime) -> Rollout:
+    pending = [run for run in rollout.in_ring(rollout.ring) if run.state is RunState.PENDING]
+    if pending and not _window_is_open(rollout, now):
+        return _close_window(rollout)
+    busy = sum(run.state.is_busy for run in rollout.runs)
+    room = max(0, rollout.concurrency - busy)
+    ring = rollout.rings[rollout.ring].name
+    started = (move(run, RunState.CHECKING, f"{ring} begins", now) for run in pending[:room])
+    return _with_runs(rollout, started)
+
+
+def _close_window(rollout: Rollout) -> Rollout:
+    if any(run.state.is_busy for run in rollout.runs):
+        return rollout  # what runs is let to end; nothing new begins
+    return replace(rollout, phase=Phase.WAITING, reason="the window is closed")
+
+
+def _begin_rollback(rollout: Rollout, reason: str, now: datetime) -> Rollout:
+    begun = replace(
+        rollout, phase=Phase.ROLLING_BACK, reason=reason, soak_until=None, ended_at=None
+    )
+    return _with_runs(begun, _skipped(rollout, now))
+
+
+def _roll_back(rollout: Rollout, now: datetime) -> Rollout:
+    """Put back every changed host; one that is still at work ends its transaction first."""
+    scope = set(rollout.rollback_scope) or {run.host for run in rollout.runs}
+    inside = [run for run in rollout.runs if run.host in scope]
+    waiting = [run for run in inside if run.state.is_final and run.state.may_have_changed]
+    busy = sum(run.state.is_busy for run in rollout.runs)
+    if not waiting and not busy:
+        return _end_rollback(rollout, inside, now)
+    room = max(0, rollout.concurrency - busy)
+    return _with_runs(
+        rollout, (move(run, RunState.ROLLING_BACK, rollout.reason, now) for run in waiting[:room])
+    )
+
+
+def _end_rollback(rollout: Rollout, inside: list[HostRun], now: datetime) -> Rollout:
+    stuck = [run for run in inside if run.state is RunState.ROLLBACK_FAILED]
+    if stuck:
+        names = "; ".join(f"{run.host}: {run.reason}" for run in stuck)
+        reason = f"could not be put back: {names}"
+        return replace(rollout, phase=Phase.NEEDS_HELP, reason=reason, ended_at=now)
+    return replace(rollout, phase=Phase.ROLLED_BACK, ended_at=now)
+
+
+def _abort(rollout: Rollout, now: datetime) -> Rollout:
+    if any(run.state.is_busy for run in rollout.runs):
+        return rollout
+    ended = replace(rollout, phase=Phase.ABORTED, ended_at=now)
+    return _with_runs(ended, _skipped(rollout, now))
+
+
+def _skipped(rollout: Rollout, now: datetime) -> Iterable[HostRun]:
+    return (
+        move(run, RunState.SKIPPED, "the rollout ended before it was this host's turn", now)
+        for run in rollout.runs
+        if run.state is RunState.PENDING
+    )
+
+
+def _with_runs(rollout: Rollout, changed: Iterable[HostRun]) -> Rollout:
+    by_host = {run.host: run for run in changed}
+    if not by_host:
+        return rollout
+    return replace(rollout, runs=tuple(by_host.get(run.host, run) for run in rollout.runs))
+
+
+def _window_is_open(rollout: Rollout, now: datetime) -> bool:
+    after_opening = rollout.opens_at is None or rollout.opens_at <= now
+    before_closing = rollout.closes_at is None or now < rollout.closes_at
+    return after_opening and before_closing

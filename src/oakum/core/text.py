@@ -1,0 +1,30 @@
+"""Text from outside: made harmless before it reaches a terminal, a log or a file name."""
+
+import unicodedata
+
+MAX_LINE = 400
+
+
+def harmless(text: str) -> str:
+    """Return the text with every control character written out: escapes colour nothing here."""
+    return "".join(c if c in "\n\t" or not _is_control(c) else _written_out(c) for c in text)
+
+
+def one_line(text: str, limit: int = MAX_LINE) -> str:
+    """Return the text as one harmless line, cut with an ellipsis where it is too long."""
+    line = harmless(" ".join(text.split()))
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether the text holds no control character at all."""
+    return not any(_is_control(character) for character in text)
+
+
+def _is_control(character: str) -> bool:
+    # Cf holds the marks that reverse the reading direction, which can disguise a name.
+    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def _written_out(character: str) -> str:
+    return character.encode("unicode_escape").decode()

@@ -1,0 +1,53 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oakum.core.ids import HostId
+from oakum.core.inventory.host import Criticality
+from oakum.core.planning.rings import Candidate, form_rings, predicted_seconds
+
+candidates = st.lists(
+    st.builds(
+        Candidate,
+        st.integers(0, 10_000).map(lambda n: HostId(f"h{n}")),
+        st.sampled_from(["web", "db", "plain"]),
+        st.sampled_from(Criticality),
+    ),
+    min_size=1,
+    unique_by=lambda candidate: candidate.host,
+)
+percents = st.lists(st.integers(0, 100), min_size=1, max_size=5).map(sorted)
+
+
+@given(candidates, percents)
+def test_every_host_is_in_exactly_one_ring(hosts: list[Candidate], shares: list[int]) -> None:
+    """Nobody is left out, nobody comes twice, no ring is empty."""
+    rings = form_rings(hosts, shares, 0)
+    placed = [host for ring in rings for host in ring.hosts]
+    assert sorted(placed) == sorted(candidate.host for candidate in hosts)
+    assert all(ring.hosts for ring in rings)
+
+
+@given(candidates, percents)
+def test_the_first_ring_has_one_host_of_every_class(
+    hosts: list[Candidate], shares: list[int]
+) -> None:
+    """Each environment that the plan touches is tried before any is risked as a whole."""
+    first = form_rings(hosts, shares, 0)[0].hosts
+    classes = {candidate.host: candidate.host_class for candidate in hosts}
+    assert {classes[host] for host in first} == set(classes.values())
+
+
+def test_the_least_critical_host_of_a_class_goes_first() -> None:
+    """The canary is the host whose loss costs least."""
+    hosts = [
+        Candidate(HostId("a"), "web", Criticality.HIGH),
+        Candidate(HostId("b"), "web", Criticality.LOW),
+    ]
+    assert form_rings(hosts, [10, 100], 0)[0].hosts == ("b",)
+
+
+def test_prediction_counts_rows_of_hosts_and_soaks() -> None:
+    """Three hosts of 60 s, two at once, and a soak of 10 s take 130 s."""
+    hosts = [Candidate(HostId(name), "web", Criticality.LOW) for name in "abc"]
+    rings = form_rings(hosts, [100], 10)
+    assert predicted_seconds(rings, dict.fromkeys([HostId(n) for n in "abc"], 60), 2) == 130

@@ -1,0 +1,278 @@
+"""Properties of the decision, whatever hosts do and in whatever order."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oakum.core.ids import HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.rollout.decide import decide, settle
+from oakum.core.rollout.gate import what_the_evidence_allows
+from oakum.core.rollout.host_run import PATIENCE, Work, advance, work_for
+from oakum.core.rollout.observation import (
+    Booted,
+    ChecksDone,
+    Observation,
+    TransactionSeen,
+    Unreachable,
+    Verified,
+)
+from oakum.core.rollout.rollout import HostRun, Rollout, RolloutRing
+from oakum.core.rollout.state import Phase, RunState, Wish
+from oakum.core.rollout.transaction import TransactionState, TransactionStatus
+
+START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+FATES = ("good", "bad", "refused", "failed", "unreachable", "reboots", "rollback fails")
+
+
+def make_rollout(ring_sizes: list[int], concurrency: int = 3, max_failed: int = 0) -> Rollout:
+    runs = [
+        HostRun(
+            HostRunId(f"run-{ring}-{number}"),
+            HostId(f"h{ring}-{number}"),
+            ring,
+            RunState.PENDING,
+            "",
+            TransactionId(f"tx-{ring}-{number}"),
+            TransactionId(f"undo-{ring}-{number}"),
+        )
+        for ring, size in enumerate(ring_sizes)
+        for number in range(size)
+    ]
+    rings = tuple(RolloutRing(f"ring {n + 1}", 60) for n in range(len(ring_sizes)))
+    return Rollout(
+        RolloutId("rollout-1"),
+        PlanId("plan-1"),
+        Phase.WAITING,
+        "created",
+        0,
+        rings,
+        tuple(runs),
+        concurrency,
+        max_failed,
+        None,
+        None,
+        "tester",
+        START,
+    )
+
+
+def status(state: TransactionState, reason: str = "", reboot: str = "") -> TransactionStatus:
+    return TransactionStatus(state, "install", reason, (), reboot_reason=reboot)
+
+
+def observe(run: HostRun, fate: str) -> Observation:
+    if fate == "unreachable":
+        return Unreachable("connection refused")
+    match work_for(run.state):
+        case Work.ASK_CHECKS:
+            return ChecksDone((), "boot-1")
+        case Work.DRIVE_UPGRADE:
+            ends = {"refused": TransactionState.REFUSED, "failed": TransactionState.FAILED}
+            reboot = "libc" if fate == "reboots" else ""
+            ended = ends.get(fate, TransactionState.SUCCEEDED)
+            return TransactionSeen(status(ended, fate, reboot), may_reboot=True)
+        case Work.DRIVE_REBOOT:
+            return Booted("boot-2")
+        case Work.VERIFY:
+            return Verified(fate not in {"bad", "rollback fails"}, fate, ())
+        case Work.DRIVE_ROLLBACK:
+            stuck = fate == "rollback fails"
+            ended = TransactionState.FAILED if stuck else TransactionState.SUCCEEDED
+            return TransactionSeen(status(ended, fate), may_reboot=True)
+        case Work.VERIFY_ROLLBACK:
+            return Verified(is_good=True, detail="as before", results=())
+        case None:
+            raise AssertionError(run)
+
+
+def simulate(
+    rollout: Rollout, fates: dict[HostId, str], order: list[int], *, minutes: int = 600
+) -> list[Rollout]:
+    """Let hosts answer in any order while time passes; return every state that was stored."""
+    now, states = START, [rollout]
+    for tick in range(minutes):
+        rollout = settle(rollout, now)
+        states.append(rollout)
+        if rollout.phase.is_final or rollout.phase is Phase.PAUSED:
+            break
+        busy = [run for run in rollout.runs if run.state.is_busy]
+        if busy:
+            run = busy[order[tick % len(order)] % len(busy)]
+            after = advance(run, observe(run, fates[run.host]), now)
+            runs = tuple(after if other is run else other for other in rollout.runs)
+            rollout = replace(rollout, runs=runs)
+        now += timedelta(minutes=1)
+    return states
+
+
+rollouts = st.builds(
+    make_rollout,
+    st.lists(st.integers(1, 4), min_size=1, max_size=4),
+    st.integers(1, 5),
+    st.integers(0, 2),
+)
+orders = st.lists(st.integers(0, 20), min_size=1, max_size=30)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> list[Rollout]:
+    rollout = draw(rollouts)
+    fates = {run.host: draw(st.sampled_from(FATES)) for run in rollout.runs}
+    return simulate(rollout, fates, draw(orders))
+
+
+@given(worlds())
+@settings(max_examples=300)
+def test_no_ring_starts_after_a_failed_gate(states: list[Rollout]) -> None:
+    """Once more hosts failed than the budget bears, no further host is begun."""
+    for before, after in pairwise(states):
+        failed = sum(run.state is RunState.FAILED for run in before.runs)
+        if failed > before.max_failed:
+            begun = {run.host for run in after.runs if run.state is RunState.CHECKING}
+            assert begun <= {run.host for run in before.runs if run.state is RunState.CHECKING}
+
+
+@given(worlds())
+@settings(max_examples=300)
+def test_concurrency_is_never_exceeded(states: list[Rollout]) -> None:
+    """At most so many hosts are at work at once, but for the second look after a soak."""
+    for state in states:
+        busy = [run for run in state.runs if run.state.is_busy]
+        if not state.soaked:
+            assert len(busy) <= state.concurrency
+
+
+@given(worlds())
+@settings(max_examples=300)
+def test_every_host_ends_in_a_final_state(states: list[Rollout]) -> None:
+    """A rollout that ended left no host at work or waiting, and each says why."""
+    last = states[-1]
+    assert last.phase.is_final or last.phase is Phase.PAUSED
+    if last.phase.is_final:
+        assert all(run.state.is_final and run.reason for run in last.runs)
+
+
+@given(worlds())
+@settings(max_examples=300)
+def test_a_later_ring_begins_only_after_the_earlier_one_ended(states: list[Rollout]) -> None:
+    """Rings are changed one after the other."""
+    for state in states:
+        for run in state.runs:
+            begun = run.state not in {RunState.PENDING, RunState.SKIPPED}
+            earlier = [other for other in state.runs if other.ring < run.ring]
+            if begun and state.phase is Phase.PROGRESSING:
+                assert all(other.state.is_final for other in earlier)
+
+
+@given(worlds())
+@settings(max_examples=300)
+def test_a_failed_rollout_leaves_no_changed_host(states: list[Rollout]) -> None:
+    """ROLLED_BACK means just that: no host is in a changed state."""
+    last = states[-1]
+    if last.phase is Phase.ROLLED_BACK:
+        kept = {RunState.REFUSED, RunState.ROLLED_BACK, RunState.SKIPPED}
+        assert {run.state for run in last.runs} <= kept
+
+
+@given(worlds(), st.data())
+@settings(max_examples=200)
+def test_replaying_from_any_stored_state_changes_nothing(
+    states: list[Rollout], data: st.DataObject
+) -> None:
+    """A controller that restarts from a stored state decides as the dead one did."""
+    stored = data.draw(st.sampled_from(states[1:]))
+    later = START + timedelta(hours=12)
+    assert settle(settle(stored, later), later) == settle(stored, later)
+
+
+@pytest.mark.parametrize("wish", [Wish.ABORT, Wish.ROLL_BACK])
+@given(states=worlds(), data=st.data())
+@settings(max_examples=150)
+def test_abort_and_rollback_are_reachable_from_everywhere(
+    wish: Wish, states: list[Rollout], data: st.DataObject
+) -> None:
+    """Whatever the state, a person's wish to end it is granted, and asking twice is asking once."""
+    stored = replace(data.draw(st.sampled_from(states)), wish=wish)
+    fates = {run.host: "good" for run in stored.runs}
+    end = simulate(stored, fates, [0])[-1]
+    assert end.wish is Wish.NONE
+    assert end.phase.is_final
+    if wish is Wish.ROLL_BACK:
+        assert not any(run.state.may_have_changed for run in end.runs)
+
+
+@given(st.lists(st.sampled_from(["good", "reboots"]), min_size=6, max_size=6), orders)
+def test_hosts_that_fare_well_are_all_changed(fates: list[str], order: list[int]) -> None:
+    """Nothing wrong, nothing left out."""
+    rollout = make_rollout([1, 2, 3])
+    worlds_fates = {run.host: fate for run, fate in zip(rollout.runs, fates, strict=True)}
+    end = simulate(rollout, worlds_fates, order)[-1]
+    assert end.phase is Phase.SUCCEEDED
+    assert {run.state for run in end.runs} == {RunState.SUCCEEDED}
+
+
+def test_no_host_begins_outside_the_window() -> None:
+    """Before the window opens nothing is touched, and after it closes nothing new begins."""
+    rollout = replace(
+        make_rollout([3], concurrency=1),
+        opens_at=START + timedelta(hours=1),
+        closes_at=START + timedelta(hours=2),
+    )
+    assert settle(rollout, START) == rollout
+    opened = settle(rollout, START + timedelta(hours=1))
+    assert [run.state for run in opened.runs].count(RunState.CHECKING) == 1
+    done = replace(
+        opened,
+        runs=tuple(
+            replace(run, state=RunState.SUCCEEDED) if run.state is RunState.CHECKING else run
+            for run in opened.runs
+        ),
+    )
+    closed = settle(done, START + timedelta(hours=2))
+    assert closed.phase is Phase.WAITING
+    assert [run.state for run in closed.runs].count(RunState.PENDING) == 2
+
+
+def test_refused_hosts_pause_for_a_person_and_resuming_forgives_them() -> None:
+    """A host that was never changed is no evidence against the plan, nor for it."""
+    rollout = make_rollout([1, 1])
+    fates = {run.host: "refused" if run.ring == 0 else "good" for run in rollout.runs}
+    paused = simulate(rollout, fates, [0])[-1]
+    assert paused.phase is Phase.PAUSED
+    assert "no evidence" in paused.reason
+    end = simulate(replace(paused, wish=Wish.RESUME), fates, [0])[-1]
+    assert end.phase is Phase.SUCCEEDED
+
+
+def test_a_silent_host_is_given_time_and_then_taken_at_its_silence() -> None:
+    """Unreachable is no answer at first; after the set patience it counts as failed."""
+    run = replace(make_rollout([1]).runs[0], state=RunState.UPGRADING, changed_at=START)
+    soon = advance(run, Unreachable("timed out"), START + timedelta(minutes=1))
+    late = advance(run, Unreachable("timed out"), START + PATIENCE)
+    assert soon.state is RunState.UPGRADING
+    assert late.state is RunState.FAILED
+
+
+def test_late_and_doubled_observations_change_nothing() -> None:
+    """An observation that does not fit the state is an echo of an earlier controller."""
+    run = replace(make_rollout([1]).runs[0], state=RunState.SUCCEEDED)
+    assert advance(run, ChecksDone((), "boot-9"), START) == run
+    assert advance(run, Verified(is_good=False, detail="late", results=()), START) == run
+
+
+def test_the_line_for_people_says_what_the_evidence_allows() -> None:
+    """Ten clean hosts still allow a failure rate of 26 %."""
+    rollout = make_rollout([10])
+    runs = tuple(replace(run, state=RunState.SUCCEEDED) for run in rollout.runs)
+    line = what_the_evidence_allows(replace(rollout, runs=runs))
+    assert line == "0 of 10 failed: the true rate may still be 26 %"
+
+
+def test_a_final_state_is_at_rest() -> None:
+    """Deciding over a rollout that ended returns the very same value."""
+    ended = replace(make_rollout([1]), phase=Phase.SUCCEEDED)
+    assert decide(ended, START) is ended
