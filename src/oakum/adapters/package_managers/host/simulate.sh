@@ -29,6 +29,7 @@ simulate() {
   fi
   sed "s/^/change$TAB/" "$work/changes"
   cut -f 2 "$work/changes" | list_conffiles | changed_conffiles | while IFS= read -r path; do say conffile "$path"; done
+  predict_restarts
   [ "$(cat "$work/targets")" != '*' ] || list_kept_back
 }
 
@@ -54,6 +55,22 @@ named_targets() {
 errors_from_stdin() {
   cat >"$A/errors"
   errors_of "$A/errors"
+}
+
+# Say which units will be restarted, and what only a reboot makes effective.
+predict_restarts() {
+  W=$work
+  awk -F '\t' '$1 != "install" { print $2 }' "$work/changes" | list_users_of_packages >"$work/users"
+  while IFS=$TAB read -r pid path; do
+    printf '%s\t%s\n' "$(owner_of "$pid")" "$path"
+  done <"$work/users" | awk -F '\t' '!($1 in seen) { seen[$1]; print }' | sort >"$work/owners"
+  while IFS=$TAB read -r owner path; do
+    case "$(treatment_of "$owner")" in
+      restart) say restart "$owner" ;;
+      reboot) [ "$owner" = init.scope ] || say reboot "${owner:-a process without a unit} runs $path" ;;
+    esac
+  done <"$work/owners"
+  name_kernel_reboot "$work/changes" | while IFS= read -r reason; do say reboot "$reason"; done
 }
 
 # Print packages with a newer version in the snapshot that stay as they are, each with the reason.

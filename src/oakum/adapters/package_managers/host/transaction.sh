@@ -4,6 +4,7 @@
 
 T=$2
 R=$T/restore
+W=$T
 STEP=begin
 
 trap : HUP INT TERM # A shutdown or a lost session waits for us: dpkg is never stopped in its work.
@@ -63,7 +64,6 @@ upgrade() {
   name_kept_conffiles
   begin restarts
   restart_affected
-  find_kernel_reboot "$T/changes"
   done_with
   check_self
 }
