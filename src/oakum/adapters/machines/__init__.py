@@ -1,0 +1,1 @@
+"""Throw-away machines on this computer."""

@@ -1,0 +1,181 @@
+"""Images: a Debian base and layers of packages over it, built once and cached."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from tempfile import mkdtemp
+
+from filelock import FileLock
+
+from oakum.adapters.machines.programs import MachineError, run, succeeds
+from oakum.core.canonical import Json, digest_of
+from oakum.ports.machines import PackageSource, Progress
+
+RECIPE = 1
+"""Raise it when the images below change, and old ones are built anew."""
+
+BASE_PACKAGES = (
+    "systemd", "systemd-sysv", "dbus", "openssh-server", "iproute2", "procps", "sudo",
+    "libpam-systemd", "cron", "ca-certificates", "openssl", "curl", "less", "tzdata",
+    "xz-utils", "perl-base", "gpgv", "debian-archive-keyring",
+)  # fmt: skip
+BASE_SOURCE = "deb http://deb.debian.org/debian {release} main"
+"""Without the security suite: machines start as they were released, with updates pending."""
+
+NOT_WANTED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+
+INSTALL_LAYER = """
+printf 'force-unsafe-io\\n' >/etc/dpkg/dpkg.cfg.d/oakum-lab-build
+apt-get -q update
+apt-get -q -y --no-install-recommends install "$@"
+rm /etc/dpkg/dpkg.cfg.d/oakum-lab-build
+apt-get clean
+rm -rf /var/lib/apt/lists/*
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A root to start from: directories for an overlay, the uppermost first."""
+
+    directories: tuple[Path, ...]
+
+    @property
+    def lower(self) -> str:
+        """Return the overlay option."""
+        return ":".join(str(directory) for directory in self.directories)
+
+
+class Images:
+    """Builds and caches images under one directory."""
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        self.can_overlay = self._try_overlay()
+
+    def base(self, release: str, progress: Progress) -> Image:
+        """Return the base image of a release."""
+        name = f"base-{release}-{digest_of([RECIPE, release, list(BASE_PACKAGES)])[:12]}"
+        target = self._cache / name
+        with self._building(target) as directory:
+            if directory is not None:
+                progress(f"building the {release} base image (once; 1 to 2 minutes)")
+                self._bootstrap(release, directory)
+        return Image((target / "root",))
+
+    def with_packages(self, release: str, packages: Sequence[str], progress: Progress) -> Image:
+        """Return the base with more packages of the same release."""
+        base = self.base(release, progress)
+        if not packages:
+            return base
+        content: Json = [RECIPE, release, list(BASE_PACKAGES), sorted(packages), self.can_overlay]
+        target = self._cache / f"layer-{release}-{digest_of(content)[:12]}"
+        with self._building(target) as directory:
+            if directory is not None:
+                progress(f"building the image with {', '.join(packages)} (once)")
+                self._install(base, directory, packages)
+        layer = target / "root"
+        return Image((layer, *base.directories) if self.can_overlay else (layer,))
+
+    def enter(
+        self, root: Path, image: Image, script: str, *arguments: str, stdin: bytes, what: str
+    ) -> bytes:
+        """Run a script in a root that stands over an image; see build.sh for the directories."""
+        upper, work = root.parent / "upper", root.parent / "work"
+        for directory in (root, upper, work):
+            directory.mkdir(parents=True, exist_ok=True)
+        mode = "overlay" if self.can_overlay else "copy"
+        with as_file(files(__package__) / "build.sh") as build:
+            command = [
+                *unshare_command(), "sh", str(build), mode, str(root), image.lower,
+                str(upper), str(work), script, *arguments,
+            ]  # fmt: skip
+            return run(command, what=what, stdin=stdin)
+
+    def copy_into(self, image: Image, root: Path) -> None:
+        """Copy a flat image, for places that refuse overlays."""
+        root.parent.mkdir(parents=True, exist_ok=True)
+        source = str(image.directories[0])
+        run(["cp", "-a", "--reflink=auto", source, str(root)], what=f"copying {source}")
+
+    def _bootstrap(self, release: str, directory: Path) -> None:
+        excludes = [f"--dpkgopt=path-exclude={pattern}" for pattern in NOT_WANTED]
+        mode = [] if self.can_overlay else ["--mode=root", "--skip=chroot/mount"]
+        command = [
+            "mmdebstrap", "--variant=apt", *mode, f"--include={','.join(BASE_PACKAGES)}", *excludes,
+            "--dpkgopt=force-unsafe-io", "--format=directory",
+            release, str(directory / "root"), BASE_SOURCE.format(release=release),
+        ]  # fmt: skip
+        run(command, what=f"building the {release} base image")
+        root = directory / "root"
+        for path in [*(root / "etc/ssh").glob("ssh_host_*"), root / "etc/machine-id"]:
+            path.unlink(missing_ok=True)
+        for path in (root / "etc/dpkg/dpkg.cfg.d").glob("*mmdebstrap*"):
+            text = path.read_text().replace("force-unsafe-io\n", "")
+            path.write_text(text)
+
+    def _install(self, base: Image, directory: Path, packages: Sequence[str]) -> None:
+        root = directory / "merged"
+        if not self.can_overlay:
+            self.copy_into(base, root)
+        what = f"installing {', '.join(packages)}"
+        self.enter(root, base, INSTALL_LAYER, *packages, stdin=b"", what=what)
+        (directory / ("upper" if self.can_overlay else "merged")).rename(directory / "root")
+        shutil.rmtree(directory / "work", ignore_errors=True)
+
+    @contextmanager
+    def _building(self, target: Path) -> Iterator[Path | None]:
+        """Give a directory to build in when the target is missing; put it in place when done."""
+        self._make_cache()
+        with FileLock(self._cache / f"{target.name}.lock"):
+            if target.exists():
+                yield None
+                return
+            directory = Path(mkdtemp(prefix=f".{target.name}.", dir=self._cache))
+            directory.chmod(0o755)
+            try:
+                yield directory
+                directory.rename(target)
+            finally:
+                shutil.rmtree(directory, ignore_errors=True)
+
+    def _make_cache(self) -> None:
+        try:
+            self._cache.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MachineError(f"{self._cache} cannot be made: {error.strerror}") from error
+
+    def _try_overlay(self) -> bool:
+        self._make_cache()
+        trial = Path(mkdtemp(prefix=".overlay-", dir=self._cache))
+        try:
+            for name in ("lower", "upper", "work", "root"):
+                (trial / name).mkdir()
+            options = f"lowerdir={trial}/lower,upperdir={trial}/upper,workdir={trial}/work"
+            mount = ["mount", "-t", "overlay", "overlay", "-o", options, f"{trial}/root"]
+            return succeeds([*unshare_command(), *mount]) is None
+        finally:
+            shutil.rmtree(trial, ignore_errors=True)
+
+
+def unshare_command() -> tuple[str, ...]:
+    """Return the prefix that gives a program mounts of its own, where that is allowed."""
+    command = ("unshare", "--mount", "--propagation", "private")
+    return command if succeeds([*command, "true"]) is None else ()
+
+
+def source_text(source: PackageSource) -> str:
+    """Return the deb822 text of a package source."""
+    lines = [
+        "Types: deb",
+        f"URIs: {source.uri}",
+        f"Suites: {source.suite}",
+        f"Components: {source.component}",
+    ]
+    if source.public_key:
+        key = "\n".join(f" {line or '.'}" for line in source.public_key.strip().splitlines())
+        lines.append(f"Signed-By:\n{key}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,79 @@
+"""Machines that boot: systemd-nspawn containers with systemd as their first process."""
+
+from pathlib import Path
+
+from oakum.adapters.machines import processes
+from oakum.adapters.machines.building import Builder
+from oakum.adapters.machines.images import unshare_command
+from oakum.adapters.machines.programs import MachineError, succeeds
+from oakum.adapters.machines.room import Record, Room
+from oakum.ports.machines import Machine, MachineSpec, Progress
+
+SHUTDOWN_SECONDS = 90
+
+BOOT = """
+[ "$1" = copy ] || mount -t overlay overlay -o "lowerdir=$3,upperdir=$4,workdir=$5" "$2"
+exec systemd-nspawn --quiet --directory="$2" --machine="$6" --boot --register=no --keep-unit \
+  --resolv-conf=off --timezone=off --link-journal=no --console=pipe
+"""
+"""The mount is in a namespace of its own and goes with the machine, however that ends."""
+
+
+class NspawnProvider:
+    """Full boot, shared network: each machine's services listen on its own loopback address."""
+
+    name = "nspawn"
+
+    def __init__(self, directory: Path, cache: Path) -> None:
+        self._room = Room(directory)
+        self._builder = Builder(self._room, cache)
+
+    def refusal(self) -> str | None:
+        """Try namespaces and nspawn itself, on this computer's own root, read-only."""
+        if not unshare_command():
+            return "mount namespaces are refused here"
+        trial = [
+            "systemd-nspawn", "--quiet", "--directory=/", "--volatile=yes", "--register=no",
+            "--keep-unit", "--as-pid2", "--console=pipe", "--link-journal=no",
+            "--resolv-conf=off", "true",
+        ]  # fmt: skip
+        return succeeds([*unshare_command(), *trial])
+
+    def create(self, spec: MachineSpec, progress: Progress) -> Machine:
+        """Build a machine; it does not run yet."""
+        return self._builder.create(spec, progress)
+
+    def start(self, name: str) -> Machine:
+        """Boot it."""
+        record, directory = self._room.read(name), self._room.path(name)
+        if processes.running_pid(directory) is None:
+            machine = f"oakum-{record.address.replace('.', '-')}"
+            arguments = ("sh", "-eu", "-c", BOOT, "sh", *_directories(record, directory), machine)
+            processes.start_detached([*unshare_command(), *arguments], directory)
+        return self._builder.machine(record)
+
+    def stop(self, name: str) -> None:
+        """Shut it down cleanly."""
+        directory = self._room.path(self._room.read(name).name)
+        if not processes.terminate(directory, timeout_seconds=SHUTDOWN_SECONDS):
+            raise MachineError(
+                f"{name} did not shut down within {SHUTDOWN_SECONDS} s",
+                hint=f"its console is in {directory / 'console.log'}",
+            )
+
+    def kill(self, name: str) -> None:
+        """Cut its power."""
+        processes.kill(self._room.path(self._room.read(name).name))
+
+    def destroy(self, name: str) -> None:
+        """Remove it."""
+        self._builder.remove(name)
+
+    def machines(self) -> tuple[Machine, ...]:
+        """Return every machine, by name."""
+        return tuple(self._builder.machine(record) for record in self._room.records())
+
+
+def _directories(record: Record, directory: Path) -> tuple[str, ...]:
+    root, upper, work = (str(directory / name) for name in ("root", "upper", "work"))
+    return (record.mode, root, record.lower, upper, work)

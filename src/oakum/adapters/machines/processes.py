@@ -1,0 +1,116 @@
+"""The processes of machines: found by what they are, never by a number alone."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from oakum.adapters.machines.programs import MachineError
+
+PROC = Path("/proc")
+
+
+def start_detached(command: Sequence[str], directory: Path) -> int:
+    """Start a machine's first process in a session of its own; note its number and birth."""
+    with (directory / "console.log").open("ab") as console:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=console,
+            start_new_session=True,
+        )
+    (directory / "pid").write_text(f"{process.pid} {_born(process.pid)}")
+    _children.append(process)
+    return process.pid
+
+
+_children: list["subprocess.Popen[bytes]"] = []
+"""Machines outlive us on purpose; kept so that their end is waited for while we live."""
+
+
+def running_pid(directory: Path) -> int | None:
+    """Return the first process of a machine, if it still lives: a number reused is not it."""
+    for child in _children:
+        child.poll()
+    try:
+        pid, born = (directory / "pid").read_text().split()
+    except (FileNotFoundError, ValueError):
+        return None
+    alive = _born(int(pid)) == born and _state(int(pid)) not in {"Z", "X"}
+    return int(pid) if alive else None
+
+
+def terminate(directory: Path, *, timeout_seconds: float) -> bool:
+    """Ask the first process to shut the machine down; tell whether it did in time."""
+    pid = running_pid(directory)
+    if pid is None:
+        return True
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    return _wait_until_gone(directory, timeout_seconds)
+
+
+def kill(directory: Path) -> None:
+    """End every process of a machine at once: its init first, with which all others go."""
+    pid = running_pid(directory)
+    if pid is None:
+        return
+    for victim in (*_children_of(pid), pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+    if not _wait_until_gone(directory, 20):
+        raise MachineError(f"process {pid} of {directory.name} does not end")
+
+
+def kill_all_in(root: Path) -> None:
+    """End whatever still has this root: processes of a chroot that had no namespace."""
+    for process in PROC.iterdir():
+        if process.name.isdigit() and _root_of(process) == str(root):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(process.name), signal.SIGKILL)
+
+
+def _root_of(process: Path) -> str:
+    try:
+        return str((process / "root").readlink())
+    except OSError:
+        return ""
+
+
+def _children_of(pid: int) -> tuple[int, ...]:
+    try:
+        listed = (PROC / str(pid) / "task" / str(pid) / "children").read_text()
+    except OSError:
+        return ()
+    return tuple(int(child) for child in listed.split())
+
+
+def _wait_until_gone(directory: Path, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while running_pid(directory) is not None:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _born(pid: int) -> str:
+    fields = _stat(pid)
+    return fields[19] if fields else ""
+
+
+def _state(pid: int) -> str:
+    fields = _stat(pid)
+    return fields[0] if fields else "X"
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat after the command's name (proc(5))."""
+    try:
+        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

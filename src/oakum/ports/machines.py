@@ -1,0 +1,115 @@
+"""Throw-away machines: the lab's hosts and the rehearsal's twins."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+Progress = Callable[[str], None]
+"""Called with a line for people when a long step begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackagePin:
+    """A package that a machine shall have."""
+
+    name: str
+    architecture: str = ""
+    """Empty: the machine's own."""
+    version: str = ""
+    """Empty: whatever the sources offer."""
+    is_automatic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFile:
+    """A file to write into a machine."""
+
+    path: str
+    content: bytes
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class PackageSource:
+    """Where a machine's packages come from while it is being built."""
+
+    uri: str
+    suite: str
+    component: str
+    public_key: str = ""
+    """ASCII-armoured; empty: the distribution's own keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSpec:
+    """A machine, complete."""
+
+    name: str
+    release: str
+    packages: tuple[PackagePin, ...]
+    """Beyond what every machine has; with `is_exact`, the whole list."""
+    is_exact: bool
+    """The machine has these packages at these versions, and no others."""
+    source: PackageSource
+    files: tuple[MachineFile, ...]
+    etc_archive: bytes
+    """A tar of another host's /etc, without what makes that host itself; empty: none."""
+    setup_script: str
+    """Shell, run once in the machine's root after the packages are installed."""
+    authorized_key: str
+
+
+class MachineState(Enum):
+    """Whether a machine runs."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine that exists."""
+
+    name: str
+    address: str
+    port: int
+    host_key: str
+    """Its public key, read from its own files: verified out of band."""
+    state: MachineState
+    pid: int | None
+
+
+class MachineProvider(Protocol):
+    """Builds and runs machines. Everything of a machine goes with it."""
+
+    @property
+    def name(self) -> str: ...
+
+    def refusal(self) -> str | None:
+        """Return why this kind of machine cannot run here; None when it can. Really tries."""
+        ...
+
+    def create(self, spec: MachineSpec, progress: Progress) -> Machine:
+        """Build a machine; it does not run yet. Raises MachineError."""
+        ...
+
+    def start(self, name: str) -> Machine:
+        """Boot it. Returns at once; a machine that runs already is left alone."""
+        ...
+
+    def stop(self, name: str) -> None:
+        """Shut it down cleanly, and wait until it has."""
+        ...
+
+    def kill(self, name: str) -> None:
+        """Cut its power."""
+        ...
+
+    def destroy(self, name: str) -> None:
+        """Remove it: no process, mount or file is left. Twice is once."""
+        ...
+
+    def machines(self) -> tuple[Machine, ...]:
+        """Return every machine that exists, by name."""
+        ...
