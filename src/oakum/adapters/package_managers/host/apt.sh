@@ -59,7 +59,7 @@ update_index() {
 
 # Print the first errors of a log of apt or dpkg, as one line.
 errors_of() {
-  grep -h -E '^(E:|Err:|dpkg: error|dpkg: warning: files list|W: Failed|.*: Depends:|.* unmet dependencies)' "$1" |
+  grep -h -E '^(E:|Err:|  [A-Z(]|dpkg: error|dpkg: warning: files list|W: Failed|.*: Depends:|.* unmet dependencies)' "$1" |
     head -n 6 | one_line
 }
 
