@@ -15,6 +15,7 @@ from oakum.ports.transport import CommandResult
 
 BOOT_SECONDS = 60.0
 IMAGE_SECONDS = 420.0
+ASKED_FOR_REBOOT = 133
 PACKAGES = "systemd,systemd-sysv,dbus"
 
 
@@ -68,6 +69,12 @@ class ThrowAwayHost:
                     return
             time.sleep(0.2)
         raise TimedOutError(f"{self.root} did not boot", hint="run systemd-nspawn by hand")
+
+    def finish_reboot(self, name: str) -> None:
+        """Boot again after the host went down for a reboot, which nspawn leaves to us."""
+        assert self.container is not None
+        assert self.container.wait(BOOT_SECONDS) == ASKED_FOR_REBOOT
+        self.boot(name)
 
     def shell(self, script: str) -> str:
         """Run a shell line inside and return what it prints; fail when it fails."""

@@ -24,7 +24,9 @@ find_broken_states() {
 find_lock_holder() {
   # check takes the lock as an installation would, and its message names process and command.
   if ! said=$(apt-get -q -o DPkg::Lock::Timeout="$1" check 2>&1 </dev/null); then
-    printf '%s\n' "$said" | grep -E '^E: |Depends:|unmet' | head -n 4 | one_line
+    # While it waits, it names the holder in its progress and no longer in its error.
+    printf '%s\n' "$said" | sed 's/^Waiting for cache lock: \(.*)\).*/E: \1/' |
+      grep -E '^E: |Depends:|unmet' | sort -u | head -n 4 | one_line
   fi
 }
 

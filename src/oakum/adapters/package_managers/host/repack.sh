@@ -32,8 +32,13 @@ rebuild() { # key directory
         [ "${file%."$part"}" != "/var/lib/dpkg/info/${1%:*}" ] && [ "${file%."$part"}" != "/var/lib/dpkg/info/$1" ] || cp -p "$file" "$2/DEBIAN/$part" ;;
     esac
   done
-  dpkg-query -L "$name" | sed -n 's|^/||p' | sed '/^\.$/d' | while IFS= read -r path; do
-    if [ -e "/$path" ] || [ -L "/$path" ]; then printf '%s\n' "$path"; fi
+  # A path that others lie under is a directory of the package, even where the host has a link (/bin, /lib).
+  dpkg-query -L "$name" | sed -n 's|^/||p' | sed '/^\.$/d' | sort -r | awk '
+    !($0 in above) { print "leaf\t" $0 } $0 in above { print "directory\t" $0 }
+    { path = $0; while (sub(/\/[^\/]*$/, "", path)) above[path] }' | while IFS=$TAB read -r kind path; do
+    if [ "$kind" = directory ]; then mkdir -p "$2/$path"; [ -L "/$path" ] || printf '%s\n' "$path"
+    elif [ -e "/$path" ] || [ -L "/$path" ]; then printf '%s\n' "$path"
+    fi
   done | tar -C / -c --no-recursion --files-from - 2>/dev/null | tar -C "$2" -xp
 }
 

@@ -12,7 +12,8 @@ trap : HUP INT TERM # A shutdown or a lost session waits for us: dpkg is never s
 # First one process per id, then one transaction per host. flock itself holds the locks, so that no service which
 # is started below can inherit them.
 enter() {
-  exec flock -n -o "$T/running" sh "$0" begun "$T"
+  # Whoever asks for our status holds this lock for a moment: wait that long.
+  exec flock -w 5 -o "$T/running" sh "$0" begun "$T"
 }
 
 begun() {
@@ -74,6 +75,8 @@ removal_option() {
 }
 
 preflight() {
+  short=$(check_room)
+  [ -z "$short" ] || refuse "$(printf '%s' "$short" | one_line)"
   wait=$(setting lock_seconds)
   locked_by=$(find_lock_holder "$wait" | grep -i 'lock')
   [ -z "$locked_by" ] || refuse "$locked_by; waited $wait seconds"
@@ -83,8 +86,6 @@ preflight() {
     list_held | while IFS= read -r name; do cut -f 2 "$T/changes" | sed 's/:[^:]*$//' | grep -xF "$name"; done >"$T/held"
     [ ! -s "$T/held" ] || refuse "held by the administrator: $(one_line <"$T/held"); unhold or plan without"
   fi
-  short=$(check_room)
-  [ -z "$short" ] || refuse "$(printf '%s' "$short" | one_line)"
   done_with
 }
 

@@ -30,8 +30,9 @@ own_updater() {
 give_back_updaters() {
   [ -f "$OAKUM/updaters" ] || return 0
   if has_systemd; then
+    cut -f 1 "$OAKUM/updaters" | while IFS= read -r unit; do systemctl -q unmask --runtime "$unit" 2>/dev/null; done
+    # Only now: a timer does not start while the service that it is for is masked.
     while IFS=$TAB read -r unit state; do
-      systemctl -q unmask --runtime "$unit" 2>/dev/null
       case "$unit $state" in
         *.timer\ active) systemctl -q start "$unit" ;;
       esac
