@@ -1,0 +1,30 @@
+"""The collector: one script, one round trip."""
+
+import secrets
+from datetime import datetime
+from importlib.resources import files
+
+from oakum.adapters.facts.parse import parse_facts
+from oakum.core.errors import HostError
+from oakum.core.inventory.facts import Facts
+from oakum.core.text import one_line
+from oakum.ports.transport import Session
+
+SCRIPT = (files(__package__) / "facts.sh").read_text()
+TIMEOUT_SECONDS = 120
+
+
+class ShellFactCollector:
+    """Runs facts.sh."""
+
+    async def collect(self, session: Session, *, now: datetime) -> Facts:
+        """Return the host's facts."""
+        token = secrets.token_hex(16)
+        result = await session.run(SCRIPT, token, timeout_seconds=TIMEOUT_SECONDS)
+        try:
+            return parse_facts(result.stdout, token, now)
+        except HostError as error:
+            said = one_line(result.stderr.decode(errors="replace"))
+            raise HostError(
+                f"{error.message}" + (f" (it also said: {said})" if said else ""), hint=error.hint
+            ) from error

@@ -1,0 +1,118 @@
+# Print all facts of this host in sections. Reads only; needs no root, no systemd and no Python.
+# $1: a random token that begins each section's heading, so that nothing printed can forge one.
+token=$1
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+tab=$(printf '\t')
+
+section() { printf '@%s %s\n' "$token" "$1"; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+section os-release
+cat /etc/os-release 2>/dev/null || cat /usr/lib/os-release 2>/dev/null
+
+section identity
+printf 'hostname\t%s\n' "$(cat /etc/hostname 2>/dev/null || uname -n)"
+printf 'machine-id\t%s\n' "$(cat /etc/machine-id 2>/dev/null)"
+# Without systemd a chroot shares the machine's boot id; its first process tells boots apart.
+if [ -d /run/systemd/system ]; then
+  printf 'boot-id\t%s\n' "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
+else
+  printf 'boot-id\t%s-%s\n' "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)" \
+    "$(sed 's/.*) //' /proc/1/stat 2>/dev/null | cut -d ' ' -f 20)"
+fi
+printf 'release\t%s\n' "$(uname -r)"
+printf 'version\t%s\n' "$(uname -v)"
+printf 'architecture\t%s\n' "$(dpkg --print-architecture 2>/dev/null || uname -m)"
+printf 'uid\t%s\n' "$(id -u)"
+[ -d /run/systemd/system ] && echo "init${tab}systemd" || echo "init${tab}other"
+container=no
+if have systemd-detect-virt; then
+  systemd-detect-virt --quiet --container && container=yes
+elif grep -qs . /run/systemd/container || [ -e /.dockerenv ]; then
+  container=yes
+fi
+# In a chroot the kernel is the machine's as well: no kernel package of it was ever booted.
+if [ "$(id -u)" = 0 ] && have ischroot && ischroot; then container=yes; fi
+echo "container${tab}$container"
+
+section packages
+if have dpkg-query; then
+  dpkg-query -W -f='${db:Status-Abbrev}\t${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n'
+fi
+
+section built-using
+awk '/^Package: /{p=$2} /^Architecture: /{a=$2} /^Built-Using: /{sub(/^Built-Using: /, ""); print p ":" a "\t" $0}' \
+  /var/lib/dpkg/status 2>/dev/null
+
+section automatic
+awk '/^Package: /{p=$2; a=""} /^Architecture: /{a=$2} /^Auto-Installed: 1/{print p ":" a}' \
+  /var/lib/apt/extended_states 2>/dev/null
+
+section conffiles
+# Every recorded configuration file with its recorded sum, then the sums of what is there.
+awk '/^Package: /{p=$2; on=0} /^Conffiles:/{on=1; next} /^[^ ]/{on=0}
+     on && NF==2 {print p "\t" $2 "\t" $1}' /var/lib/dpkg/status 2>/dev/null
+echo '--'
+awk '/^Conffiles:/{on=1; next} /^[^ ]/{on=0} on && NF==2 {print $1}' /var/lib/dpkg/status 2>/dev/null |
+  tr '\n' '\0' | xargs -0 -r md5sum -- 2>/dev/null
+
+section stale
+# Processes that still run a file which is gone or was replaced (needrestart's rule): both show as deleted.
+stale=$(grep -s -H '^[^ ]* ..x.* (deleted)$' /proc/[0-9]*/maps | awk '
+  $5 != 0 {
+    pid = $1; sub(/^\/proc\//, "", pid); sub(/\/.*/, "", pid)
+    path = $0; sub(/^[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +/, "", path); sub(/ \(deleted\)$/, "", path)
+    if (path !~ /^\// || path ~ /^\/(SYSV00000000|drm|dev\/|memfd:|\[aio\]|tmp\/|var\/tmp\/|run\/|var\/run\/)/) next
+    if (!seen[pid, path]++) print pid "\t" path
+  }')
+here=$(stat -L -c %d:%i / 2>/dev/null)
+printf '%s\n' "$stale" | while IFS="$tab" read -r pid path; do
+  # A process with another root is a container's, and runs files of its own.
+  [ -n "$pid" ] && [ "$(stat -L -c %d:%i "/proc/$pid/root" 2>/dev/null)" = "$here" ] || continue
+  printf '%s\t%s\t%s\t%s\n' "$pid" "$(tr -d '\t\n' <"/proc/$pid/comm" 2>/dev/null)" \
+    "$(sed -n 's,^[0-9]*:\(name=systemd\)\{0\,1\}:,,p' "/proc/$pid/cgroup" 2>/dev/null | head -n 1)" "$path"
+done
+
+section owners
+# Which package owns each such file. A merged /usr has two names for it; a library whose file name
+# holds its version is looked up by what stands before the version.
+printf '%s\n' "$stale" | cut -f 2 | sort -u | sed -n '
+  /^\//{
+    p; s,^/usr/,/,p; s,^/\(bin\|sbin\|lib\),/usr/\1,p
+    s,\.so\..*,.so*,p; s,^/usr/,/,p
+  }' | tr '\n' '\0' | xargs -0 -r dpkg-query -S -- 2>/dev/null
+
+section reboot
+[ -e /run/reboot-required ] && echo "flag${tab}set" || echo "flag${tab}unset"
+# The flag means something only where a hook would set it.
+[ -e /etc/kernel/postinst.d/unattended-upgrades ] || [ -e /usr/share/update-notifier/notify-reboot-required ] &&
+  echo "hook${tab}yes"
+
+section sources
+cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+  sed '/^[[:space:]]*\(#.*\)\{0,1\}$/d; /^ /d'
+
+section origins
+# Packages of archives that are not Debian's, as far as the host's own indices tell.
+for release in /var/lib/apt/lists/*InRelease; do
+  [ -e "$release" ] || continue
+  origin=$(sed -n 's/^Origin: //p' "$release" | head -n 1)
+  [ "$origin" = Debian ] && continue
+  for index in "${release%InRelease}"*_Packages; do
+    [ -e "$index" ] && awk -v origin="${origin:-unnamed}" '/^Package: /{p=$2} /^Version: /{v=$2} /^Architecture: /{a=$2}
+      /^$/{print p "\t" v "\t" a "\t" origin}' "$index"
+  done
+done
+
+section file-systems
+df -P -k / /boot /var /var/cache/apt/archives /var/lib/dpkg 2>/dev/null | awk 'NR > 1' | sort -u
+echo '--'
+awk '{ split($4, o, ","); if (o[1] == "ro") print $2 }' /proc/mounts 2>/dev/null
+
+section failed-units
+[ -d /run/systemd/system ] && systemctl list-units --state=failed --no-legend --plain --no-pager 2>/dev/null | awk '{print $1}'
+
+section sockets
+if have ss; then ss -H -l -n -t -u 2>/dev/null | awk '{print $1 "\t" $5}'; fi
+
+section end

@@ -1,0 +1,316 @@
+"""Understand what facts.sh printed. Nothing is dropped: what cannot be read is counted."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from oakum.core.errors import HostError
+from oakum.core.inventory.distribution import Distribution
+from oakum.core.inventory.facts import (
+    Facts,
+    FileSystem,
+    ListeningSocket,
+    ModifiedConffile,
+    RunningKernel,
+    StaleProcess,
+    UnreadableLine,
+)
+from oakum.core.inventory.package import InstalledPackage
+from oakum.core.text import is_plain, one_line
+
+T = TypeVar("T")
+
+SECTIONS = (
+    "os-release", "identity", "packages", "built-using", "automatic", "conffiles", "stale",
+    "owners", "reboot", "sources", "origins", "file-systems", "failed-units", "sockets", "end",
+)  # fmt: skip
+NOT_ON_DISK = "nc"
+"""dpkg's second letter: not installed; only configuration files are left."""
+
+STATUS = re.compile(r"[uihrp][nicurFUHWt][R ]?")
+PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+VERSION = re.compile(r"(?:[0-9]+:)?[A-Za-z0-9.+~-]+")
+"""Debian policy 5.6.12, without the colon in the upstream part, which no archive has."""
+ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*")
+UNIT = re.compile(r"[^/]+\.(?:service|scope)")
+
+
+@dataclass
+class _Reader:
+    """The sections, and the lines in them that nobody understood."""
+
+    sections: dict[str, list[str]]
+    unreadable: list[UnreadableLine] = field(default_factory=list)
+
+    def read(self, section: str, parse: Callable[[str], T | None]) -> list[T]:
+        """Return what the lines of a section mean; None from the parser marks a line unreadable."""
+        values = []
+        for line in self.sections[section]:
+            value = parse(line) if is_plain(line.replace("\t", "")) else None
+            if value is None:
+                self.unreadable.append(UnreadableLine(section, one_line(line)))
+            else:
+                values.append(value)
+        return values
+
+    def pairs(self, section: str) -> dict[str, str]:
+        """Return the `key<tab>value` lines of a section."""
+        return dict(self.read(section, _pair))
+
+
+def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
+    """Return the facts. Raises HostError when the answer is incomplete or not an answer at all."""
+    reader = _Reader(_split(output.decode(errors="backslashreplace"), token))
+    identity = reader.pairs("identity")
+    packages = _packages(reader)
+    return Facts(
+        collected_at=now,
+        hostname=one_line(identity.get("hostname", "")),
+        machine_id=identity.get("machine-id", ""),
+        boot_id=identity.get("boot-id", ""),
+        architecture=identity.get("architecture", ""),
+        distribution=_distribution(reader),
+        kernel=RunningKernel(identity.get("release", ""), identity.get("version", "")),
+        has_systemd=identity.get("init") == "systemd",
+        is_container=identity.get("container") == "yes",
+        packages=packages,
+        stale_processes=_stale_processes(reader),
+        saw_all_processes=identity.get("uid") == "0",
+        modified_conffiles=_modified_conffiles(reader),
+        file_systems=_file_systems(reader),
+        failed_units=tuple(sorted(reader.read("failed-units", _word))),
+        sockets=tuple(sorted(set(reader.read("sockets", _socket)), key=_socket_order)),
+        package_sources=tuple(reader.read("sources", one_line)),
+        package_origins=_origins(reader, packages),
+        reboot_flag=_reboot_flag(reader),
+        unreadable=tuple(reader.unreadable),
+    )
+
+
+def _split(text: str, token: str) -> dict[str, list[str]]:
+    """Return the lines of each section; only headings with our token count."""
+    sections: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    for line in text.split("\n"):
+        if line.startswith(f"@{token} "):
+            current = sections.setdefault(line.removeprefix(f"@{token} "), [])
+        elif current is not None and line:
+            current.append(line)
+    missing = [name for name in SECTIONS if name not in sections]
+    if missing:
+        raise HostError(
+            f"the host's answer is incomplete: no section {missing[0]!r}",
+            hint="was the connection cut, or does its shell print or exit on its own?",
+        )
+    return sections
+
+
+def _pair(line: str) -> tuple[str, str] | None:
+    key, tab, value = line.partition("\t")
+    return (key, value) if tab else None
+
+
+def _word(line: str) -> str | None:
+    return line.strip() or None
+
+
+def _distribution(reader: _Reader) -> Distribution:
+    pairs = dict(reader.read("os-release", _os_release_pair))
+    return Distribution(
+        id=pairs.get("ID", ""),
+        version_id=pairs.get("VERSION_ID", ""),
+        codename=pairs.get("VERSION_CODENAME", ""),
+        pretty_name=pairs.get("PRETTY_NAME", ""),
+    )
+
+
+def _os_release_pair(line: str) -> tuple[str, str] | None:
+    key, equals, value = line.partition("=")
+    if not equals:
+        return ("", "") if line.lstrip().startswith("#") else None
+    return key.strip(), value.strip().strip("\"'")
+
+
+def _packages(reader: _Reader) -> tuple[InstalledPackage, ...]:
+    automatic = set(reader.read("automatic", _word))
+    built_using = reader.pairs("built-using")
+    found: dict[tuple[str, str], InstalledPackage] = {}
+    for package in reader.read("packages", _package):
+        if package.status[1] in NOT_ON_DISK:
+            continue
+        key = (package.key, package.version)
+        if key in found:
+            reader.unreadable.append(UnreadableLine("packages", f"twice: {package.key}"))
+        found[key] = InstalledPackage(
+            package.name,
+            package.version,
+            package.architecture,
+            package.source_name,
+            package.source_version,
+            package.status,
+            _is_automatic(package, automatic),
+            built_using.get(package.key, ""),
+        )
+    if not found:
+        raise HostError(
+            "the host names no installed package",
+            hint="only hosts with dpkg can be judged by this version of Oakum",
+        )
+    return tuple(sorted(found.values(), key=lambda package: (package.name, package.architecture)))
+
+
+def _is_automatic(package: InstalledPackage, automatic: set[str]) -> bool:
+    """Tell whether apt installed it by itself: it files `all` packages under the native one."""
+    if package.key in automatic:
+        return True
+    is_all = package.architecture == "all"
+    return is_all and any(mark.partition(":")[0] == package.name for mark in automatic)
+
+
+def _package(line: str) -> InstalledPackage | None:
+    columns = line.split("\t")
+    if len(columns) != len(("status", "name", "version", "architecture", "source", "its version")):
+        return None
+    status, name, version, architecture, source, source_version = columns
+    readable = (
+        STATUS.fullmatch(status)
+        and PACKAGE_NAME.fullmatch(name)
+        and ARCHITECTURE.fullmatch(architecture)
+        and PACKAGE_NAME.fullmatch(source)
+    )
+    if not readable:
+        return None
+    if status[1] in NOT_ON_DISK:
+        return InstalledPackage(name, version, architecture, source, source_version, status)
+    if not (VERSION.fullmatch(version) and VERSION.fullmatch(source_version)):
+        return None
+    return InstalledPackage(name, version, architecture, source, source_version, status.strip())
+
+
+def _stale_processes(reader: _Reader) -> tuple[StaleProcess, ...]:
+    owners = dict(_flat(reader.read("owners", _owners)))
+    lines = reader.read("stale", _stale_line)
+    return tuple(
+        StaleProcess(pid, command, unit, path, _owner(path, owners))
+        for pid, command, unit, path in sorted(lines)
+    )
+
+
+def _stale_line(line: str) -> tuple[int, str, str, str] | None:
+    columns = line.split("\t")
+    if len(columns) != len(("pid", "command", "group", "path")) or not columns[0].isdecimal():
+        return None
+    pid, command, group, path = columns
+    units = [part for part in group.split("/") if UNIT.fullmatch(part)]
+    return int(pid), command, units[-1] if units else "", path
+
+
+def _owners(line: str) -> list[tuple[str, str]] | None:
+    """Read `package:arch, package2:arch: /path`; a diversion's line names no owner."""
+    if line.startswith("diversion by "):
+        return []
+    names, separator, path = line.rpartition(": ")
+    if not separator:
+        return None
+    return [(path, name.strip()) for name in names.split(",")]
+
+
+def _owner(path: str, owners: dict[str, str]) -> str:
+    """Return the package of a file, also by its other name on a merged /usr, also by its stem."""
+    names = (path, path.removeprefix("/usr"), f"/usr{path}")
+    for name in names:
+        if name in owners:
+            return owners[name]
+    stem, so, _ = path.partition(".so.")
+    stems = (stem, stem.removeprefix("/usr"), f"/usr{stem}")
+    return next(
+        (
+            owner
+            for known, owner in owners.items()
+            if so and any(known.startswith(f"{name}.so") for name in stems)
+        ),
+        "",
+    )
+
+
+def _flat(parts: Iterable[list[tuple[str, str]]]) -> list[tuple[str, str]]:
+    return [pair for part in parts for pair in part]
+
+
+def _modified_conffiles(reader: _Reader) -> tuple[ModifiedConffile, ...]:
+    recorded: dict[str, tuple[str, str]] = {}
+    actual: dict[str, str] = {}
+    in_sums = False
+    for line in reader.sections["conffiles"]:
+        if line == "--":
+            in_sums = True
+        elif in_sums:
+            sum_, _, path = line.lstrip("\\").partition("  ")
+            actual[path] = sum_
+        else:
+            columns = line.split("\t")
+            if len(columns) == len(("package", "md5", "path")) and is_plain("".join(columns)):
+                recorded[columns[2]] = (columns[0], columns[1])
+            else:
+                reader.unreadable.append(UnreadableLine("conffiles", one_line(line)))
+    return tuple(
+        ModifiedConffile(path, package, md5, actual.get(path, ""))
+        for path, (package, md5) in sorted(recorded.items())
+        if md5 not in {actual.get(path), "newconffile"}
+    )
+
+
+def _file_systems(reader: _Reader) -> tuple[FileSystem, ...]:
+    lines = reader.sections["file-systems"]
+    split = lines.index("--") if "--" in lines else len(lines)
+    read_only = set(lines[split + 1 :])
+    found: dict[str, FileSystem] = {}
+    for line in lines[:split]:
+        columns = line.split(None, 5)
+        if len(columns) == len(("device", "size", "used", "free", "share", "place")) and all(
+            column.isdecimal() for column in columns[1:4]
+        ):
+            place = columns[5]
+            found[place] = FileSystem(
+                place, 1024 * int(columns[3]), 1024 * int(columns[1]), place in read_only
+            )
+        else:
+            reader.unreadable.append(UnreadableLine("file-systems", one_line(line)))
+    return tuple(found[place] for place in sorted(found))
+
+
+def _socket(line: str) -> ListeningSocket | None:
+    protocol, tab, local = line.partition("\t")
+    address, colon, port = local.rpartition(":")
+    if not (tab and colon and port.isdecimal()):
+        return None
+    return ListeningSocket(protocol, address.strip("[]"), int(port))
+
+
+def _socket_order(socket: ListeningSocket) -> tuple[str, int, str]:
+    return (socket.protocol, socket.port, socket.address)
+
+
+def _origins(
+    reader: _Reader, packages: tuple[InstalledPackage, ...]
+) -> tuple[tuple[str, str], ...]:
+    installed = {(p.name, p.version): p.key for p in packages}
+    found = {}
+    for line in reader.sections["origins"]:
+        columns = line.split("\t")
+        if len(columns) == len(("name", "version", "architecture", "origin")):
+            key = installed.get((columns[0], columns[1]))
+            if key is not None:
+                found[key] = one_line(columns[3])
+        else:
+            reader.unreadable.append(UnreadableLine("origins", one_line(line)))
+    return tuple(sorted(found.items()))
+
+
+def _reboot_flag(reader: _Reader) -> bool | None:
+    pairs = reader.pairs("reboot")
+    if pairs.get("flag") == "set":
+        return True
+    return False if pairs.get("hook") == "yes" else None

@@ -1,0 +1,28 @@
+"""Finding things by the beginning of their id."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from oakum.core.errors import InputError, NotFoundError
+
+SHOWN = 5
+
+
+def resolve(wanted: str, ids: Iterable[str], noun: str) -> str:
+    """Return the one id that is, or begins with, what a person typed."""
+    known = list(ids)
+    if wanted in known:
+        return wanted
+    matches = [found for found in known if wanted and found.startswith(wanted)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise InputError(
+            f"{wanted!r} is the beginning of {len(matches)} {noun}s: {', '.join(matches[:SHOWN])}",
+            hint="type more of the id",
+        )
+    near = get_close_matches(wanted, known, SHOWN) or known[-SHOWN:]
+    raise NotFoundError(
+        f"there is no {noun} {wanted!r}",
+        hint=f"did you mean {', '.join(near)}?" if near else f"there is no {noun} at all yet",
+    )

@@ -1,0 +1,1 @@
+"""One store a noun, each over a connection that a unit of work opened."""

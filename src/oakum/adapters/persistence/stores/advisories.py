@@ -1,0 +1,138 @@
+"""What vendors and public lists say."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, replace
+from itertools import islice
+from typing import TypeVar
+
+from sqlalchemy import Connection, delete, insert, select
+
+from oakum.adapters.persistence.documents import from_document, to_document
+from oakum.adapters.persistence.tables import feeds, signals, statements
+from oakum.core.advisories.feed import FeedName, FeedState
+from oakum.core.advisories.signals import CveSignals
+from oakum.core.advisories.statement import (
+    NoDsaReason,
+    Urgency,
+    VendorStatement,
+    VendorStatus,
+)
+from oakum.core.ids import CveId
+
+Row = TypeVar("Row")
+BATCH = 500
+ROWS = 5000
+
+
+class SqlAdvisoryStore:
+    """Keeps feeds, each replaced as a whole."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def replace_statements(self, state: FeedState, found: Iterable[VendorStatement]) -> None:
+        """Replace everything that this feed says."""
+        self._connection.execute(delete(statements).where(statements.c.feed == state.feed.value))
+        rows = (_statement_row(state.feed, statement) for statement in found)
+        for part in _in_parts(rows):
+            self._connection.execute(insert(statements), part)
+        self._write(state)
+
+    def replace_signals(self, state: FeedState, found: Iterable[CveSignals]) -> None:
+        """Replace what this feed contributes; other feeds' contributions stay."""
+        self._connection.execute(delete(signals).where(signals.c.feed == state.feed.value))
+        rows = (
+            {"feed": state.feed.value, "cve": signal.cve, "document": to_document(signal)}
+            for signal in found
+        )
+        for part in _in_parts(rows):
+            self._connection.execute(insert(signals), part)
+        self._write(state)
+
+    def statements(self, release: str, sources: Iterable[str]) -> tuple[VendorStatement, ...]:
+        """Return what vendors say of these sources in a release."""
+        wanted, found = sorted(set(sources)), list[VendorStatement]()
+        for start in range(0, len(wanted), BATCH):
+            query = (
+                select(statements)
+                .where(
+                    statements.c.release == release,
+                    statements.c.source_name.in_(wanted[start : start + BATCH]),
+                )
+                .order_by(statements.c.source_name, statements.c.cve)
+            )
+            found.extend(
+                VendorStatement(
+                    release=row.release,
+                    source_name=row.source_name,
+                    cve=CveId(row.cve),
+                    status=VendorStatus(row.status),
+                    fixed_version=row.fixed_version,
+                    urgency=Urgency(row.urgency),
+                    no_dsa=NoDsaReason(row.no_dsa),
+                    source=row.feed,
+                )
+                for row in self._connection.execute(query)
+            )
+        return tuple(found)
+
+    def signals(self, cves: Iterable[CveId]) -> Mapping[CveId, CveSignals]:
+        """Return all that feeds contribute to these CVEs, laid together."""
+        wanted, found = sorted(set(cves)), dict[CveId, CveSignals]()
+        for start in range(0, len(wanted), BATCH):
+            query = select(signals.c.document).where(
+                signals.c.cve.in_(wanted[start : start + BATCH])
+            )
+            for (document,) in self._connection.execute(query):
+                signal = from_document(document, CveSignals, "a signal")
+                known = found.get(signal.cve)
+                found[signal.cve] = signal if known is None else laid_together(known, signal)
+        return found
+
+    def feeds(self) -> Mapping[FeedName, FeedState]:
+        """Return the state of every feed that was ever loaded."""
+        rows = self._connection.execute(select(feeds.c.document))
+        states = [from_document(document, FeedState, "the state of a feed") for (document,) in rows]
+        return {state.feed: state for state in states}
+
+    def record_failure(self, feed: FeedName, error: str) -> None:
+        """Keep why the last try to renew a feed failed; its data stays."""
+        known = self.feeds().get(feed)
+        if known is not None:
+            self._write(replace(known, error=error))
+
+    def _write(self, state: FeedState) -> None:
+        self._connection.execute(delete(feeds).where(feeds.c.feed == state.feed.value))
+        self._connection.execute(
+            insert(feeds).values(feed=state.feed.value, document=to_document(state))
+        )
+
+
+def laid_together(first: CveSignals, second: CveSignals) -> CveSignals:
+    """Return one value with what either knows; where both do, the first."""
+    return replace(
+        first,
+        **{
+            field.name: getattr(second, field.name)
+            for field in fields(CveSignals)
+            if not getattr(first, field.name)
+        },
+    )
+
+
+def _statement_row(feed: FeedName, statement: VendorStatement) -> dict[str, str]:
+    return {
+        "feed": feed.value,
+        "release": statement.release,
+        "source_name": statement.source_name,
+        "cve": statement.cve,
+        "status": statement.status.value,
+        "fixed_version": statement.fixed_version,
+        "urgency": statement.urgency.value,
+        "no_dsa": statement.no_dsa.value,
+    }
+
+
+def _in_parts(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while part := list(islice(rows, ROWS)):
+        yield part

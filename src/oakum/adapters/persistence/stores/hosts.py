@@ -1,0 +1,65 @@
+"""The fleet."""
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from oakum.adapters.persistence.documents import from_document, to_document
+from oakum.adapters.persistence.lookup import resolve
+from oakum.adapters.persistence.tables import hosts
+from oakum.core.errors import ConflictError
+from oakum.core.ids import HostId
+from oakum.core.inventory.host import Host
+
+
+class SqlHostStore:
+    """Keeps hosts."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, host: Host) -> None:
+        """Raise ConflictError when the name or the address and port are taken."""
+        try:
+            self._connection.execute(insert(hosts).values(**_row(host)))
+        except IntegrityError as error:
+            raise ConflictError(
+                f"host {host.name!r}, or one at {host.address} port {host.port}, is there already",
+                hint="`oakum hosts list` shows it; remove it first to add it anew",
+            ) from error
+
+    def update(self, host: Host) -> None:
+        """Write the host anew."""
+        self._connection.execute(update(hosts).where(hosts.c.id == host.id).values(**_row(host)))
+
+    def remove(self, host: HostId) -> None:
+        """Forget a host, its facts and findings; the audit log keeps what was done to it."""
+        self._connection.execute(delete(hosts).where(hosts.c.id == host))
+
+    def get(self, name_or_id: str) -> Host:
+        """Raise NotFoundError, with the nearest names in the hint."""
+        rows = self._connection.execute(select(hosts.c.name, hosts.c.id, hosts.c.document)).all()
+        documents = {
+            name: document
+            for row in rows
+            for name, document in ((row[1], row[2]), (row[0], row[2]))
+        }
+        return _host(documents[resolve(name_or_id, documents, "host")])
+
+    def all(self) -> tuple[Host, ...]:
+        """Return every host, by name."""
+        rows = self._connection.execute(select(hosts.c.document).order_by(hosts.c.name))
+        return tuple(_host(document) for (document,) in rows)
+
+
+def _host(document: bytes) -> Host:
+    return from_document(document, Host, "a host")
+
+
+def _row(host: Host) -> dict[str, object]:
+    return {
+        "id": host.id,
+        "name": host.name,
+        "address": host.address,
+        "port": host.port,
+        "document": to_document(host),
+    }

@@ -1,0 +1,51 @@
+"""Which snapshots exist."""
+
+from sqlalchemy import Connection, delete, insert, select
+
+from oakum.adapters.persistence.documents import from_document, to_document
+from oakum.adapters.persistence.lookup import resolve
+from oakum.adapters.persistence.tables import snapshots
+from oakum.core.ids import SnapshotId
+from oakum.core.repositories.snapshot import Snapshot
+
+
+class SqlSnapshotRecords:
+    """Keeps the records; the bytes are in the pool."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot; adding the same content again keeps the first record."""
+        known = select(snapshots.c.id).where(snapshots.c.id == snapshot.id)
+        if self._connection.execute(known).first() is None:
+            self._connection.execute(
+                insert(snapshots).values(
+                    id=snapshot.id,
+                    created_at=snapshot.created_at,
+                    document=to_document(snapshot),
+                )
+            )
+
+    def get(self, id_or_prefix: str) -> Snapshot:
+        """Return the snapshot whose id begins so; `latest` is the newest."""
+        ids = [
+            row.id
+            for row in self._connection.execute(
+                select(snapshots.c.id).order_by(snapshots.c.created_at)
+            )
+        ]
+        wanted = ids[-1] if id_or_prefix == "latest" and ids else id_or_prefix
+        found = resolve(wanted, ids, "snapshot")
+        query = select(snapshots.c.document).where(snapshots.c.id == found)
+        return from_document(self._connection.execute(query).scalar_one(), Snapshot, "a snapshot")
+
+    def all(self) -> tuple[Snapshot, ...]:
+        """Return every snapshot, oldest first."""
+        query = select(snapshots.c.document).order_by(snapshots.c.created_at)
+        rows = self._connection.execute(query)
+        return tuple(from_document(document, Snapshot, "a snapshot") for (document,) in rows)
+
+    def remove(self, snapshot: SnapshotId) -> None:
+        """Forget a snapshot."""
+        self._connection.execute(delete(snapshots).where(snapshots.c.id == snapshot))

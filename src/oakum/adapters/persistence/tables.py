@@ -1,0 +1,234 @@
+"""The tables. Documents are JSON of frozen values; columns beside them are what is searched by."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware moment, kept as microseconds since 1970: equal and ordered on every database."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Return microseconds; a moment without a zone is a defect."""
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = "a moment without a time zone"
+            raise ValueError(message)
+        delta = value - EPOCH
+        return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """Return the moment in UTC."""
+        del dialect
+        if value is None:
+            return None
+        return datetime.fromtimestamp(value // 1_000_000, UTC).replace(
+            microsecond=value % 1_000_000
+        )
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+hosts = Table(
+    "hosts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("address", String, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    UniqueConstraint("address", "port"),
+)
+
+package_versions = Table(
+    "package_versions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("architecture", String, nullable=False),
+    Column("source_name", String, nullable=False),
+    Column("source_version", String, nullable=False),
+    Column("built_using", String, nullable=False),
+    UniqueConstraint(
+        "name",
+        "version",
+        "architecture",
+        "source_name",
+        "source_version",
+        "built_using",
+        name="uq_package_versions_identity",
+    ),
+)
+
+package_sets = Table(
+    "package_sets",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("members", LargeBinary, nullable=False),
+    Column("packages", Integer, nullable=False),
+)
+"""Members: JSON list of [package version id, dpkg status, is automatic], sorted by id."""
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("host", String, ForeignKey("hosts.id", ondelete="CASCADE"), nullable=False),
+    Column("collected_at", Moment, nullable=False),
+    Column("package_set", String, ForeignKey("package_sets.digest"), nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Index(None, "host", "collected_at"),
+)
+
+scan_failures = Table(
+    "scan_failures",
+    metadata,
+    Column("host", String, ForeignKey("hosts.id", ondelete="CASCADE"), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+)
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("feed", String, primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+)
+
+statements = Table(
+    "statements",
+    metadata,
+    Column("feed", String, nullable=False),
+    Column("release", String, nullable=False),
+    Column("source_name", String, nullable=False),
+    Column("cve", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("fixed_version", String, nullable=False),
+    Column("urgency", String, nullable=False),
+    Column("no_dsa", String, nullable=False),
+    UniqueConstraint("feed", "release", "source_name", "cve"),
+    Index(None, "release", "source_name"),
+)
+
+signals = Table(
+    "signals",
+    metadata,
+    Column("feed", String, primary_key=True),
+    Column("cve", String, primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+    Index(None, "cve"),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("host", String, ForeignKey("hosts.id", ondelete="CASCADE"), nullable=False),
+    Column("source_name", String, nullable=False),
+    Column("cve", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("valid_from", Moment, nullable=False),
+    Column("valid_to", Moment),
+    Column("document", LargeBinary, nullable=False),
+    Index(None, "host", "valid_to"),
+    Index(None, "cve"),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("created_at", Moment, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("created_at", Moment, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)
+
+rehearsals = Table(
+    "rehearsals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("plan", String, ForeignKey("plans.id"), nullable=False, index=True),
+    Column("document", LargeBinary, nullable=False),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("plan", String, ForeignKey("plans.id"), nullable=False, index=True),
+    Column("document", LargeBinary, nullable=False),
+)
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("plan", String, ForeignKey("plans.id"), nullable=False),
+    Column("phase", String, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("lease_holder", String, nullable=False, default=""),
+    Column("lease_until", Moment),
+    Column("epoch", Integer, nullable=False, default=0),
+)
+
+host_runs = Table(
+    "host_runs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("rollout", String, ForeignKey("rollouts.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("host", String, nullable=False, index=True),
+    Column("ring", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Index(None, "rollout", "position"),
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("subject", String, nullable=False, index=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("digest", String, nullable=False, unique=True),
+)
+"""Content: the canonical JSON that the digest is made of, byte for byte."""

@@ -1,0 +1,84 @@
+"""One transaction over all stores."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DatabaseError
+
+from oakum.adapters.persistence.database import explained
+from oakum.adapters.persistence.stores.advisories import SqlAdvisoryStore
+from oakum.adapters.persistence.stores.audit import SqlAuditLog
+from oakum.adapters.persistence.stores.facts import SqlFactsStore
+from oakum.adapters.persistence.stores.findings import SqlFindingStore
+from oakum.adapters.persistence.stores.hosts import SqlHostStore
+from oakum.adapters.persistence.stores.plans import SqlPlanStore
+from oakum.adapters.persistence.stores.rollouts import SqlRolloutStore
+from oakum.adapters.persistence.stores.snapshots import SqlSnapshotRecords
+from oakum.ports.stores import (
+    AdvisoryStore,
+    AuditLog,
+    FactsStore,
+    FindingStore,
+    HostStore,
+    PlanStore,
+    RolloutStore,
+    SnapshotRecords,
+)
+
+
+class SqlUnitOfWork:
+    """Everything that is written becomes true with commit(), or not at all."""
+
+    hosts: HostStore
+    facts: FactsStore
+    advisories: AdvisoryStore
+    findings: FindingStore
+    snapshots: SnapshotRecords
+    plans: PlanStore
+    rollouts: RolloutStore
+    audit: AuditLog
+
+    def __init__(self, engine: Engine, home: Path) -> None:
+        self._engine = engine
+        self._head_file = home / "audit.head"
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            connection = self._engine.connect()
+            connection.begin()
+        except DatabaseError as error:
+            raise explained(error, None) from error
+        self._connection = connection
+        self.hosts = SqlHostStore(connection)
+        self.facts = SqlFactsStore(connection)
+        self.advisories = SqlAdvisoryStore(connection)
+        self.findings = SqlFindingStore(connection)
+        self.snapshots = SqlSnapshotRecords(connection)
+        self.plans = SqlPlanStore(connection)
+        self.rollouts = SqlRolloutStore(connection)
+        self._audit = SqlAuditLog(connection, self._head_file)
+        self.audit = self._audit
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.rollback()
+            connection.close()
+        if isinstance(error, DatabaseError):
+            raise explained(error, None) from error
+
+    def commit(self) -> None:
+        """Make it true, then note the head of the audit chain."""
+        if self._connection is not None:
+            self._connection.commit()
+            self._audit.write_head()
+            self._connection.begin()

@@ -1,0 +1,189 @@
+"""SSH in this process: one connection a host, thousands at once."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import asyncssh
+
+from oakum.adapters.transports.command_line import read_capped, remote_line, timed_out
+from oakum.adapters.transports.fingerprint import key_changed
+from oakum.core.errors import HostKeyError, InputError, LoginError, TimedOutError, UnreachableError
+from oakum.core.inventory.host import Host
+from oakum.core.text import one_line
+from oakum.ports.transport import CommandResult, Session
+
+KEY_EXCHANGE = ("curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
+"""Fast ones first: with hundreds of hosts the key exchange is the controller's main cost."""
+KEEPALIVE_SECONDS = 15
+HOST_KEY_KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
+
+logging.getLogger("asyncssh").setLevel(logging.CRITICAL)
+
+
+class AsyncsshTransport:
+    """Opens sessions with asyncssh; the host must show its pinned key."""
+
+    def __init__(self, connect_timeout_seconds: float) -> None:
+        self._timeout = connect_timeout_seconds
+
+    def connect(self, host: Host) -> AbstractAsyncContextManager[Session]:
+        """Open a session."""
+        return self._connect(host)
+
+    async def read_host_key(self, address: str, port: int, *, timeout_seconds: float) -> str:
+        """Return the public key that a host shows, ed25519 where it has one."""
+        for kind in HOST_KEY_KINDS:
+            try:
+                key = await asyncio.wait_for(
+                    asyncssh.get_server_host_key(
+                        address, port, server_host_key_algs=[kind], config=None
+                    ),
+                    timeout_seconds,
+                )
+            except asyncssh.KeyExchangeFailed:
+                continue
+            except TimeoutError as error:
+                raise TimedOutError(
+                    f"{address} port {port} did not answer within {timeout_seconds:.0f} s",
+                    hint="is the address right, and does a firewall let you through?",
+                ) from error
+            except (OSError, asyncssh.Error) as error:
+                raise _unreachable(address, port, error) from error
+            if key is not None:
+                algorithm, blob = key.export_public_key("openssh").decode().split()[:2]
+                return f"{algorithm} {blob}"
+        raise UnreachableError(f"{address} port {port} shows no host key of a kind that we accept")
+
+    @asynccontextmanager
+    async def _connect(self, host: Host) -> AsyncIterator[Session]:
+        connection = await self._open(host)
+        try:
+            yield AsyncsshSession(
+                connection, host, as_root=await _may_become_root(connection, host)
+            )
+        finally:
+            connection.abort()
+
+    async def _open(self, host: Host) -> asyncssh.SSHClientConnection:
+        try:
+            pinned = asyncssh.import_public_key(host.host_key)
+        except asyncssh.KeyImportError as error:
+            raise InputError(f"the pinned key of {host.name} cannot be read: {error}") from error
+        algorithms = [name.decode() for name in (pinned.sig_algorithms or (pinned.algorithm,))]
+        try:
+            return await asyncssh.connect(
+                host.address,
+                host.port,
+                username=host.user,
+                known_hosts=([pinned], [], []),
+                server_host_key_algs=algorithms,
+                client_keys=[host.identity_file] if host.identity_file else (),
+                tunnel=host.proxy_jump or (),
+                config=None,
+                kex_algs=KEY_EXCHANGE,
+                connect_timeout=self._timeout,
+                login_timeout=self._timeout,
+                keepalive_interval=KEEPALIVE_SECONDS,
+                agent_forwarding=False,
+            )
+        except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed) as error:
+            raise await self._key_error(host) from error
+        except asyncssh.PermissionDenied as error:
+            raise LoginError(
+                f"{host.name} does not let {host.user} in: {one_line(error.reason)}",
+                hint="is the key in its authorized_keys, and the identity file right?",
+            ) from error
+        except TimeoutError as error:
+            raise TimedOutError(
+                f"{host.name} did not answer at {host.address} port {host.port} "
+                f"within {self._timeout:.0f} s",
+                hint="is it up, and does a firewall let you through?",
+            ) from error
+        except (OSError, asyncssh.Error, ValueError) as error:
+            raise _unreachable(f"{host.name} at {host.address}", host.port, error) from error
+
+    async def _key_error(self, host: Host) -> HostKeyError:
+        try:
+            shown = await self.read_host_key(host.address, host.port, timeout_seconds=self._timeout)
+        except UnreachableError:
+            shown = None
+        return key_changed(host, shown)
+
+
+class AsyncsshSession:
+    """One open connection."""
+
+    def __init__(
+        self, connection: asyncssh.SSHClientConnection, host: Host, *, as_root: bool
+    ) -> None:
+        self._connection = connection
+        self._host = host
+        self._as_root = as_root
+
+    async def run(
+        self, script: str, *arguments: str, stdin: bytes = b"", timeout_seconds: float
+    ) -> CommandResult:
+        """Run a script to its end."""
+        line = remote_line(script, arguments, as_root=self._as_root)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await self._run(line, stdin)
+        except TimeoutError as error:
+            raise timed_out(self._host, timeout_seconds) from error
+        except (OSError, asyncssh.Error) as error:
+            raise _lost(self._host, error) from error
+
+    async def _run(self, line: str, stdin: bytes) -> CommandResult:
+        async with await self._connection.create_process(line, encoding=None) as process:
+            feeding = asyncio.create_task(_feed(process, stdin))
+            try:
+                stdout, stderr = await asyncio.gather(
+                    read_capped(process.stdout.read, self._host),
+                    read_capped(process.stderr.read, self._host),
+                )
+            finally:
+                feeding.cancel()
+            await process.wait_closed()
+            status = process.exit_status
+        if status is None:
+            if process.exit_signal:
+                return CommandResult(128, stdout, stderr)
+            message = "the connection was closed in the middle"
+            raise ConnectionResetError(message)
+        return CommandResult(status, stdout, stderr)
+
+
+async def _feed(process: "asyncssh.SSHClientProcess[bytes]", content: bytes) -> None:
+    try:
+        process.stdin.write(content)
+        await process.stdin.drain()
+        process.stdin.write_eof()
+    except (OSError, asyncssh.Error):
+        return  # the command ended without reading; its exit status says what that means
+
+
+async def _may_become_root(connection: asyncssh.SSHClientConnection, host: Host) -> bool:
+    if host.user == "root":
+        return False
+    try:
+        answer = await asyncio.wait_for(connection.run("sudo -n true", check=False), 15)
+    except (OSError, asyncssh.Error, TimeoutError):
+        return False
+    return answer.exit_status == 0
+
+
+def _unreachable(what: str, port: int, error: Exception) -> UnreachableError:
+    words = one_line(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    return UnreachableError(
+        f"{what} port {port} cannot be reached: {words}",
+        hint="is it up, is the address right, is its sshd running?",
+    )
+
+
+def _lost(host: Host, error: Exception) -> UnreachableError:
+    return UnreachableError(
+        f"the connection to {host.name} was lost: {one_line(str(error) or type(error).__name__)}",
+        hint="what was handed over goes on there; run the command again to take it up",
+    )

@@ -1,0 +1,43 @@
+"""oakum audit: what was done, by whom, and the proof that the record is whole."""
+
+from typing import Annotated
+
+import typer
+
+from oakum.core.errors import TrustError
+from oakum.entrypoints.cli import output
+from oakum.entrypoints.cli.context import application
+
+app = typer.Typer(help="Read and check the audit log.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_events(
+    subject: Annotated[str, typer.Option(help="Only events about this host, plan …")] = "",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List events, oldest first."""
+    with application().begin() as work:
+        events = work.audit.events(subject=subject or None)
+    if json:
+        output.print_json(events)
+        return
+    rows = [
+        (e.sequence, f"{e.at:%Y-%m-%d %H:%M:%S}", e.actor, e.action.value, e.subject, e.digest[:12])
+        for e in events
+    ]
+    output.print_table(("#", "at (UTC)", "who", "what", "subject", "digest"), rows)
+
+
+@app.command()
+def verify() -> None:
+    """Check every link of the chain; name the first that does not hold."""
+    with application().begin() as work:
+        links, fault = work.audit.verify()
+        head = work.audit.head()
+    if fault is not None:
+        raise TrustError(
+            f"the audit log does not hold: {fault} ({links} events before it do)",
+            hint="keep the database as it is; compare it with a backup and find out who wrote to it",
+        )
+    output.show(f"{links} events, every link holds; head {head}")

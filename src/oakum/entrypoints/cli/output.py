@@ -1,0 +1,116 @@
+"""What people and programs read: data to standard output, talk to standard error."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import msgspec
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from oakum.core.text import harmless
+
+PIPE_WIDTH = 240
+"""A pipe has no width: lines are not cut for programs that read them."""
+
+ProgressCall = Callable[[str, int, int], None]
+
+
+def data() -> Console:
+    """Return the console for data; colours only on a terminal, and never under NO_COLOR."""
+    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, emoji=False)
+
+
+def talk() -> Console:
+    """Return the console for talk."""
+    return Console(stderr=True, highlight=False, emoji=False)
+
+
+def say(line: str) -> None:
+    """Tell a person something."""
+    talk().print(Text(harmless(line)))
+
+
+def show(line: str = "", style: str = "") -> None:
+    """Print a line of data."""
+    data().print(Text(harmless(line), style=style), soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """Print a value as one JSON document."""
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    sys.stdout.flush()
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
+    """Print rows under their headings; readable without colour."""
+    table = Table(box=None, pad_edge=False, title=title or None, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(harmless(str(cell))) for cell in row))
+    data().print(table)
+
+
+@contextmanager
+def progress_bar() -> Iterator[ProgressCall]:
+    """Give a function that shows progress: a bar on a terminal, a few lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield _sparse_lines()
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=talk(), transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(harmless(what), total=total or None)
+            bar.update(tasks[what], completed=done, total=total or None)
+
+        yield report
+
+
+def _sparse_lines() -> ProgressCall:
+    told: dict[str, int] = {}
+
+    def report(what: str, done: int, total: int) -> None:
+        quarter = 4 * done // total if total else 0
+        if told.get(what) != quarter:
+            told[what] = quarter
+            say(f"{what}: {done} of {total}" if total else what)
+
+    return report
+
+
+def bytes_in_words(count: int) -> str:
+    """Return `12.3 MB`."""
+    size, sign = float(abs(count)), "-" if count < 0 else ""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:  # noqa: PLR2004 (the step between units)
+            return f"{sign}{size:.0f} {unit}" if unit == "B" else f"{sign}{size:.1f} {unit}"
+        size /= 1000
+    return f"{sign}{size:.1f} TB"
+
+
+def seconds_in_words(seconds: int) -> str:
+    """Return `2 h 5 min`, `3 min 20 s` or `12 s`."""
+    hours, rest = divmod(seconds, 3600)
+    minutes, left = divmod(rest, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {left} s" if minutes else f"{left} s"

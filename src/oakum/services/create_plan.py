@@ -1,0 +1,369 @@
+"""Create a plan: ask every host what exactly it would do with the snapshot, and write it down."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from oakum.core.audit.event import Action
+from oakum.core.canonical import digest_of
+from oakum.core.errors import OakumError, RefusedError
+from oakum.core.ids import CveId, Digest, HostId
+from oakum.core.inventory.facts import Facts
+from oakum.core.inventory.host import Host
+from oakum.core.inventory.package import InstalledPackage
+from oakum.core.matching.finding import Finding, FindingState
+from oakum.core.planning.change import ChangeKind, PackageChange
+from oakum.core.planning.plan import (
+    Budget,
+    HostClass,
+    Plan,
+    RebootPolicy,
+    RestartPolicy,
+    RollbackVerdict,
+    Window,
+)
+from oakum.core.planning.rings import Candidate, form_rings, predicted_seconds
+from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
+from oakum.core.rollback.classes import class_of, judge_way_back
+from oakum.core.versions.deb import compare
+from oakum.ports.clock import Clock
+from oakum.ports.package_manager import (
+    PackageManager,
+    SimulatedChange,
+    Simulation,
+    SnapshotAccess,
+    Target,
+)
+from oakum.ports.stores import UnitOfWorkFactory
+from oakum.ports.transport import Transport
+
+SECONDS_A_HOST = 20
+SECONDS_A_PACKAGE = 1
+SECONDS_A_REBOOT = 45
+"""First guesses, from the lab; later issues learn them from past transactions."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """What a person asks for. Neither sources nor CVEs given: all that the snapshot offers."""
+
+    title: str
+    created_by: str
+    snapshot: Snapshot
+    hosts: tuple[Host, ...]
+    sources: frozenset[str]
+    cves: frozenset[CveId]
+    ring_percents: tuple[int, ...]
+    soak_seconds: int
+    window: Window
+    budget: Budget
+    restart_policy: RestartPolicy
+    reboot_policy: RebootPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class PlanMaker:
+    """Makes plans."""
+
+    begin: UnitOfWorkFactory
+    transport: Transport
+    package_manager: PackageManager
+    clock: Clock
+    concurrency: int
+    progress: Callable[[str, int, int], None]
+
+    async def create(self, request: PlanRequest, access: SnapshotAccess) -> Plan:
+        """Return the stored plan.
+
+        Raises RefusedError when a host cannot be planned for, naming every such host: a plan
+        that silently leaves a host out would report it as patched.
+        """
+        facts = self._known_facts(request)
+        findings = self._findings(request)
+        sources = request.sources | _sources_of(findings, request.cves)
+        simulations = await self._simulate_all(request, access, facts, sources)
+        classes = _classes(request, facts, simulations)
+        if not classes:
+            raise RefusedError(
+                "there is nothing to do: no host would change anything",
+                hint="`oakum queue` shows what is open, `oakum snapshots list` what is frozen",
+            )
+        plan = _assemble(request, classes, findings, self.clock.now())
+        with self.begin() as work:
+            work.plans.add(plan)
+            work.audit.append(
+                at=plan.created_at,
+                actor=plan.created_by,
+                action=Action.PLAN_CREATED,
+                subject=plan.id,
+                details={
+                    "digest": plan.digest,
+                    "snapshot": plan.snapshot,
+                    "hosts": list(plan.hosts),
+                    "changes": sum(len(c.changes) * len(c.hosts) for c in plan.classes),
+                    "rollback": plan.rollback_verdict.value,
+                },
+            )
+            work.commit()
+        return plan
+
+    def _known_facts(self, request: PlanRequest) -> Mapping[HostId, Facts]:
+        with self.begin() as work:
+            facts = work.facts.all_latest()
+            failures = work.facts.failures()
+        unknown = [h.name for h in request.hosts if h.id not in facts or h.id in failures]
+        if unknown:
+            raise RefusedError(
+                f"no plan without facts: {', '.join(sorted(unknown))} could not be scanned",
+                hint="run `oakum scan`, mend what it names, or leave the hosts out with --limit",
+            )
+        return facts
+
+    def _findings(self, request: PlanRequest) -> tuple[Finding, ...]:
+        with self.begin() as work:
+            return work.findings.of([host.id for host in request.hosts])
+
+    async def _simulate_all(
+        self,
+        request: PlanRequest,
+        access: SnapshotAccess,
+        facts: Mapping[HostId, Facts],
+        sources: frozenset[str],
+    ) -> dict[HostId, Simulation]:
+        narrowed = bool(request.sources or request.cves)
+        places = asyncio.Semaphore(self.concurrency)
+        failures: list[str] = []
+        done: dict[HostId, Simulation] = {}
+
+        async def simulate(host: Host) -> None:
+            targets = (
+                _targets(facts[host.id], request.snapshot.manifest, sources) if narrowed else None
+            )
+            if targets == ():
+                return
+            try:
+                async with places, self.transport.connect(host) as session:
+                    answer = await self.package_manager.simulate(session, access, targets)
+            except OakumError as error:
+                failures.append(f"{host.name}: {error.message}")
+            else:
+                failures.extend(f"{host.name}: {problem}" for problem in answer.problems)
+                done[host.id] = answer
+            self.progress("asking hosts what they would do", len(done), len(request.hosts))
+
+        await asyncio.gather(*(simulate(host) for host in request.hosts))
+        if failures:
+            raise RefusedError(
+                "some hosts cannot be planned for:\n  " + "\n  ".join(sorted(failures)),
+                hint="mend what is named, or leave the hosts out with --limit",
+            )
+        return done
+
+
+def _sources_of(findings: Iterable[Finding], cves: frozenset[CveId]) -> frozenset[str]:
+    fixable = FindingState.AFFECTED_FIX_AVAILABLE
+    return frozenset(f.source_name for f in findings if f.cve in cves and f.state is fixable)
+
+
+def candidates(manifest: SnapshotManifest) -> dict[tuple[str, str], SnapshotPackage]:
+    """Return the package that the snapshot offers for each (name, architecture)."""
+    return {
+        (package.name, package.architecture): package
+        for package in manifest.packages
+        if Role.CANDIDATE in package.roles
+    }
+
+
+def _targets(
+    facts: Facts, manifest: SnapshotManifest, sources: frozenset[str]
+) -> tuple[Target, ...]:
+    """Return the newer versions of every installed package of the chosen sources, together.
+
+    Binaries of one source are never updated apart: libnetplan and netplan.io were, and hosts
+    lost their network (CloudAMQP, April 2021).
+    """
+    offered = candidates(manifest)
+    targets = []
+    for package in facts.packages:
+        candidate = offered.get((package.name, package.architecture))
+        if (
+            candidate is not None
+            and candidate.source_name in sources
+            and compare(candidate.version, package.version) > 0
+        ):
+            targets.append(Target(package.name, package.architecture, candidate.version))
+    return tuple(targets)
+
+
+def _classes(
+    request: PlanRequest, facts: Mapping[HostId, Facts], simulations: Mapping[HostId, Simulation]
+) -> tuple[HostClass, ...]:
+    """Group hosts on which exactly the same is done, under the same circumstances."""
+    groups: dict[Digest, list[Host]] = {}
+    for host in request.hosts:
+        simulation = simulations.get(host.id)
+        if simulation is not None and simulation.changes:
+            groups.setdefault(_circumstances(host, simulation), []).append(host)
+    named: dict[str, int] = {}
+    classes = []
+    for hosts in groups.values():
+        role = _role(hosts[0])
+        named[role] = named.get(role, 0) + 1
+        name = f"{role}-{named[role]}"
+        first = hosts[0].id
+        classes.append(_host_class(name, hosts, facts[first], simulations[first], request))
+    return tuple(classes)
+
+
+def _circumstances(host: Host, simulation: Simulation) -> Digest:
+    """Return what hosts must share for one twin to stand for all of them."""
+    return digest_of(
+        {
+            "role": _role(host),
+            "changes": [_simulated_line(change) for change in simulation.changes],
+            "conffiles": list(simulation.conffile_prompts),
+            "kept_back": [list(pair) for pair in simulation.kept_back],
+            "restarts": list(simulation.restarts),
+        }
+    )
+
+
+def _simulated_line(change: SimulatedChange) -> str:
+    return f"{change.kind.value} {change.key} {change.old_version} {change.new_version}"
+
+
+def _role(host: Host) -> str:
+    roles = [label.removeprefix("role=") for label in host.labels if label.startswith("role=")]
+    return (roles or list(host.labels) or ["hosts"])[0]
+
+
+def _host_class(
+    name: str, hosts: Sequence[Host], facts: Facts, simulation: Simulation, request: PlanRequest
+) -> HostClass:
+    manifest = request.snapshot.manifest
+    changes = tuple(
+        sorted(
+            (_change(change, facts, manifest) for change in simulation.changes),
+            key=lambda change: change.key,
+        )
+    )
+    return HostClass(
+        name=name,
+        hosts=tuple(host.id for host in hosts),
+        changes=changes,
+        restarts=simulation.restarts,
+        needs_reboot=bool(simulation.reboot_reason),
+        reboot_reason=simulation.reboot_reason,
+        download_bytes=sum(change.size_bytes for change in changes),
+        disk_bytes=sum(_growth(change, manifest) for change in changes),
+        kept_back=simulation.kept_back,
+        conffile_prompts=simulation.conffile_prompts,
+    )
+
+
+def _change(change: SimulatedChange, facts: Facts, manifest: SnapshotManifest) -> PackageChange:
+    installed = facts.package(change.key)
+    offered = manifest.find(change.name, change.new_version, change.architecture)
+    if change.kind is not ChangeKind.REMOVE and offered is None:
+        raise RefusedError(
+            f"{facts.hostname} would install {change.key} {change.new_version}, "
+            "which is not in the snapshot",
+            hint="create the snapshot anew: the fleet has changed since it was frozen",
+        )
+    source = _source_name(offered, installed)
+    return PackageChange(
+        kind=change.kind,
+        name=change.name,
+        architecture=change.architecture,
+        old_version=change.old_version,
+        new_version=change.new_version,
+        sha256=offered.sha256 if offered else Digest(""),
+        size_bytes=offered.size_bytes if offered else 0,
+        source_name=source,
+        rollback_class=class_of(source, change.name),
+    )
+
+
+def _source_name(offered: SnapshotPackage | None, installed: InstalledPackage | None) -> str:
+    if offered is not None:
+        return offered.source_name
+    return installed.source_name if installed is not None else ""
+
+
+def _growth(change: PackageChange, manifest: SnapshotManifest) -> int:
+    old = manifest.find(change.name, change.old_version, change.architecture)
+    new = manifest.find(change.name, change.new_version, change.architecture)
+    before = old.installed_size_kib if old else 0
+    after = new.installed_size_kib if new else 0
+    return 1024 * (after - before)
+
+
+def _assemble(
+    request: PlanRequest,
+    classes: tuple[HostClass, ...],
+    findings: tuple[Finding, ...],
+    now: datetime,
+) -> Plan:
+    class_names = {host: c.name for c in classes for host in c.hosts}
+    planned = [host for host in request.hosts if host.id in class_names]
+    rings = form_rings(
+        [Candidate(host.id, class_names[host.id], host.criticality) for host in planned],
+        request.ring_percents,
+        request.soak_seconds,
+    )
+    verdict, reasons = _way_back(classes, request.snapshot.manifest)
+    seconds = {host: _seconds(c) for c in classes for host in c.hosts}
+    fixes, removed = _fixes(classes, request.snapshot.manifest, findings)
+    return Plan(
+        created_at=now,
+        created_by=request.created_by,
+        title=request.title,
+        snapshot=request.snapshot.id,
+        release=request.snapshot.manifest.release,
+        classes=classes,
+        rings=rings,
+        window=request.window,
+        budget=request.budget,
+        restart_policy=request.restart_policy,
+        reboot_policy=request.reboot_policy,
+        rollback_verdict=verdict,
+        rollback_reasons=reasons,
+        fixes=fixes,
+        risk_removed_ppm=removed,
+        predicted_seconds=predicted_seconds(rings, seconds, request.budget.concurrency),
+    )
+
+
+def _seconds(host_class: HostClass) -> int:
+    reboot = SECONDS_A_REBOOT if host_class.needs_reboot else 0
+    return SECONDS_A_HOST + SECONDS_A_PACKAGE * len(host_class.changes) + reboot
+
+
+def _way_back(
+    classes: tuple[HostClass, ...], manifest: SnapshotManifest
+) -> tuple[RollbackVerdict, tuple[str, ...]]:
+    every = {change.line(): change for c in classes for change in c.changes}
+    return judge_way_back(tuple(every.values()), manifest)
+
+
+def _fixes(
+    classes: tuple[HostClass, ...], manifest: SnapshotManifest, findings: tuple[Finding, ...]
+) -> tuple[tuple[tuple[CveId, str], ...], int]:
+    """Return the (CVE, source) pairs that the plan closes, and their share of all fixable."""
+    reached: dict[tuple[HostId, str], str] = {}
+    for host_class in classes:
+        for change in host_class.changes:
+            new = manifest.find(change.name, change.new_version, change.architecture)
+            if new is not None:
+                for host in host_class.hosts:
+                    reached[host, new.source_name] = new.source_version
+    fixable = [f for f in findings if f.state is FindingState.AFFECTED_FIX_AVAILABLE]
+    closed = [
+        f
+        for f in fixable
+        if (version := reached.get((f.host, f.source_name))) is not None
+        and compare(version, f.evidence.fixed_version) >= 0
+    ]
+    share = 1_000_000 * len(closed) // len(fixable) if fixable else 0
+    return tuple(sorted({(f.cve, f.source_name) for f in closed})), share

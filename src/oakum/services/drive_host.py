@@ -1,0 +1,148 @@
+"""Drive one host on: do what its state asks for, and say what was seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oakum.core.inventory.host import Host
+from oakum.core.planning.change import PackageChange
+from oakum.core.planning.plan import Plan, RebootPolicy
+from oakum.core.repositories.snapshot import SnapshotManifest
+from oakum.core.rollback.inverse import invert
+from oakum.core.rollout.host_run import Work
+from oakum.core.rollout.observation import (
+    Booted,
+    ChecksDone,
+    Observation,
+    TransactionSeen,
+    Verified,
+)
+from oakum.core.rollout.rollout import HostRun
+from oakum.core.rollout.transaction import TransactionState
+from oakum.core.staging.check import Check, CheckResult, Comparison, Verdict, compare
+from oakum.core.verification.verify import Verification, verify
+from oakum.ports.checks import CheckRunner
+from oakum.ports.clock import Clock
+from oakum.ports.fact_collector import FactCollector
+from oakum.ports.package_manager import (
+    PackageManager,
+    SnapshotAccess,
+    Transaction,
+    TransactionMode,
+)
+from oakum.ports.transport import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a host is driven with."""
+
+    package_manager: PackageManager
+    collector: FactCollector
+    checks: CheckRunner
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What is to be done on one host."""
+
+    host: Host
+    plan: Plan
+    changes: tuple[PackageChange, ...]
+    manifest: SnapshotManifest
+    access: SnapshotAccess
+    checks: tuple[Check, ...]
+
+
+async def do(
+    work: Work, run: HostRun, job: Assignment, session: Session, tools: Tools
+) -> Observation:
+    """Do the work that a host run waits for, and return what was seen. Each may be repeated."""
+    match work:
+        case Work.ASK_CHECKS:
+            return await _ask_checks(job, session, tools)
+        case Work.DRIVE_UPGRADE:
+            return await _drive(upgrade_of(run, job), job, session, tools)
+        case Work.DRIVE_ROLLBACK:
+            return await _drive(rollback_of(run, job), job, session, tools)
+        case Work.DRIVE_REBOOT:
+            return await _reboot(run, job, session, tools)
+        case Work.VERIFY:
+            return await _verify(upgrade_of(run, job), run, job, session, tools)
+        case Work.VERIFY_ROLLBACK:
+            return await _verify(rollback_of(run, job), run, job, session, tools)
+
+
+def upgrade_of(run: HostRun, job: Assignment) -> Transaction:
+    """Return the transaction that carries out the plan on this host."""
+    return Transaction(
+        run.transaction,
+        TransactionMode.UPGRADE,
+        job.access,
+        job.changes,
+        job.plan.restart_policy,
+    )
+
+
+def rollback_of(run: HostRun, job: Assignment) -> Transaction:
+    """Return the transaction that undoes it."""
+    return Transaction(
+        run.rollback_transaction,
+        TransactionMode.ROLL_BACK,
+        job.access,
+        invert(job.changes, job.manifest),
+        job.plan.restart_policy,
+        undoes=run.transaction,
+    )
+
+
+async def _ask_checks(job: Assignment, session: Session, tools: Tools) -> ChecksDone:
+    facts = await tools.collector.collect(session, now=tools.clock.now())
+    results = await tools.checks.run(job.checks, job.host, session)
+    return ChecksDone(results, facts.boot_id)
+
+
+async def _drive(
+    transaction: Transaction, job: Assignment, session: Session, tools: Tools
+) -> TransactionSeen:
+    may_reboot = job.plan.reboot_policy is RebootPolicy.WHEN_NEEDED
+    status = await tools.package_manager.status(session, transaction.id)
+    if status.state in {TransactionState.ABSENT, TransactionState.INTERRUPTED}:
+        await tools.package_manager.start(session, transaction)
+        status = await tools.package_manager.status(session, transaction.id)
+    return TransactionSeen(status, may_reboot)
+
+
+async def _reboot(run: HostRun, job: Assignment, session: Session, tools: Tools) -> Booted:
+    facts = await tools.collector.collect(session, now=tools.clock.now())
+    if facts.boot_id == run.boot_id_before:
+        await tools.package_manager.reboot(session, run.transaction)
+    _ = job
+    return Booted(facts.boot_id)
+
+
+async def _verify(
+    transaction: Transaction, run: HostRun, job: Assignment, session: Session, tools: Tools
+) -> Verified:
+    facts = await tools.collector.collect(session, now=tools.clock.now())
+    status = await tools.package_manager.status(session, transaction.id)
+    answer = verify(transaction.changes, facts, status)
+    results = await tools.checks.run(job.checks, job.host, session)
+    comparison = compare(run.checks_before, results)
+    good = answer.is_good and comparison.verdict is Verdict.PASSED
+    return Verified(good, in_words(answer, comparison), results)
+
+
+def in_words(answer: Verification, comparison: Comparison) -> str:
+    """Say in one line what a verification found."""
+    broken = [f"{result.check}: {result.detail}" for result in comparison.broken]
+    faults = [*answer.differences, *broken]
+    if faults:
+        return "; ".join(faults)
+    already = _names(comparison.already_broken)
+    excused = f"; broken before as well: {already}" if already else ""
+    return f"{answer.summary}; {len(comparison.passed)} checks passed{excused}"
+
+
+def _names(results: Sequence[CheckResult]) -> str:
+    return ", ".join(result.check for result in results)

@@ -1,0 +1,226 @@
+"""Rehearse a plan: on a twin of each host class upgrade, roll back, and upgrade again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from oakum.core.audit.event import Action
+from oakum.core.errors import OakumError
+from oakum.core.ids import HostId, HostRunId, TransactionId
+from oakum.core.inventory.facts import Facts
+from oakum.core.matching.finding import Finding, FindingState
+from oakum.core.planning.plan import HostClass, Plan
+from oakum.core.rollout.host_run import Work
+from oakum.core.rollout.observation import ChecksDone, TransactionSeen, Verified
+from oakum.core.rollout.rollout import HostRun
+from oakum.core.rollout.state import RunState
+from oakum.core.rollout.transaction import TransactionState
+from oakum.core.staging.check import Verdict
+from oakum.core.staging.rehearsal import Rehearsal, Stage, StageResult, TwinResult
+from oakum.core.text import one_line
+from oakum.ports.stores import UnitOfWorkFactory
+from oakum.ports.transport import Session, Transport
+from oakum.ports.twins import Twin, TwinBuilder, TwinRequest
+from oakum.services.drive_host import Assignment, Tools, do
+
+POLL_SECONDS = 1.0
+STAGE_TIMEOUT_SECONDS = 900
+
+Match = Callable[[Facts], tuple[Finding, ...]]
+Report = Callable[[str, StageResult], None]
+"""Called with the class and each stage as it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearser:
+    """Rehearses plans and stores the evidence with them."""
+
+    begin: UnitOfWorkFactory
+    transport: Transport
+    builder: TwinBuilder
+    tools: Tools
+    match: Match
+    actor: str
+    twins_at_once: int
+    report: Report
+
+    async def rehearse(self, plan: Plan, assignments: dict[HostId, Assignment]) -> Rehearsal:
+        """Rehearse every class of the plan; return the stored evidence, whatever it says."""
+        started_at = self.tools.clock.now()
+        places = asyncio.Semaphore(self.twins_at_once)
+
+        async def one(host_class: HostClass) -> TwinResult:
+            async with places:
+                return await self._rehearse_class(host_class, assignments[host_class.hosts[0]])
+
+        twins = await asyncio.gather(*(one(host_class) for host_class in plan.classes))
+        rehearsal = Rehearsal(
+            plan.id, plan.digest, started_at, self.tools.clock.now(), tuple(twins)
+        )
+        with self.begin() as work:
+            work.plans.add_rehearsal(rehearsal)
+            work.audit.append(
+                at=rehearsal.finished_at,
+                actor=self.actor,
+                action=Action.PLAN_REHEARSED,
+                subject=plan.id,
+                details=rehearsal.to_json(),
+            )
+            work.commit()
+        return rehearsal
+
+    async def _rehearse_class(self, host_class: HostClass, job: Assignment) -> TwinResult:
+        stages: list[StageResult] = []
+
+        def note(result: StageResult) -> None:
+            stages.append(result)
+            self.report(host_class.name, result)
+
+        fidelity = 0
+        begun = self.tools.clock.now()
+        try:
+            async with self.builder.build(self._request(host_class, job)) as twin:
+                fidelity = twin.fidelity_ppm
+                note(_passed(Stage.BUILD, _fidelity_in_words(twin), self._since(begun)))
+                performance = _Performance(self, host_class, replace(job, host=twin.host), note)
+                async with self.transport.connect(twin.host) as session:
+                    await performance.play(session)
+        except OakumError as error:
+            stage = _next_stage(stages)
+            note(StageResult(stage, Verdict.ERROR, one_line(error.message), self._since(begun)))
+        return TwinResult(host_class.name, job.host.name, fidelity, tuple(stages))
+
+    def _request(self, host_class: HostClass, job: Assignment) -> TwinRequest:
+        with self.begin() as work:
+            facts = work.facts.latest(job.host.id)
+        if facts is None:
+            raise OakumError(
+                f"{job.host.name} has no facts to build a twin from", hint="run `oakum scan`"
+            )
+        return TwinRequest(name=host_class.name, host=job.host, facts=facts, access=job.access)
+
+    def _since(self, begun: datetime) -> int:
+        return round((self.tools.clock.now() - begun).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class _Performance:
+    """The stages after building, on one twin; the first that does not pass is the last."""
+
+    owner: Rehearser
+    host_class: HostClass
+    job: Assignment
+    note: Callable[[StageResult], None]
+
+    async def play(self, session: Session) -> None:
+        run = _first_run(self.job)
+        again = replace(run, transaction=TransactionId(f"{run.transaction}.again"))
+        before = await self._stage(Stage.BASELINE, lambda: self._baseline(run, session))
+        if before is None:
+            return
+        run = replace(run, checks_before=before.checks)
+        again = replace(again, checks_before=before.checks)
+        for stage, act in (
+            (Stage.UPGRADE, lambda: self._transact(Work.DRIVE_UPGRADE, run, session)),
+            (Stage.AFTER_UPGRADE, lambda: self._verify(Work.VERIFY, run, session)),
+            (Stage.ROLL_BACK, lambda: self._transact(Work.DRIVE_ROLLBACK, run, session)),
+            (Stage.AFTER_ROLL_BACK, lambda: self._verify(Work.VERIFY_ROLLBACK, run, session)),
+            (Stage.UPGRADE_AGAIN, lambda: self._transact(Work.DRIVE_UPGRADE, again, session)),
+            (Stage.RESCAN, lambda: self._rescan(again, session)),
+        ):
+            if await self._stage(stage, act) is None:
+                return
+
+    async def _stage(
+        self, stage: Stage, act: Callable[[], Awaitable[StageResult]]
+    ) -> StageResult | None:
+        begun = self.owner.tools.clock.now()
+        try:
+            async with asyncio.timeout(STAGE_TIMEOUT_SECONDS):
+                result = await act()
+        except TimeoutError:
+            detail = f"not done within {STAGE_TIMEOUT_SECONDS} s"
+            result = StageResult(stage, Verdict.ERROR, detail, 0)
+        timed = replace(result, stage=stage, seconds=self.owner._since(begun))  # noqa: SLF001 (one idea in two classes)
+        self.note(timed)
+        return timed if timed.verdict is Verdict.PASSED else None
+
+    async def _baseline(self, run: HostRun, session: Session) -> StageResult:
+        seen = await do(Work.ASK_CHECKS, run, self.job, session, self.owner.tools)
+        assert isinstance(seen, ChecksDone)  # noqa: S101 (tells the type checker what `do` returns)
+        broken = [c.check for c in seen.results if c.verdict is not Verdict.PASSED]
+        words = f"{len(seen.results)} checks asked"
+        detail = f"{words}; broken before the change: {', '.join(broken)}" if broken else words
+        return StageResult(Stage.BASELINE, Verdict.PASSED, detail, 0, seen.results)
+
+    async def _transact(self, work: Work, run: HostRun, session: Session) -> StageResult:
+        while True:
+            seen = await do(work, run, self.job, session, self.owner.tools)
+            assert isinstance(seen, TransactionSeen)  # noqa: S101 (as above)
+            match seen.status.state:
+                case TransactionState.SUCCEEDED:
+                    return _result(Verdict.PASSED, f"{len(self.job.changes)} packages changed")
+                case TransactionState.REFUSED | TransactionState.FAILED:
+                    return _result(Verdict.FAILED, seen.status.reason)
+                case (
+                    TransactionState.ABSENT
+                    | TransactionState.RUNNING
+                    | TransactionState.INTERRUPTED
+                ):
+                    await asyncio.sleep(POLL_SECONDS)
+
+    async def _verify(self, work: Work, run: HostRun, session: Session) -> StageResult:
+        seen = await do(work, run, self.job, session, self.owner.tools)
+        assert isinstance(seen, Verified)  # noqa: S101 (as above)
+        verdict = Verdict.PASSED if seen.is_good else Verdict.FAILED
+        return StageResult(Stage.AFTER_UPGRADE, verdict, seen.detail, 0, seen.results)
+
+    async def _rescan(self, run: HostRun, session: Session) -> StageResult:
+        verified = await self._verify(Work.VERIFY, run, session)
+        if verified.verdict is not Verdict.PASSED:
+            return verified
+        tools = self.owner.tools
+        facts = await tools.collector.collect(session, now=tools.clock.now())
+        sources = {change.source_name for change in self.host_class.changes}
+        promised = set(self.job.plan.fixes)
+        still_open = [
+            f"{finding.cve} in {finding.source_name}"
+            for finding in self.owner.match(facts)
+            if finding.state is FindingState.AFFECTED_FIX_AVAILABLE
+            and finding.source_name in sources
+            and (finding.cve, finding.source_name) in promised
+        ]
+        if still_open:
+            return _result(Verdict.FAILED, f"still open: {', '.join(still_open[:5])}")
+        return _result(Verdict.PASSED, f"{verified.detail}; every promised finding is closed")
+
+
+def _first_run(job: Assignment) -> HostRun:
+    name = f"rehearsal-{job.plan.digest[:12]}.{job.host.name}"
+    return HostRun(
+        id=HostRunId(name),
+        host=job.host.id,
+        ring=0,
+        state=RunState.UPGRADING,
+        reason="rehearsal",
+        transaction=TransactionId(name),
+        rollback_transaction=TransactionId(f"{name}.undo"),
+    )
+
+
+def _result(verdict: Verdict, detail: str) -> StageResult:
+    return StageResult(Stage.UPGRADE, verdict, one_line(detail), 0)
+
+
+def _passed(stage: Stage, detail: str, seconds: int) -> StageResult:
+    return StageResult(stage, Verdict.PASSED, detail, seconds)
+
+
+def _fidelity_in_words(twin: Twin) -> str:
+    percent = twin.fidelity_ppm / 10_000
+    return f"{percent:.1f} % of the packages at the host's exact version"
+
+
+def _next_stage(stages: list[StageResult]) -> Stage:
+    return list(Stage)[min(len(stages), len(Stage) - 1)]

@@ -1,0 +1,170 @@
+"""Start a rollout of an approved plan, and pass on what people want of it."""
+
+from dataclasses import dataclass, replace
+
+from oakum.core.audit.event import Action
+from oakum.core.errors import ConflictError, RefusedError
+from oakum.core.ids import HostId, HostRunId, RolloutId, TransactionId
+from oakum.core.planning.plan import Plan
+from oakum.core.rollout.rollout import HostRun, Rollout, RolloutRing
+from oakum.core.rollout.state import Phase, RunState, Wish
+from oakum.ports.clock import Clock
+from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
+
+
+def start_rollout(plan_id: str, by: str, begin: UnitOfWorkFactory, clock: Clock) -> Rollout:
+    """Store a new rollout, ready to be driven, and return it.
+
+    Raises RefusedError when the plan as it is stored now is not the one that was approved, and
+    ConflictError when a host of it is in another rollout that has not ended.
+    """
+    with begin() as work:
+        plan = work.plans.get(plan_id)
+        _require_approval(plan, work)
+        _require_free_hosts(plan, work)
+        number = 1 + sum(rollout.plan == plan.id for rollout in work.rollouts.all())
+        rollout = _rollout(plan, number, by, clock)
+        work.rollouts.save(rollout)
+        work.audit.append(
+            at=rollout.started_at,
+            actor=by,
+            action=Action.ROLLOUT_STARTED,
+            subject=rollout.id,
+            details={
+                "plan": plan.id,
+                "digest": plan.digest,
+                "snapshot": plan.snapshot,
+                "rings": [{"name": ring.name, "hosts": list(ring.hosts)} for ring in plan.rings],
+            },
+        )
+        work.commit()
+    return rollout
+
+
+def _require_approval(plan: Plan, work: UnitOfWork) -> None:
+    approvals = work.plans.approvals(plan.id)
+    if not approvals:
+        raise RefusedError(
+            f"{plan.id} is not approved",
+            hint=f"read it with `oakum plan show {plan.id}`, then `oakum approve {plan.id}`",
+        )
+    if all(approval.digest != plan.digest for approval in approvals):
+        raise RefusedError(
+            f"{plan.id} was changed after its approval: approved was "
+            f"{approvals[-1].digest[:12]}, the plan is now {plan.digest[:12]}",
+            hint="an approval binds to one digest; create the plan anew",
+        )
+
+
+def _require_free_hosts(plan: Plan, work: UnitOfWork) -> None:
+    for rollout in work.rollouts.all():
+        shared = {run.host for run in rollout.runs} & set(plan.hosts)
+        if shared and not rollout.phase.is_final:
+            raise ConflictError(
+                f"{', '.join(sorted(shared))} is in {rollout.id}, which is {rollout.phase.value}",
+                hint=f"`oakum rollout watch {rollout.id}` takes it up, "
+                f"`oakum rollout abort {rollout.id}` ends it",
+            )
+
+
+def _rollout(plan: Plan, number: int, by: str, clock: Clock) -> Rollout:
+    name = f"rollout-{plan.digest[:12]}-{number}"
+    return Rollout(
+        id=RolloutId(name),
+        plan=plan.id,
+        phase=Phase.WAITING,
+        reason="created",
+        ring=0,
+        rings=tuple(RolloutRing(ring.name, ring.soak_seconds) for ring in plan.rings),
+        runs=tuple(
+            _run(name, host, ring)
+            for ring, members in enumerate(plan.rings)
+            for host in members.hosts
+        ),
+        concurrency=plan.budget.concurrency,
+        max_failed=plan.budget.max_failed,
+        opens_at=plan.window.opens_at,
+        closes_at=plan.window.closes_at,
+        started_by=by,
+        started_at=clock.now(),
+    )
+
+
+def _run(rollout: str, host: HostId, ring: int) -> HostRun:
+    return HostRun(
+        id=HostRunId(f"{rollout}.{host}"),
+        host=host,
+        ring=ring,
+        state=RunState.PENDING,
+        reason=f"waits for ring {ring + 1}",
+        transaction=TransactionId(f"{rollout}.{host}"),
+        rollback_transaction=TransactionId(f"{rollout}.{host}.undo"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A person's wish for a rollout."""
+
+    rollout: str
+    wish: Wish
+    by: str
+    hosts: tuple[HostId, ...] = ()
+    """For a roll-back: only these."""
+
+
+def want(wanted: Wanted, begin: UnitOfWorkFactory, clock: Clock) -> Rollout:
+    """Store the wish; whoever drives the rollout grants it at its next step."""
+    with begin() as work:
+        rollout = work.rollouts.get(wanted.rollout)
+        _require_sense(rollout, wanted.wish)
+        after = replace(rollout, wish=wanted.wish, rollback_scope=wanted.hosts)
+        work.rollouts.save(after)
+        is_rollback = wanted.wish is Wish.ROLL_BACK
+        work.audit.append(
+            at=clock.now(),
+            actor=wanted.by,
+            action=Action.ROLLBACK_STARTED if is_rollback else Action.ROLLOUT_CHANGED,
+            subject=rollout.id,
+            details={"wish": wanted.wish.value, "hosts": list(wanted.hosts)},
+        )
+        work.commit()
+    return after
+
+
+def _require_sense(rollout: Rollout, wish: Wish) -> None:
+    if not _makes_sense(rollout, wish):
+        raise ConflictError(
+            f"{rollout.id} is {rollout.phase.value}: there is nothing to {wish.value}",
+            hint=f"`oakum rollout show {rollout.id}` tells how each host stands",
+        )
+
+
+def _makes_sense(rollout: Rollout, wish: Wish) -> bool:
+    match wish:
+        case Wish.ROLL_BACK:
+            return any(run.state.may_have_changed for run in rollout.runs)
+        case Wish.RESUME:
+            return rollout.phase is Phase.PAUSED
+        case Wish.PAUSE:
+            return rollout.phase in {Phase.WAITING, Phase.PROGRESSING}
+        case Wish.ABORT | Wish.NONE:
+            return not rollout.phase.is_final
+
+
+def last_rollout_of(host: HostId, begin: UnitOfWorkFactory) -> Rollout:
+    """Return the latest rollout that changed a host and has not put it back."""
+    with begin() as work:
+        rollouts = work.rollouts.all()
+    changed = [
+        rollout
+        for rollout in rollouts
+        for run in rollout.runs
+        if run.host == host and run.state.may_have_changed
+    ]
+    if not changed:
+        raise RefusedError(
+            f"no rollout has changed {host}, or it has been rolled back already",
+            hint="`oakum rollout list` shows every rollout",
+        )
+    return max(changed, key=lambda rollout: rollout.started_at)
