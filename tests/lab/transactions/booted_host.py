@@ -26,7 +26,14 @@ def unpack_base_image(directory: Path) -> Path:
     if not image.exists():
         cache.mkdir(parents=True, exist_ok=True)
         partial = cache / f"tests-bookworm-systemd.{os.getpid()}.tar"
-        _run("mmdebstrap", "--quiet", "--variant=apt", f"--include={PACKAGES}", "bookworm", str(partial))
+        _run(
+            "mmdebstrap",
+            "--quiet",
+            "--variant=apt",
+            f"--include={PACKAGES}",
+            "bookworm",
+            str(partial),
+        )
         partial.rename(image)
     tree = directory / "base"
     tree.mkdir()
@@ -63,12 +70,31 @@ class ThrowAwayHost:
         while time.monotonic() < deadline:
             leader = self._leader()
             if leader:
-                self.enter = ("nsenter", "-t", leader, "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w")
+                self.enter = (
+                    "nsenter",
+                    "-t",
+                    leader,
+                    "-m",
+                    "-u",
+                    "-i",
+                    "-n",
+                    "-p",
+                    "-C",
+                    "-r",
+                    "-w",
+                )
                 said = self.try_shell("systemctl is-system-running")
                 if said.strip() in {"running", "degraded"}:
                     return
             time.sleep(0.2)
         raise TimedOutError(f"{self.root} did not boot", hint="run systemd-nspawn by hand")
+
+    def wait_for_file(self, path: str) -> None:
+        """Wait until a file has appeared in it."""
+        deadline = time.monotonic() + BOOT_SECONDS
+        while not (self.root / path).exists():
+            assert time.monotonic() < deadline, f"{path} never appeared"
+            time.sleep(0.1)
 
     def finish_reboot(self, name: str) -> None:
         """Boot again after the host went down for a reboot, which nspawn leaves to us."""

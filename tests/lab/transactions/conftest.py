@@ -37,7 +37,7 @@ def base_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[SmallArchive]:
-    """A snapshot that holds what is installed and what is newer."""
+    """Offer a snapshot that holds what is installed and what is newer."""
     made = SmallArchive(tmp_path / "snapshot")
     made.add(*INSTALLED, *OFFERED)
     yield made
@@ -46,7 +46,7 @@ def archive(tmp_path: Path) -> Iterator[SmallArchive]:
 
 @pytest.fixture
 def host(base_image: Path, tmp_path: Path) -> Iterator[ThrowAwayHost]:
-    """A booted host."""
+    """Boot a host."""
     layers = tmp_path / "host"
     made = ThrowAwayHost(overlay(base_image, layers))
     try:
@@ -59,7 +59,7 @@ def host(base_image: Path, tmp_path: Path) -> Iterator[ThrowAwayHost]:
 
 @pytest.fixture
 def plain_host(base_image: Path, tmp_path: Path) -> Iterator[ThrowAwayHost]:
-    """A host without systemd: a chroot."""
+    """Make a host without systemd: a chroot."""
     layers = tmp_path / "host"
     root = overlay(base_image, layers)
     mount_for_chroot(root)
@@ -71,5 +71,5 @@ def plain_host(base_image: Path, tmp_path: Path) -> Iterator[ThrowAwayHost]:
 
 @pytest.fixture
 def session(host: ThrowAwayHost) -> InsideSession:
-    """A session with the booted host."""
+    """Open a session with the booted host."""
     return InsideSession(host)

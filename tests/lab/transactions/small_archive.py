@@ -136,7 +136,12 @@ class SmallArchive:
             (control / name).write_text(f"#!/bin/sh\n{text}\n")
             (control / name).chmod(0o755)
         _run(
-            "dpkg-deb", "--root-owner-group", "-Zgzip", "--build", str(tree), str(self.path_of(package))
+            "dpkg-deb",
+            "--root-owner-group",
+            "-Zgzip",
+            "--build",
+            str(tree),
+            str(self.path_of(package)),
         )
 
 

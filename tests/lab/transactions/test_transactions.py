@@ -1,4 +1,4 @@
-"""Transactions on real hosts: what is planned is what happens, or nothing happens, or it is undone."""
+"""Transactions on real hosts: the plan happens, or nothing does, or it is undone."""
 
 import asyncio
 import subprocess
@@ -37,7 +37,22 @@ pytestmark = pytest.mark.lab
 
 APT = AptPackageManager(lock_seconds=2)
 SECONDS = 90
-STATE = "dpkg-query -W -f '${db:Status-Abbrev} ${Package}:${Architecture} ${Version}\\n'; apt-mark showauto"
+STATE = (
+    "dpkg-query -W -f '${db:Status-Abbrev} ${Package}:${Architecture} ${Version}\\n';"
+    " apt-mark showauto"
+)
+LOCKER = """
+use Fcntl;
+open F, ">", "/var/lib/dpkg/lock-frontend";
+my $lock = pack("ssx4qqlx4", F_WRLCK, 0, 0, 0, 0);
+fcntl F, F_SETLK, $lock or die;
+sleep 100;
+"""
+PIN = "Package: oak-library\nPin: version 1.0\nPin-Priority: 1001\n"
+TIMERS = (
+    "systemctl show -P ActiveState -P UnitFileState -P LoadState"
+    " apt-daily.timer apt-daily-upgrade.timer"
+)
 
 
 def upgrade(archive: SmallArchive, *changes: PackageChange, name: str = "t1") -> Transaction:
@@ -102,7 +117,10 @@ def test_upgrade_and_way_back(
 ) -> None:
     """An upgrade does what the simulation said, and rolling back leaves no difference at all."""
     host.shell("echo mine >/etc/oak/config")
-    before, files_before = host.shell(STATE), host.shell("cd /etc && find . -type f | sort | xargs md5sum")
+    before, files_before = (
+        host.shell(STATE),
+        host.shell("cd /etc && find . -type f | sort | xargs md5sum"),
+    )
     targets = None
 
     simulation = asyncio.run(APT.simulate(session, archive.access, targets))
@@ -159,9 +177,7 @@ def test_drift_is_refused(
 ) -> None:
     """A plan that the host's resolver would not follow exactly changes nothing."""
     before = host.shell(STATE)
-    status = asyncio.run(
-        carry_out(session, upgrade(archive, archive.change(service, service_new)))
-    )
+    status = asyncio.run(carry_out(session, upgrade(archive, archive.change(service, service_new))))
     assert status.state is TransactionState.REFUSED
     assert "only the host: install oak-extra:amd64" in status.reason
     assert host.shell(STATE) == before
@@ -202,9 +218,7 @@ def test_unsigned_snapshot_is_refused(
     forged = replace(archive.access, public_key=stranger.access.public_key)
     stranger.close()
     simulation = asyncio.run(APT.simulate(session, forged, None))
-    transaction = replace(
-        upgrade(archive, archive.change(library, library_new)), access=forged
-    )
+    transaction = replace(upgrade(archive, archive.change(library, library_new)), access=forged)
     status = asyncio.run(carry_out(session, transaction))
     assert "cannot be read" in simulation.problems[0]
     assert status.state is TransactionState.REFUSED
@@ -215,13 +229,9 @@ def test_held_lock_is_refused_by_name(
     host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
 ) -> None:
     """Whoever holds dpkg's lock is named, and keeps it."""
-    host.shell(
-        "systemd-run -q --unit=holder perl -e 'use Fcntl; open F, q(>), q(/var/lib/dpkg/lock-frontend);"
-        " my $lock = pack(q(ssx4qqlx4), F_WRLCK, 0, 0, 0, 0); fcntl F, F_SETLK, $lock or die; sleep 100'; sleep 0.5"
-    )
-    status = asyncio.run(
-        carry_out(session, upgrade(archive, archive.change(library, library_new)))
-    )
+    (host.root / "var/tmp/locker.pl").write_text(LOCKER)
+    host.shell("systemd-run -q --unit=holder perl /var/tmp/locker.pl; sleep 0.5")
+    status = asyncio.run(carry_out(session, upgrade(archive, archive.change(library, library_new))))
     assert status.state is TransactionState.REFUSED
     assert "(perl)" in status.reason
     assert host.shell("systemctl is-active holder") == "active\n"
@@ -233,9 +243,7 @@ def test_held_package_is_kept_back_and_refused(
     """A hold is the administrator's word: said by the simulation, refused by the transaction."""
     host.shell("apt-mark hold oak-library")
     simulation = asyncio.run(APT.simulate(session, archive.access, None))
-    status = asyncio.run(
-        carry_out(session, upgrade(archive, archive.change(library, library_new)))
-    )
+    status = asyncio.run(carry_out(session, upgrade(archive, archive.change(library, library_new))))
     assert ("oak-library:amd64", "held by the administrator at 1.0") in simulation.kept_back
     assert status.state is TransactionState.REFUSED
     assert "oak-library" in status.reason
@@ -245,13 +253,9 @@ def test_pinned_package_is_kept_back_and_refused(
     host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
 ) -> None:
     """So is a pin."""
-    host.shell(
-        "printf 'Package: oak-library\\nPin: version 1.0\\nPin-Priority: 1001\\n' >/etc/apt/preferences.d/x"
-    )
+    (host.root / "etc/apt/preferences.d/oak").write_text(PIN)
     simulation = asyncio.run(APT.simulate(session, archive.access, None))
-    status = asyncio.run(
-        carry_out(session, upgrade(archive, archive.change(library, library_new)))
-    )
+    status = asyncio.run(carry_out(session, upgrade(archive, archive.change(library, library_new))))
     assert ("oak-library:amd64", "pinned by the administrator at 1.0") in simulation.kept_back
     assert status.state is TransactionState.REFUSED
     assert "pinned" in status.reason
@@ -262,9 +266,7 @@ def test_full_disk_is_refused(
 ) -> None:
     """Without room nothing begins, and the place is named."""
     host.shell("mkdir -p /var/lib/oakum && mount -t tmpfs -o size=4m tmpfs /var/lib/oakum")
-    status = asyncio.run(
-        carry_out(session, upgrade(archive, archive.change(library, library_new)))
-    )
+    status = asyncio.run(carry_out(session, upgrade(archive, archive.change(library, library_new))))
     assert status.state is TransactionState.REFUSED
     assert "make room" in status.reason
     host.shell("rm -rf /var/lib/oakum/*; head -c 8m /dev/zero >/var/lib/oakum/fill || true")
@@ -280,9 +282,7 @@ def test_installed_version_must_be_at_hand(
     """No way back, no way forward: a snapshot without the installed version is refused."""
     archive.path_of(library).unlink()
     archive.publish()
-    status = asyncio.run(
-        carry_out(session, upgrade(archive, archive.change(library, library_new)))
-    )
+    status = asyncio.run(carry_out(session, upgrade(archive, archive.change(library, library_new))))
     assert status.state is TransactionState.REFUSED
     assert "no way back" in status.reason
     assert host.shell("cat /usr/share/oak/library") == "one\n"
@@ -291,7 +291,7 @@ def test_installed_version_must_be_at_hand(
 def test_failing_postinst_is_undone(
     host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
 ) -> None:
-    """A version that cannot be configured, and whose scripts forbid to leave it, is left all the same."""
+    """A version that cannot be configured, and forbids to leave it, is left all the same."""
     before = host.shell(STATE)
     changes = (archive.change(fragile, fragile_new), archive.change(library, library_new))
     status = asyncio.run(carry_out(session, upgrade(archive, *changes)))
@@ -321,7 +321,7 @@ def test_rolls_back_from_a_broken_state(
 def test_service_that_no_longer_starts_fails_and_rolls_back(
     host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
 ) -> None:
-    """Packages that are fine and a service that is not: the transaction failed; going back mends it."""
+    """Good packages and a dead service: the transaction failed, and going back mends it."""
     archive.add(dead)
     before = host.shell(STATE)
     status = asyncio.run(carry_out(session, upgrade(archive, archive.change(service, dead))))
@@ -337,18 +337,13 @@ def test_service_that_no_longer_starts_fails_and_rolls_back(
 def test_killed_while_unpacking_then_resumed(
     host: ThrowAwayHost, session: InsideSession, archive: SmallArchive, cut: str
 ) -> None:
-    """Killed in the middle of dpkg, a transaction reads as interrupted, and starting it again ends it well."""
+    """Killed in the middle of dpkg, a transaction is interrupted; started again, it ends well."""
     transaction = upgrade(
         archive, archive.change(library, library_new), archive.change(slow, slow_new)
     )
 
-    async def until_slow() -> None:
-        await APT.start(session, transaction)
-        async with asyncio.timeout(SECONDS):
-            while not (host.root / "var/lib/oak-slow").exists():
-                await asyncio.sleep(0.1)
-
-    asyncio.run(until_slow())
+    asyncio.run(APT.start(session, transaction))
+    host.wait_for_file("var/lib/oak-slow")
     if cut == "unit":
         host.shell("systemctl kill --signal=KILL oakum-t1.service; sleep 0.5")
     else:
@@ -365,28 +360,21 @@ def test_killed_while_unpacking_then_resumed(
 def test_updaters_are_owned_and_given_back(
     host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
 ) -> None:
-    """apt's own timers stand still in a transaction, and are as before after it."""
-    asked = "systemctl show -P ActiveState -P UnitFileState -P LoadState apt-daily.timer apt-daily-upgrade.timer"
+    """The timers of apt stand still in a transaction, and are as before after it."""
     host.shell("systemctl start apt-daily.timer; systemctl stop apt-daily-upgrade.timer")
-    before = host.shell(asked)
+    before = host.shell(TIMERS)
     transaction = upgrade(archive, archive.change(slow, slow_new))
-
-    async def look_inside() -> str:
-        await APT.start(session, transaction)
-        while not (host.root / "var/lib/oak-slow").exists():
-            await asyncio.sleep(0.1)
-        within = host.shell(asked)
-        host.shell("echo >/var/lib/oak-slow; kill $(cat /proc/[0-9]*/comm >/dev/null; pidof sleep | tr ' ' '\\n' | head -1)")
-        return within
-
-    within = asyncio.run(look_inside())
+    asyncio.run(APT.start(session, transaction))
+    host.wait_for_file("var/lib/oak-slow")
+    within = host.shell(TIMERS)
+    host.shell("kill $(grep -l -z -x 300 /proc/[0-9]*/cmdline | cut -d / -f 3)")
     asyncio.run(wait(session, transaction))
     assert "masked" in within
-    assert host.shell(asked) == before
+    assert host.shell(TIMERS) == before
 
 
 def test_repacks_what_is_installed(
-    host: ThrowAwayHost, session: InsideSession, archive: SmallArchive, tmp_path: Path
+    host: ThrowAwayHost, session: InsideSession, tmp_path: Path
 ) -> None:
     """What no archive has any more can be made from the host, and is the same package."""
     targets = (
