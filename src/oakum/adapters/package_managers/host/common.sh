@@ -16,6 +16,7 @@ export NEEDRESTART_SUSPEND NEEDRESTART_MODE
 unset http_proxy https_proxy no_proxy APT_CONFIG 2>/dev/null
 
 OAKUM=/var/lib/oakum
+# shellcheck disable=SC2034  # some scripts need it, some do not
 TAB=$(printf '\t')
 
 # Make text from programs fit for one field: one line, printable ASCII, of bounded length.

@@ -5,7 +5,10 @@ T=$OAKUM/transactions/$1
 
 [ -d "$T" ] || { echo "no such transaction" >&2; exit 3; }
 [ ! -e "$T/rebooted" ] || exit 0
-[ -e "$T/result" ] && flock -n "$OAKUM/lock" true || { echo "a transaction is at work" >&2; exit 4; }
+if [ ! -e "$T/result" ] || ! flock -n "$OAKUM/lock" true; then
+  echo "a transaction is at work" >&2
+  exit 4
+fi
 has_systemd || { echo "no systemd here that is this system's own" >&2; exit 5; }
 mkdir "$T/rebooted" 2>/dev/null || exit 0
 cat /proc/sys/kernel/random/boot_id >"$T/rebooted/boot_id"

@@ -3,11 +3,16 @@
 # stdin: lines `name:arch<TAB>version`. Prints `scratch<TAB>directory`, then for each `deb<TAB>file<TAB>size<TAB>sha256<TAB>how`,
 # or `missing<TAB>name:arch<TAB>reason`. The caller fetches the files and removes the directory.
 
+is_package() { # file identity
+  # shellcheck disable=SC2016  # the names are dpkg's
+  [ -f "$1" ] && [ "$(dpkg-deb -W --showformat '${Package}:${Architecture}\t${Version}' "$1")" = "$2" ]
+}
+
 repack() { # key version
   here=$(dpkg-query -W -f '${db:Status-Abbrev}\t${Version}' "$(apt_name "$1")" 2>/dev/null)
   out=$W/$number.deb
   cached=/var/cache/apt/archives/${1%:*}_$(printf '%s' "$2" | sed 's/:/%3a/g')_${1##*:}.deb
-  if [ -f "$cached" ] && [ "$(dpkg-deb -W --showformat '${Package}:${Architecture}\t${Version}' "$cached")" = "$1$TAB$2" ]; then
+  if is_package "$cached" "$1$TAB$2"; then
     cp "$cached" "$out" && how=cache
   elif [ "${here#?i}" = "$here" ] || [ "${here##*"$TAB"}" != "$2" ]; then
     echo "missing$TAB$1$TAB$2 is not what is installed"; return
@@ -25,12 +30,10 @@ rebuild() { # key directory
   name=$(apt_name "$1")
   mkdir -p "$2/DEBIAN" || return 1
   dpkg-query -s "$name" | awk '/^(Status|Conffiles|Config-Version):/ { skip = 1; next } /^[^ ]/ { skip = 0 } !skip' >"$2/DEBIAN/control"
-  for file in "/var/lib/dpkg/info/${1%:*}".* "/var/lib/dpkg/info/$1".*; do
-    part=${file##*.}
-    case "$part" in
-      preinst | postinst | prerm | postrm | config | templates | triggers | shlibs | symbols | conffiles)
-        [ "${file%."$part"}" != "/var/lib/dpkg/info/${1%:*}" ] && [ "${file%."$part"}" != "/var/lib/dpkg/info/$1" ] || cp -p "$file" "$2/DEBIAN/$part" ;;
-    esac
+  for part in preinst postinst prerm postrm config templates triggers shlibs symbols conffiles; do
+    for file in "/var/lib/dpkg/info/${1%:*}.$part" "/var/lib/dpkg/info/$1.$part"; do
+      [ ! -f "$file" ] || cp -p "$file" "$2/DEBIAN/$part"
+    done
   done
   # A path that others lie under is a directory of the package, even where the host has a link (/bin, /lib).
   dpkg-query -L "$name" | sed -n 's|^/||p' | sed '/^\.$/d' | sort -r | awk '
@@ -42,7 +45,8 @@ rebuild() { # key directory
   done | tar -C / -c --no-recursion --files-from - 2>/dev/null | tar -C "$2" -xp
 }
 
-mkdir -p "$OAKUM" && W=$(mktemp -d "$OAKUM/repack.XXXXXX") || exit 3
+mkdir -p "$OAKUM"
+W=$(mktemp -d "$OAKUM/repack.XXXXXX") || exit 3
 echo "scratch$TAB$W"
 number=0
 while IFS=$TAB read -r key version; do

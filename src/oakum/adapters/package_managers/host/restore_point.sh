@@ -17,8 +17,10 @@ make_restore_point() { # changes
   tar -C / -cf "$R/conffiles.tar" --files-from "$R/conffiles" || return 1
   find /etc -name '*.dpkg-*' 2>/dev/null | sort >"$R/leftovers"
   tar -C / -czf "$R/etc.tar.gz" etc || return 1
-  tar -C / -czf "$R/dpkg.tar.gz" var/lib/dpkg/status var/lib/dpkg/diversions var/lib/dpkg/statoverride \
-    var/lib/dpkg/alternatives $([ ! -e /var/lib/apt/extended_states ] || echo var/lib/apt/extended_states) || return 1
+  set -- var/lib/dpkg/status var/lib/dpkg/diversions var/lib/dpkg/alternatives
+  [ ! -e /var/lib/dpkg/statoverride ] || set -- "$@" var/lib/dpkg/statoverride
+  [ ! -e /var/lib/apt/extended_states ] || set -- "$@" var/lib/apt/extended_states
+  tar -C / -czf "$R/dpkg.tar.gz" "$@" || return 1
   sync "$R"/* && : >"$R/complete" && sync "$R/complete" "$R"
 }
 
@@ -65,5 +67,6 @@ invert_changes() { # changes
 }
 
 deb_identity() {
+  # shellcheck disable=SC2016  # the names are dpkg's
   dpkg-deb -W --showformat '${Package}\t${Version}' "$1"
 }

@@ -10,7 +10,8 @@ simulate() {
     say problem "not root: Oakum cannot simulate here; allow sudo for its user"
     return
   fi
-  mkdir -p "$OAKUM" && work=$(mktemp -d "$OAKUM/simulate.XXXXXX") || { say problem "cannot write in $OAKUM"; return; }
+  mkdir -p "$OAKUM"
+  work=$(mktemp -d "$OAKUM/simulate.XXXXXX") || { say problem "cannot write in $OAKUM; is the disk full?"; return; }
   trap 'rm -rf "$work"' EXIT
   trap 'exit 1' HUP INT TERM
   chmod 755 "$work"
@@ -109,7 +110,7 @@ why_kept() { # key installed candidate
     removals=$(awk -F '\t' '$1 == "remove" { printf "%s ", $2 }' "$work/alone")
     if [ -n "$removals" ]; then echo "$3 needs the removal of $removals"; else echo "$3 was left out by the resolver"; fi
   else
-    echo "$3 cannot be installed: $(cat "$A/simulation" | errors_from_stdin)"
+    echo "$3 cannot be installed: $(errors_from_stdin <"$A/simulation")"
   fi
 }
 

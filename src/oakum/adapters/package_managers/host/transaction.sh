@@ -58,6 +58,7 @@ upgrade() {
   done_with
   begin install
   mark_changed
+  # shellcheck disable=SC2046  # nothing, or one option
   if ! install_changes "$T/changes" $(removal_option) --allow-downgrades; then undo "$(cat "$T/why")"; fi
   mark_new_packages "$T/changes"
   restore_marks
