@@ -1,0 +1,1 @@
+"""Package managers, driven through a session: apt."""

@@ -1,0 +1,55 @@
+#!/bin/sh
+# Where things are on a host, and how its scripts speak. Comes first in every script of ours.
+set -u
+umask 022
+
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C.UTF-8
+DEBIAN_FRONTEND=noninteractive
+DEBIAN_PRIORITY=critical
+APT_LISTCHANGES_FRONTEND=none
+UCF_FORCE_CONFFOLD=1
+NEEDRESTART_SUSPEND=1
+NEEDRESTART_MODE=l
+export PATH LC_ALL DEBIAN_FRONTEND DEBIAN_PRIORITY APT_LISTCHANGES_FRONTEND UCF_FORCE_CONFFOLD
+export NEEDRESTART_SUSPEND NEEDRESTART_MODE
+unset http_proxy https_proxy no_proxy APT_CONFIG 2>/dev/null
+
+OAKUM=/var/lib/oakum
+# shellcheck disable=SC2034  # some scripts need it, some do not
+TAB=$(printf '\t')
+
+# Make text from programs fit for one field: one line, printable ASCII, of bounded length.
+one_line() {
+  LC_ALL=C tr '\n\t' '  ' | LC_ALL=C tr -c '\040-\176' '?' | sed 's/  */ /g; s/^ //; s/ $//' | cut -c1-600
+}
+
+# Keep lines and tabs, make everything else printable.
+printable() {
+  LC_ALL=C tr -c '\n\t\040-\176' '?'
+}
+
+# Tell whether systemd is this system's own first process (not that of a machine around a chroot).
+has_systemd() {
+  [ -d /run/systemd/system ] && [ "$(stat -L -c %d:%i /proc/1/root 2>/dev/null)" = "$(stat -c %d:%i /)" ]
+}
+
+# Print name:architecture in the words of apt: the native architecture goes without saying.
+apt_name() {
+  case "$1" in
+    *:all | *:"$NATIVE") printf '%s' "${1%:*}" ;;
+    *) printf '%s' "$1" ;;
+  esac
+}
+
+# Every package that dpkg knows, as `status name:architecture version`, separated by tabs.
+list_packages() {
+  dpkg-query -W -f '${db:Status-Abbrev}\t${Package}:${Architecture}\t${Version}\n' | sort
+}
+
+# The names (without architecture) of packages that the administrator holds.
+list_held() {
+  dpkg-query -W -f '${db:Status-Abbrev}\t${Package}\n' | sed -n 's/^h.*\t//p' | sort -u
+}
+
+NATIVE=$(dpkg --print-architecture)

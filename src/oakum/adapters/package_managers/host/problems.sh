@@ -1,0 +1,47 @@
+#!/bin/sh
+# What stands in the way of a transaction. Exit codes of dpkg and apt say nothing here: states and output do.
+
+# Print every reason not to begin, one a line. Nothing printed means healthy.
+find_problems() {
+  [ "$(id -u)" = 0 ] || echo "not root: Oakum cannot change packages; allow sudo for its user"
+  for place in / /usr /var /etc /boot; do
+    [ ! -d "$place" ] || [ -w "$place" ] || echo "$place is read-only; remount it for writing"
+  done
+  find_broken_states
+  find_lock_holder 0
+}
+
+# Print what dpkg left unfinished.
+find_broken_states() {
+  list_packages | awk -F '\t' '$1 !~ /^.[icn] *$/ { print $2 " " $3 " is in state " $1 "; run dpkg --configure -a" }'
+  dpkg --audit 2>&1 | grep . | head -n 4 | one_line | sed 's/^\(..*\)/dpkg --audit says: \1/'
+  if find /var/lib/dpkg/updates -name '[0-9]*' | grep -q .; then
+    echo "dpkg was interrupted (its updates directory is not empty); run dpkg --configure -a"
+  fi
+}
+
+# find_lock_holder SECONDS: wait that long for dpkg's lock, then print who has it. Also says what apt finds broken.
+find_lock_holder() {
+  # check takes the lock as an installation would, and its message names process and command.
+  if ! said=$(apt-get -q -o DPkg::Lock::Timeout="$1" check 2>&1 </dev/null); then
+    # While it waits, it names the holder in its progress and no longer in its error.
+    printf '%s\n' "$said" | sed 's/^Waiting for cache lock: \(.*)\).*/E: \1/' |
+      grep -E '^E: |Depends:|unmet' | sort -u | head -n 4 | one_line
+  fi
+}
+
+# free_bytes PATH: what root may still write there.
+free_bytes() {
+  df -P -B1 "$1" | awk 'END { print $4 }'
+}
+
+# need_room PATH BYTES: print a problem when there is less.
+need_room() {
+  [ -d "$1" ] || return 0
+  free=$(free_bytes "$1")
+  if [ "$free" -lt "$2" ]; then
+    echo "$1 has $((free / 1048576)) MB free and $(($2 / 1048576)) MB are needed; make room"
+  fi
+  inodes=$(df -P -i "$1" | awk 'END { if ($2 > 0) print $4; else print 100000 }')
+  [ "$inodes" -ge 2000 ] || echo "$1 has only $inodes inodes free and 2000 are needed; make room"
+}

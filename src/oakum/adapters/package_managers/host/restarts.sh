@@ -1,0 +1,63 @@
+#!/bin/sh
+# What to do about processes that still run the old code.
+
+# Restart what the policy allows, then say what remains: a reason to reboot, or sessions that end by themselves.
+restart_affected() {
+  list_stale >"$T/stale"
+  if [ "$(setting restart)" = never ]; then
+    done_with "$(wc -l <"$T/stale") processes still run old code; the plan restarts nothing"
+    return
+  fi
+  if has_systemd; then restart_units; else restart_init_scripts; fi
+  sleep 1
+  list_stale >"$T/stale"
+  name_what_remains
+  name_kernel_reboot "$T/changes" >>"$T/reboot"
+  [ -s "$T/reboot" ] || rm -f "$T/reboot"
+}
+
+restart_units() {
+  systemctl daemon-reload
+  if grep -q "^1$TAB" "$T/stale"; then
+    systemctl daemon-reexec && journal restarts "done" "systemd executed itself anew"
+  fi
+  while IFS=$TAB read -r pid _; do unit_of "$pid"; done <"$T/stale" | sort -u | while IFS= read -r unit; do
+    [ "$(treatment_of "$unit")" = restart ] || continue
+    restart_unit "$unit"
+  done
+}
+
+restart_unit() {
+  # reload-or-restart would keep old code; a unit that is on its way out is let go.
+  if systemctl -q try-restart "$1" </dev/null 2>"$T/restart.log"; then
+    journal restarts "done" "$1 restarted"
+    printf '%s\n' "$1" >>"$T/restarted"
+  else
+    journal restarts failed "$1 did not restart: $(one_line <"$T/restart.log")"
+  fi
+}
+
+restart_init_scripts() {
+  while IFS=$TAB read -r pid _; do init_script_of "$pid"; done <"$T/stale" | sort -u | while IFS= read -r name; do
+    if "/etc/init.d/$name" restart </dev/null >"$T/restart.log" 2>&1; then
+      journal restarts "done" "$name restarted by its init script"
+      printf '%s\n' "$name" >>"$T/restarted"
+    else
+      journal restarts failed "$name did not restart: $(one_line <"$T/restart.log")"
+    fi
+  done
+}
+
+name_what_remains() {
+  while IFS=$TAB read -r pid path; do
+    unit=$(owner_of "$pid")
+    name=$(printable <"/proc/$pid/comm") 2>/dev/null || continue
+    # Without logind a session of sshd lives in the service's own group; it ends with its user.
+    case "$name $unit" in sshd\ ssh.service | sshd\ ssh | sshd\ ) unit=session-sshd.scope ;; esac
+    case "$(treatment_of "$unit")" in
+      session) journal restarts "done" "process $pid ($name) of a session maps old $path until it ends" ;;
+      *) printf '%s maps old %s\n' "${unit:-process $name}" "$path" >>"$T/reboot"
+        journal restarts "done" "process $pid ($name, ${unit:-no unit}) maps old $path: only a reboot helps" ;;
+    esac
+  done <"$T/stale"
+}

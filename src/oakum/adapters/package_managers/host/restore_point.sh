@@ -1,0 +1,72 @@
+#!/bin/sh
+# The restore point: all that is needed to go back without any network. Written once, before the change.
+# $R is its directory; $R/complete says that it is whole.
+
+make_restore_point() { # changes
+  [ ! -e "$R/complete" ] || return 0
+  rm -rf "$R" && mkdir -m 700 "$R" && mkdir "$R/debs" || return 1
+  list_packages >"$R/packages" || return 1
+  apt-mark showauto | sort >"$R/auto" || return 1
+  apt-mark showmanual | sort >"$R/manual" || return 1
+  list_units >"$R/units"
+  keep_old_packages "$1" || return 1
+  cut -f 2 "$1" | list_conffiles >"$R/conffiles.md5"
+  cut -c 35- "$R/conffiles.md5" | while IFS= read -r path; do
+    if [ -e "$path" ] || [ -L "$path" ]; then printf '%s\n' "${path#/}"; else printf '%s\n' "$path" >>"$R/conffiles.gone"; fi
+  done >"$R/conffiles"
+  tar -C / -cf "$R/conffiles.tar" --files-from "$R/conffiles" || return 1
+  find /etc -name '*.dpkg-*' 2>/dev/null | sort >"$R/leftovers"
+  tar -C / -czf "$R/etc.tar.gz" etc || return 1
+  set -- var/lib/dpkg/status var/lib/dpkg/diversions var/lib/dpkg/alternatives
+  [ ! -e /var/lib/dpkg/statoverride ] || set -- "$@" var/lib/dpkg/statoverride
+  [ ! -e /var/lib/apt/extended_states ] || set -- "$@" var/lib/apt/extended_states
+  tar -C / -czf "$R/dpkg.tar.gz" "$@" || return 1
+  sync "$R"/* && : >"$R/complete" && sync "$R/complete" "$R"
+}
+
+# Fetch every version that is about to be replaced: without it there is no way back, and no way forward.
+keep_old_packages() { # changes
+  while IFS=$TAB read -r _ key old _ _; do
+    [ "$old" = - ] || printf '%s=%s\n' "$(apt_name "$key")" "$old"
+  done <"$1" >"$T/old.targets"
+  [ -s "$T/old.targets" ] || return 0
+  # shellcheck disable=SC2046
+  if ! (cd "$R/debs" && apt-get -q download $(cat "$T/old.targets")) </dev/null >"$T/old.log" 2>&1; then
+    echo "an installed version is not in the snapshot, so there is no way back: $(errors_of "$T/old.log")" >"$T/why"
+    return 1
+  fi
+  [ "$(find "$R/debs" -name '*.deb' | wc -l)" = "$(wc -l <"$T/old.targets")" ] && return 0
+  echo "not every installed version could be fetched; freeze a snapshot that holds them" >"$T/why"
+  return 1
+}
+
+# Services as `name state`, without those that come and go by themselves.
+list_units() {
+  if has_systemd; then
+    systemctl list-units --type=service --all --plain --no-legend --no-pager |
+      awk '$1 !~ /^(user@|user-runtime-dir@|oakum-|session-)/ && $2 == "loaded" { print $1 "\t" $3 }' | sort
+  fi
+}
+
+# Swap old and new: the changes that undo the changes in a file, with the kept packages' digests.
+invert_changes() { # changes
+  (cd "$R/debs" && for deb in *.deb; do
+    [ ! -f "$deb" ] || printf '%s\t%s\n' "$(deb_identity "$deb")" "$(sha256sum <"$deb" | cut -d ' ' -f 1)"
+  done) >"$T/old.sha256"
+  while IFS=$TAB read -r kind key old new _; do
+    case "$kind" in
+      upgrade) kind=downgrade ;;
+      downgrade) kind=upgrade ;;
+      install) kind=remove ;;
+      remove) kind=install ;;
+    esac
+    sha=-
+    [ "$old" = - ] || sha=$(awk -F '\t' -v n="${key%:*}" -v v="$old" '$1 == n && $2 == v { print $3; exit }' "$T/old.sha256")
+    printf '%s\t%s\t%s\t%s\t%s\n' "$kind" "$key" "$new" "$old" "$sha"
+  done <"$1"
+}
+
+deb_identity() {
+  # shellcheck disable=SC2016  # the names are dpkg's
+  dpkg-deb -W --showformat '${Package}\t${Version}' "$1"
+}

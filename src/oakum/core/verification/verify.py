@@ -1,0 +1,185 @@
+"""Is what was planned what runs now? On disk, in memory, booted: three different questions."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from oakum.core.inventory.facts import Facts, StaleProcess
+from oakum.core.inventory.package import InstalledPackage
+from oakum.core.planning.change import PackageChange
+from oakum.core.rollout.transaction import TransactionState, TransactionStatus
+
+GONE = "nc"  # dpkg's second letter: not installed; only configuration files left
+SESSION_UNITS = ("session-", "user@")
+KERNEL_IMAGE = "linux-image-"
+
+
+class Effect(Enum):
+    """How far the change has got. Only EFFECTIVE closes a finding."""
+
+    NOT_ON_DISK = "not on disk"
+    EXPOSED_IN_MEMORY = "fixed on disk, exposed in memory"
+    AWAITING_REBOOT = "fixed on disk, awaiting reboot"
+    UNKNOWN_IN_MEMORY = "fixed on disk, memory could not be read"
+    EFFECTIVE = "effective"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found when the plan was held against the host."""
+
+    effect: Effect
+    differences: tuple[str, ...]
+    """What is not as planned; empty when the change did what it was to do."""
+    pending: tuple[str, ...]
+    """What will become effective later, and when: at a reboot, or when a session ends."""
+
+    @property
+    def is_good(self) -> bool:
+        """Tell whether nothing differs from the plan; what is pending was announced by it."""
+        return not self.differences
+
+    @property
+    def detail(self) -> str:
+        """Return one line for people."""
+        if self.differences:
+            return "; ".join(self.differences)
+        return "; ".join((self.effect.value, *self.pending))
+
+
+def verify(
+    expected: tuple[PackageChange, ...],
+    facts: Facts,
+    status: TransactionStatus,
+    *,
+    boot_id_before: str = "",
+    must_have_booted: bool = False,
+    restarts_allowed: bool = True,
+) -> Verification:
+    """Hold the changes against facts that were collected after them, over a new session.
+
+    `restarts_allowed` is false where the plan's policy restarts nothing: old code in memory is
+    then expected, and said to be pending.
+    """
+    on_disk = (*_transaction_differences(status), *_package_differences(expected, facts))
+    booted = must_have_booted and facts.boot_id != boot_id_before
+    not_booted = _boot_differences(facts, boot_id_before) if must_have_booted else ()
+    kernel = _kernel_differences(expected, facts) if booted else ()
+    reboot_reason = "" if booted else status.reboot_reason
+    stale = tuple(process for process in facts.stale_processes if not _is_session(process))
+    explained = bool(reboot_reason) or not restarts_allowed
+    in_memory = () if explained else tuple(_name_stale(process) for process in stale)
+    return Verification(
+        effect=_effect(on_disk, facts, reboot_reason or "; ".join((*not_booted, *kernel)), stale),
+        differences=(*on_disk, *not_booted, *kernel, *in_memory),
+        pending=_pending(facts, reboot_reason, stale if explained else ()),
+    )
+
+
+def _transaction_differences(status: TransactionStatus) -> tuple[str, ...]:
+    found = []
+    if status.state is not TransactionState.SUCCEEDED:
+        found.append(f"the transaction {status.state.value}: {status.reason or status.step}")
+    if status.starts > 1:
+        found.append(f"the transaction was begun {status.starts} times")
+    return tuple(found)
+
+
+def _package_differences(expected: tuple[PackageChange, ...], facts: Facts) -> tuple[str, ...]:
+    found = [difference for change in expected if (difference := _difference(change, facts))]
+    planned = {change.name for change in expected}
+    unfinished = [
+        f"{package.key} is in state {package.status}"
+        for package in facts.packages
+        if not _is_gone(package) and not package.is_configured and package.name not in planned
+    ]
+    return (*found, *unfinished)
+
+
+def _difference(change: PackageChange, facts: Facts) -> str:
+    package = _installed(change, facts)
+    if not change.new_version:
+        return "" if package is None else f"{change.key} {package.version} is still installed"
+    if package is None:
+        return f"{change.key} is not installed, planned was {change.new_version}"
+    if package.version != change.new_version:
+        return f"{change.key} is at {package.version}, planned was {change.new_version}"
+    if not package.is_configured:
+        return f"{change.key} {package.version} is in state {package.status}"
+    return ""
+
+
+def _installed(change: PackageChange, facts: Facts) -> InstalledPackage | None:
+    # A package may turn from `all` to an architecture and back between two versions.
+    accepted = {change.architecture, "all"}
+    if change.architecture == "all":
+        accepted.add(facts.architecture)
+    return next(
+        (
+            package
+            for package in facts.packages
+            if package.name == change.name
+            and package.architecture in accepted
+            and not _is_gone(package)
+        ),
+        None,
+    )
+
+
+def _is_gone(package: InstalledPackage) -> bool:
+    return package.status[1:2] in GONE
+
+
+def _boot_differences(facts: Facts, boot_id_before: str) -> tuple[str, ...]:
+    return ("the host has not booted anew",) if facts.boot_id == boot_id_before else ()
+
+
+def _kernel_differences(expected: tuple[PackageChange, ...], facts: Facts) -> tuple[str, ...]:
+    images = [
+        change
+        for change in expected
+        if change.new_version and change.name.removeprefix(KERNEL_IMAGE)[:1].isdigit()
+    ]
+    if not images or facts.is_container:
+        return ()
+    if any(
+        change.name == f"{KERNEL_IMAGE}{facts.kernel.release}"
+        and change.new_version in facts.kernel.version
+        for change in images
+    ):
+        return ()
+    wanted = ", ".join(f"{change.name} {change.new_version}" for change in images)
+    return (f"the booted kernel is {facts.kernel.release}, planned was {wanted}",)
+
+
+def _is_session(process: StaleProcess) -> bool:
+    # sshd's processes of a session live in the service's own group where there is no logind.
+    is_login = process.command == "sshd" and process.unit in {"ssh.service", "ssh", ""}
+    return process.unit.startswith(SESSION_UNITS) or is_login
+
+
+def _name_stale(process: StaleProcess) -> str:
+    owner = process.unit or "no unit"
+    return f"process {process.pid} ({process.command}, {owner}) still maps old {process.path}"
+
+
+def _effect(
+    on_disk: tuple[str, ...], facts: Facts, reboot_reason: str, stale: tuple[StaleProcess, ...]
+) -> Effect:
+    if on_disk:
+        return Effect.NOT_ON_DISK
+    if reboot_reason:
+        return Effect.AWAITING_REBOOT
+    if stale:
+        return Effect.EXPOSED_IN_MEMORY
+    if not facts.saw_all_processes:
+        return Effect.UNKNOWN_IN_MEMORY
+    return Effect.EFFECTIVE
+
+
+def _pending(facts: Facts, reboot_reason: str, stale: tuple[StaleProcess, ...]) -> tuple[str, ...]:
+    sessions = [process for process in facts.stale_processes if _is_session(process)]
+    return (
+        *((f"effective after a reboot: {reboot_reason}",) if reboot_reason else ()),
+        *(_name_stale(process) for process in stale),
+        *(f"{_name_stale(process)} until its session ends" for process in sessions),
+    )
