@@ -91,6 +91,16 @@ class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """SSVC human impact where a host's criticality does not say: low, medium, high, very high."""
 
 
+class RehearsalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[rehearsal]` table."""
+
+    provider: str = "auto"
+    """nspawn, chroot, or whichever works."""
+    twins_at_once: int = 2
+    copy: tuple[str, ...] = ("srv/www",)
+    """Directories beside /etc that a twin gets from its host, without the leading slash."""
+
+
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of `oakum.toml`. Every table may be left out."""
 
@@ -99,6 +109,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     snapshots: SnapshotSettings = SnapshotSettings()
     rollout: RolloutSettings = RolloutSettings()
     checks: tuple[CheckSettings, ...] = ()
+    rehearsal: RehearsalSettings = RehearsalSettings()
     policy: PolicySettings = PolicySettings()
     database: str = ""
     """An SQLAlchemy URL; empty means SQLite in OAKUM_HOME."""

@@ -110,6 +110,10 @@ class MachineProvider(Protocol):
         """Remove it: no process, mount or file is left. Twice is once."""
         ...
 
+    def names(self) -> tuple[str, ...]:
+        """Return every machine, also those whose building was interrupted."""
+        ...
+
     def machines(self) -> tuple[Machine, ...]:
         """Return every machine that exists, by name."""
         ...

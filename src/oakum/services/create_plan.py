@@ -25,7 +25,7 @@ from oakum.core.planning.plan import (
 )
 from oakum.core.planning.rings import Candidate, form_rings, predicted_seconds
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
-from oakum.core.rollback.classes import class_of, judge_way_back
+from oakum.core.rollback.classes import class_of, verdict
 from oakum.core.versions.deb import compare
 from oakum.ports.clock import Clock
 from oakum.ports.package_manager import (
@@ -312,7 +312,7 @@ def _assemble(
         request.ring_percents,
         request.soak_seconds,
     )
-    verdict, reasons = _way_back(classes, request.snapshot.manifest)
+    way_back, reasons = _way_back(classes, request.snapshot.manifest)
     seconds = {host: _seconds(c) for c in classes for host in c.hosts}
     fixes, removed = _fixes(classes, request.snapshot.manifest, findings)
     return Plan(
@@ -327,7 +327,7 @@ def _assemble(
         budget=request.budget,
         restart_policy=request.restart_policy,
         reboot_policy=request.reboot_policy,
-        rollback_verdict=verdict,
+        rollback_verdict=way_back,
         rollback_reasons=reasons,
         fixes=fixes,
         risk_removed_ppm=removed,
@@ -344,7 +344,7 @@ def _way_back(
     classes: tuple[HostClass, ...], manifest: SnapshotManifest
 ) -> tuple[RollbackVerdict, tuple[str, ...]]:
     every = {change.line(): change for c in classes for change in c.changes}
-    return judge_way_back(tuple(every.values()), manifest)
+    return verdict(tuple(every.values()), manifest)
 
 
 def _fixes(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from oakum.core.inventory.host import Host
 from oakum.core.planning.change import PackageChange
-from oakum.core.planning.plan import Plan, RebootPolicy
+from oakum.core.planning.plan import Plan, RebootPolicy, RestartPolicy
 from oakum.core.repositories.snapshot import SnapshotManifest
 from oakum.core.rollback.inverse import invert
 from oakum.core.rollout.host_run import Work
@@ -17,7 +17,7 @@ from oakum.core.rollout.observation import (
     Verified,
 )
 from oakum.core.rollout.rollout import HostRun
-from oakum.core.rollout.transaction import TransactionState
+from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Check, CheckResult, Comparison, Verdict, compare
 from oakum.core.verification.verify import Verification, verify
 from oakum.ports.checks import CheckRunner
@@ -126,11 +126,25 @@ async def _verify(
 ) -> Verified:
     facts = await tools.collector.collect(session, now=tools.clock.now())
     status = await tools.package_manager.status(session, transaction.id)
-    answer = verify(transaction.changes, facts, status)
+    booted = transaction.mode is TransactionMode.UPGRADE and _was_rebooted(job, status)
+    answer = verify(
+        transaction.changes,
+        facts,
+        status,
+        boot_id_before=run.boot_id_before,
+        must_have_booted=booted,
+        restarts_allowed=job.plan.restart_policy is RestartPolicy.AFFECTED,
+    )
     results = await tools.checks.run(job.checks, job.host, session)
     comparison = compare(run.checks_before, results)
     good = answer.is_good and comparison.verdict is Verdict.PASSED
     return Verified(good, in_words(answer, comparison), results)
+
+
+def _was_rebooted(job: Assignment, status: TransactionStatus) -> bool:
+    """Tell whether the run went through a reboot: then the boot id proves it."""
+    may_reboot = job.plan.reboot_policy is RebootPolicy.WHEN_NEEDED
+    return may_reboot and bool(status.reboot_reason)
 
 
 def in_words(answer: Verification, comparison: Comparison) -> str:
@@ -141,7 +155,7 @@ def in_words(answer: Verification, comparison: Comparison) -> str:
         return "; ".join(faults)
     already = _names(comparison.already_broken)
     excused = f"; broken before as well: {already}" if already else ""
-    return f"{answer.summary}; {len(comparison.passed)} checks passed{excused}"
+    return f"{answer.detail}; {len(comparison.passed)} checks passed{excused}"
 
 
 def _names(results: Sequence[CheckResult]) -> str:

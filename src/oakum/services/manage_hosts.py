@@ -83,7 +83,7 @@ class HostKeeper:
         with self.begin() as work:
             used = {event.subject for event in work.audit.events()}
         number = 1
-        while (candidate := name if number == 1 else f"{name}#{number}") in used:
+        while (candidate := name if number == 1 else f"{name}.{number}") in used:
             number += 1
         return HostId(candidate)
 

@@ -17,11 +17,12 @@ from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.state import RunState
 from oakum.core.rollout.transaction import TransactionState
 from oakum.core.staging.check import Verdict
+from oakum.core.staging.fidelity import Fidelity, compare_packages
 from oakum.core.staging.rehearsal import Rehearsal, Stage, StageResult, TwinResult
 from oakum.core.text import one_line
 from oakum.ports.stores import UnitOfWorkFactory
 from oakum.ports.transport import Session, Transport
-from oakum.ports.twins import Twin, TwinBuilder, TwinRequest
+from oakum.services.build_twin import TwinBuilder
 from oakum.services.drive_host import Assignment, Tools, do
 
 POLL_SECONDS = 1.0
@@ -80,25 +81,31 @@ class Rehearser:
         fidelity = 0
         begun = self.tools.clock.now()
         try:
-            async with self.builder.build(self._request(host_class, job)) as twin:
-                fidelity = twin.fidelity_ppm
-                note(_passed(Stage.BUILD, _fidelity_in_words(twin), self._since(begun)))
-                performance = _Performance(self, host_class, replace(job, host=twin.host), note)
-                async with self.transport.connect(twin.host) as session:
+            facts = self._facts_of(job.host)
+            name = f"twin-{host_class.name}"
+            async with self.builder.build(name, job.host, facts, job.access) as twin:
+                async with self.transport.connect(twin) as session:
+                    built = await self.tools.collector.collect(session, now=begun)
+                    likeness = compare_packages(facts, built)
+                    fidelity = likeness.ppm
+                    note(_built(likeness, self._since(begun)))
+                    if likeness.differences:
+                        return TwinResult(host_class.name, job.host.name, fidelity, tuple(stages))
+                    performance = _Performance(self, host_class, replace(job, host=twin), note)
                     await performance.play(session)
         except OakumError as error:
             stage = _next_stage(stages)
             note(StageResult(stage, Verdict.ERROR, one_line(error.message), self._since(begun)))
         return TwinResult(host_class.name, job.host.name, fidelity, tuple(stages))
 
-    def _request(self, host_class: HostClass, job: Assignment) -> TwinRequest:
+    def _facts_of(self, host: Host) -> Facts:
         with self.begin() as work:
-            facts = work.facts.latest(job.host.id)
+            facts = work.facts.latest(host.id)
         if facts is None:
             raise OakumError(
-                f"{job.host.name} has no facts to build a twin from", hint="run `oakum scan`"
+                f"{host.name} has no facts to build a twin from", hint="run `oakum scan`"
             )
-        return TwinRequest(name=host_class.name, host=job.host, facts=facts, access=job.access)
+        return facts
 
     def _since(self, begun: datetime) -> int:
         return round((self.tools.clock.now() - begun).total_seconds())
@@ -213,13 +220,13 @@ def _result(verdict: Verdict, detail: str) -> StageResult:
     return StageResult(Stage.UPGRADE, verdict, one_line(detail), 0)
 
 
-def _passed(stage: Stage, detail: str, seconds: int) -> StageResult:
-    return StageResult(stage, Verdict.PASSED, detail, seconds)
-
-
-def _fidelity_in_words(twin: Twin) -> str:
-    percent = twin.fidelity_ppm / 10_000
-    return f"{percent:.1f} % of the packages at the host's exact version"
+def _built(likeness: Fidelity, seconds: int) -> StageResult:
+    """Judge the twin itself: a rehearsal on something else than the host would prove nothing."""
+    percent = f"{likeness.ppm / 10_000:.1f} % of its packages are exactly the host's"
+    if likeness.differences:
+        detail = f"{percent}; {'; '.join(likeness.differences[:3])}"
+        return StageResult(Stage.BUILD, Verdict.ERROR, one_line(detail), seconds)
+    return StageResult(Stage.BUILD, Verdict.PASSED, percent, seconds)
 
 
 def _next_stage(stages: list[StageResult]) -> Stage:

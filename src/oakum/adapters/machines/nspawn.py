@@ -69,6 +69,10 @@ class NspawnProvider:
         """Remove it."""
         self._builder.remove(name)
 
+    def names(self) -> tuple[str, ...]:
+        """Return every machine, also those whose building was interrupted."""
+        return self._room.names()
+
     def machines(self) -> tuple[Machine, ...]:
         """Return every machine, by name."""
         return tuple(self._builder.machine(record) for record in self._room.records())

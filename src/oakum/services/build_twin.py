@@ -1,0 +1,108 @@
+"""Build a twin: a throw-away machine from a production host's own manifest and configuration."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from oakum.core.errors import HostError, TransportError
+from oakum.core.inventory.facts import Facts
+from oakum.core.inventory.host import Host
+from oakum.ports.machines import MachineProvider, MachineSpec, PackagePin, PackageSource
+from oakum.ports.package_manager import SnapshotAccess
+from oakum.ports.transport import Transport
+
+BOOT_SECONDS = 90
+READ_ETC_SECONDS = 120
+MAX_FILE_KIB = 1024
+
+READ_ETC = """
+limit=$1
+shift
+cd / && find etc "$@" -xdev \\( -type f -size -"$limit"k -o -type l -o -type d \\) \\
+  ! -path 'etc/ssl/private*' ! -name '*.key' ! -name 'ssh_host_*' ! -name 'shadow*' \\
+  ! -name 'gshadow*' ! -name 'passwd*' ! -name 'group*' ! -name 'sub?id*' \\
+  ! -path 'etc/hostname' ! -path 'etc/hosts' ! -path 'etc/machine-id' ! -path 'etc/resolv.conf' \\
+  ! -path 'etc/ssl/certs/*' ! -path 'etc/fstab' ! -path 'etc/mtab' -print0 |
+  tar -c -f - --no-recursion --null -T - 2>/dev/null
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TwinBuilder:
+    """Builds twins with a machine provider."""
+
+    provider: MachineProvider
+    transport: Transport
+    authorized_key: str
+    identity_file: str
+    copied: tuple[str, ...]
+    """Directories beside /etc that a twin gets as well, without the leading slash."""
+
+    @asynccontextmanager
+    async def build(
+        self, name: str, host: Host, facts: Facts, access: SnapshotAccess
+    ) -> AsyncIterator[Host]:
+        """Give the twin of a host, booted; it is gone when the context is left."""
+        etc = await self._read_etc(host)
+        spec = MachineSpec(
+            name=name,
+            release=facts.distribution.codename,
+            packages=tuple(
+                PackagePin(p.name, p.architecture, p.version, p.is_automatic)
+                for p in facts.packages
+            ),
+            is_exact=True,
+            source=PackageSource(access.url, access.suite, "main", access.public_key),
+            files=(),
+            etc_archive=etc,
+            setup_script="true\n",
+            authorized_key=self.authorized_key,
+        )
+        await asyncio.to_thread(self.provider.destroy, name)
+        try:
+            machine = await asyncio.to_thread(self.provider.create, spec, lambda _: None)
+            await asyncio.to_thread(self.provider.start, name)
+            twin = replace(
+                host,
+                address=machine.address,
+                port=machine.port,
+                user="root",
+                host_key=machine.host_key,
+                identity_file=self.identity_file,
+                proxy_jump="",
+            )
+            await self._wait_until_up(twin)
+            yield twin
+        finally:
+            await asyncio.to_thread(self.provider.destroy, name)
+
+    async def _read_etc(self, host: Host) -> bytes:
+        async with self.transport.connect(host) as session:
+            result = await session.run(
+                READ_ETC, str(MAX_FILE_KIB), *self.copied, timeout_seconds=READ_ETC_SECONDS
+            )
+        if not result.stdout:
+            raise HostError(
+                f"{host.name} did not hand over its /etc",
+                hint="a twin needs the configuration; may the login read /etc as root?",
+            )
+        return result.stdout
+
+    async def _wait_until_up(self, twin: Host) -> None:
+        """Wait until the twin answers and has started what it starts at boot."""
+        for attempt in range(BOOT_SECONDS):
+            try:
+                async with self.transport.connect(twin) as session:
+                    await session.run(WAIT_UNTIL_BOOTED, timeout_seconds=BOOT_SECONDS)
+                    return
+            except TransportError:
+                if attempt == BOOT_SECONDS - 1:
+                    raise
+                await asyncio.sleep(1)
+
+
+WAIT_UNTIL_BOOTED = """
+[ -d /run/systemd/system ] && systemctl is-system-running --wait >/dev/null 2>&1
+true
+"""
