@@ -111,6 +111,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     checks: tuple[CheckSettings, ...] = ()
     rehearsal: RehearsalSettings = RehearsalSettings()
     policy: PolicySettings = PolicySettings()
+    transport: str = "asyncssh"
+    """How hosts are reached: asyncssh, or openssh for set-ups that only the system's ssh knows."""
     database: str = ""
     """An SQLAlchemy URL; empty means SQLite in OAKUM_HOME."""
 

@@ -9,6 +9,7 @@ from oakum.core.audit.event import Action
 from oakum.core.errors import OakumError
 from oakum.core.ids import HostId, HostRunId, TransactionId
 from oakum.core.inventory.facts import Facts
+from oakum.core.inventory.host import Host
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.planning.plan import HostClass, Plan
 from oakum.core.rollout.host_run import Work
@@ -83,16 +84,18 @@ class Rehearser:
         try:
             facts = self._facts_of(job.host)
             name = f"twin-{host_class.name}"
-            async with self.builder.build(name, job.host, facts, job.access) as twin:
-                async with self.transport.connect(twin) as session:
-                    built = await self.tools.collector.collect(session, now=begun)
-                    likeness = compare_packages(facts, built)
-                    fidelity = likeness.ppm
-                    note(_built(likeness, self._since(begun)))
-                    if likeness.differences:
-                        return TwinResult(host_class.name, job.host.name, fidelity, tuple(stages))
-                    performance = _Performance(self, host_class, replace(job, host=twin), note)
-                    await performance.play(session)
+            async with (
+                self.builder.build(name, job.host, facts, job.access) as twin,
+                self.transport.connect(twin) as session,
+            ):
+                built = await self.tools.collector.collect(session, now=begun)
+                likeness = compare_packages(facts, built)
+                fidelity = likeness.ppm
+                note(_built(likeness, self._since(begun)))
+                if likeness.differences:
+                    return TwinResult(host_class.name, job.host.name, fidelity, tuple(stages))
+                performance = _Performance(self, host_class, replace(job, host=twin), note)
+                await performance.play(session)
         except OakumError as error:
             stage = _next_stage(stages)
             note(StageResult(stage, Verdict.ERROR, one_line(error.message), self._since(begun)))

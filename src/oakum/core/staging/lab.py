@@ -76,7 +76,7 @@ ROLES = (
         ("postgresql-15",),
         (RoleFile("/etc/postgresql/15/main/conf.d/lab.conf", POSTGRESQL),),
         "",
-        "/etc/postgresql-common/pg_upgradecluster.d/analyze",
+        "/etc/init.d/postgresql",
     ),
     LabRole("plain", (), (), "", "/etc/ssl/openssl.cnf"),
 )

@@ -52,7 +52,7 @@ for name, group in (
     app.add_typer(group, name=name)
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 (Typer calls it with the option's value)
+def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"oakum {metadata.version('oakum')}")  # noqa: T201 (data for programs)
         raise typer.Exit

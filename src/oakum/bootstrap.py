@@ -1,0 +1,313 @@
+"""Choose the adapters, once, and hand them to the services. Nothing is made before it is used."""
+
+# ruff: noqa: PLC0415 (adapters are loaded when they are needed: `oakum --help` must be quick)
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oakum.core.advisories.feed import FeedName
+from oakum.core.errors import InputError
+from oakum.core.staging.check import Check, CheckKind
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from sqlalchemy import Engine
+
+    from oakum.adapters.feeds.bundle import Bundle
+    from oakum.adapters.machines.lab_files import DirectoryLabFiles
+    from oakum.adapters.snapshots.store import DiskSnapshotStore
+    from oakum.adapters.transports.asyncssh_transport import AsyncsshTransport
+    from oakum.core.inventory.ssh_config import KnownAddress
+    from oakum.core.repositories.archive import ArchiveSource
+    from oakum.core.repositories.snapshot import Snapshot
+    from oakum.core.risk.assessment import Assessor
+    from oakum.ports.advisory_feed import AdvisorySource
+    from oakum.ports.archive import PackageArchive
+    from oakum.ports.clock import Clock
+    from oakum.ports.fact_collector import FactCollector
+    from oakum.ports.lab import ProviderChoice
+    from oakum.ports.locks import CommandLocks
+    from oakum.ports.package_manager import PackageManager, SnapshotAccess
+    from oakum.ports.stores import UnitOfWork
+    from oakum.ports.transport import Transport
+    from oakum.services.drive_host import Tools
+    from oakum.settings import FeedSettings, Settings
+
+
+class Application:
+    """The adapters of this installation."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.configuration = settings.configuration
+
+    # time, storage, locks
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The real time."""
+        from oakum.adapters.system_clock import SystemClock
+
+        return SystemClock()
+
+    def begin(self) -> UnitOfWork:
+        """Begin a unit of work."""
+        from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
+
+        return SqlUnitOfWork(self._engine, self.settings.home)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        from oakum.adapters.persistence.database import open_database
+
+        self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return open_database(self.settings.database_url)
+
+    @cached_property
+    def locks(self) -> CommandLocks:
+        """Locks between commands."""
+        from oakum.adapters.locks.files import FileLocks
+
+        return FileLocks(self.settings.home / "locks")
+
+    # hosts
+
+    @cached_property
+    def ssh(self) -> AsyncsshTransport:
+        """SSH in this process."""
+        from oakum.adapters.transports.asyncssh_transport import AsyncsshTransport
+
+        return AsyncsshTransport(self.configuration.rollout.connect_timeout_seconds)
+
+    @cached_property
+    def transport(self) -> Transport:
+        """How hosts are reached, as configured."""
+        from oakum.adapters.transports.openssh import OpensshTransport
+
+        match self.configuration.transport:
+            case "asyncssh":
+                return self.ssh
+            case "openssh":
+                return OpensshTransport(self.configuration.rollout.connect_timeout_seconds)
+            case other:
+                raise InputError(
+                    f"transport = {other!r} is unknown", hint="there are: asyncssh, openssh"
+                )
+
+    @cached_property
+    def local_transport(self) -> Transport:
+        """This machine."""
+        from oakum.adapters.transports.local import LocalTransport
+
+        return LocalTransport()
+
+    @cached_property
+    def collector(self) -> FactCollector:
+        """How facts are asked."""
+        from oakum.adapters.facts.collector import ShellFactCollector
+
+        return ShellFactCollector()
+
+    @cached_property
+    def package_manager(self) -> PackageManager:
+        """How packages are changed."""
+        from oakum.adapters.package_managers.apt import AptPackageManager
+
+        return AptPackageManager()
+
+    @cached_property
+    def tools(self) -> Tools:
+        """What hosts are driven with."""
+        from oakum.adapters.checks.probes import Probes
+        from oakum.services.drive_host import Tools
+
+        return Tools(self.package_manager, self.collector, Probes(), self.clock)
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """The declared checks."""
+        kinds = {kind.value: kind for kind in CheckKind}
+        for check in self.configuration.checks:
+            if check.kind not in kinds:
+                raise InputError(
+                    f"check {check.name!r}: {check.kind!r} is no kind",
+                    hint=f"there are: {', '.join(kinds)}",
+                )
+        return tuple(
+            Check(
+                c.name,
+                kinds[c.kind],
+                c.hosts,
+                c.target,
+                c.expect_status,
+                c.expect_text,
+                c.timeout_seconds,
+            )  # fmt: skip
+            for c in self.configuration.checks
+        )
+
+    def read_inventory(
+        self, ssh_config: Path | None, ansible: Path | None, user: str
+    ) -> tuple[KnownAddress, ...]:
+        """Return the hosts of a file of another program."""
+        from oakum.adapters.inventories.files import read_ansible, read_ssh_config
+
+        if (ssh_config is None) == (ansible is None):
+            raise InputError("give --ssh-config FILE or --ansible FILE, one of them")
+        if ssh_config is not None:
+            return read_ssh_config(ssh_config, user)
+        return read_ansible(ansible, user) if ansible is not None else ()
+
+    def read_text(self, path: Path) -> str:
+        """Return a small text file."""
+        from oakum.adapters.inventories.files import read_text
+
+        return read_text(path)
+
+    def fingerprint(self, host_key: str) -> str:
+        """Return a key as people compare it."""
+        from oakum.adapters.transports.fingerprint import fingerprint
+
+        return fingerprint(host_key)
+
+    # advisories and risk
+
+    @property
+    def feed_settings(self) -> dict[FeedName, FeedSettings]:
+        """Where each feed is, and how old it may be."""
+        advisories = self.configuration.advisories
+        return {
+            FeedName.DEBIAN_TRACKER: advisories.debian_tracker,
+            FeedName.KEV: advisories.kev,
+            FeedName.EPSS: advisories.epss,
+            FeedName.CVE_RECORDS: advisories.cve_records,
+        }
+
+    def feed_limits(self) -> dict[FeedName, timedelta]:
+        """Return how old each feed may be."""
+        from datetime import timedelta
+
+        return {
+            feed: timedelta(hours=settings.stale_after_hours)
+            for feed, settings in self.feed_settings.items()
+        }
+
+    def advisory_source(self, offline: str) -> AdvisorySource:
+        """Return the network, or a bundle: a path, or `shipped`."""
+        if offline == "shipped":
+            return self.shipped_bundle()
+        if offline:
+            from oakum.adapters.feeds.bundle import open_bundle
+
+            return open_bundle(Path(offline))
+        from oakum.adapters.feeds.download import DownloadedFeeds
+
+        urls = {feed: settings.url for feed, settings in self.feed_settings.items()}
+        return DownloadedFeeds(urls, self.settings.home / "feeds", self.clock)
+
+    def shipped_bundle(self) -> Bundle:
+        """Return the bundle that ships with Oakum."""
+        from oakum.adapters.feeds.bundle import shipped_bundle
+
+        return shipped_bundle()
+
+    @cached_property
+    def assessor(self) -> Assessor:
+        """The policies in force."""
+        from oakum.adapters.policies.shipped import shipped_tables
+        from oakum.core.risk.assessment import Assessor
+
+        return Assessor(shipped_tables(), self.configuration.policy.deadlines)
+
+    # snapshots
+
+    @property
+    def published(self) -> Path:
+        """Where published snapshots are."""
+        return self.settings.home / "snapshots"
+
+    @cached_property
+    def archive(self) -> PackageArchive:
+        """Upstream archives."""
+        from oakum.adapters.archives.debian import DebianArchive
+
+        home = self.settings.home
+        return DebianArchive(home / "pool", home / "indices", self.clock)
+
+    @cached_property
+    def snapshot_store(self) -> DiskSnapshotStore:
+        """Snapshots on disk."""
+        from oakum.adapters.snapshots.signer import SnapshotSigner
+        from oakum.adapters.snapshots.store import DiskSnapshotStore
+
+        home = self.settings.home
+        return DiskSnapshotStore(home / "pool", self.published, SnapshotSigner(home / "keys"))
+
+    def archive_sources(self, release: str) -> tuple[ArchiveSource, ...]:
+        """Return the configured archives of a release."""
+        from oakum.core.repositories.archive import ArchiveSource
+
+        found = tuple(
+            ArchiveSource(a.uri, a.suite, a.components, a.keyring)
+            for a in self.configuration.archives
+            if a.release == release
+        )
+        if not found:
+            raise InputError(
+                f"no [[archives]] are configured for {release}",
+                hint="docs/guides/configuration.md has an example",
+            )
+        return found
+
+    def access(self, snapshot: Snapshot) -> SnapshotAccess:
+        """Return how hosts get a snapshot."""
+        from oakum.ports.package_manager import SnapshotAccess
+
+        return SnapshotAccess(
+            snapshot=snapshot.id,
+            url=f"{self.configuration.snapshots.url}/snapshots/{snapshot.id}",
+            suite=snapshot.manifest.release,
+            public_key=self.snapshot_store.public_key(),
+        )
+
+    # machines
+
+    @cached_property
+    def lab_files(self) -> DirectoryLabFiles:
+        """The lab's key and access files."""
+        from oakum.adapters.machines.lab_files import DirectoryLabFiles
+
+        return DirectoryLabFiles(self.settings.home / "lab" / "access")
+
+    @cached_property
+    def lab_machines(self) -> ProviderChoice:
+        """The lab's machines."""
+        return self._machines("lab/machines")
+
+    @cached_property
+    def twin_machines(self) -> ProviderChoice:
+        """The rehearsal's twins."""
+        return self._machines("twins/machines")
+
+    @cached_property
+    def twin_files(self) -> DirectoryLabFiles:
+        """The key with which twins are reached."""
+        from oakum.adapters.machines.lab_files import DirectoryLabFiles
+
+        return DirectoryLabFiles(self.settings.home / "twins" / "access")
+
+    def controller_name(self) -> str:
+        """Return a name for this process among all controllers."""
+        return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+    def _machines(self, below: str) -> ProviderChoice:
+        from oakum.adapters.machines.choice import ProviderChooser
+
+        return ProviderChooser(self.settings.home / below, self.settings.cache)

@@ -1,0 +1,164 @@
+"""oakum hosts: which machines Oakum looks after."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oakum.core.errors import InputError, OakumError, TrustError
+from oakum.core.inventory.host import Criticality, Exposure
+from oakum.core.inventory.selector import parse_selector
+from oakum.core.inventory.ssh_config import KnownAddress
+from oakum.entrypoints.cli import output
+from oakum.entrypoints.cli.context import actor, application, run
+from oakum.services.manage_hosts import HostKeeper, NewHost, pinned_keys
+
+app = typer.Typer(help="Add, import, list, show and remove hosts.", no_args_is_help=True)
+
+Labels = Annotated[list[str] | None, typer.Option("--label", help="A label, or key=value.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Trust the keys that hosts show now.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _keeper() -> HostKeeper:
+    chosen = application()
+    return HostKeeper(chosen.begin, chosen.ssh, chosen.clock, actor())
+
+
+@app.command()
+def add(
+    name: str,
+    address: Annotated[
+        str, typer.Option(help="Name or address; the host's name if not given.")
+    ] = "",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 22,
+    user: Annotated[str, typer.Option(help="Who logs in: root, or one who may sudo.")] = "root",
+    identity_file: Annotated[str, typer.Option(help="Private key; the agent's if not given.")] = "",
+    label: Labels = None,
+    exposure: Annotated[Exposure, typer.Option()] = Exposure.UNKNOWN,
+    criticality: Annotated[Criticality, typer.Option()] = Criticality.MEDIUM,
+    fingerprint: Annotated[str, typer.Option(help="The key's, `SHA256:…`, known otherwise.")] = "",
+    yes: Yes = False,
+) -> None:
+    """Add a host, and pin the key that it shows."""
+    keeper = _keeper()
+    known = KnownAddress(name, address or name, port, user, identity_file)
+    key = run(keeper.read_key(known))
+    _confirm(name, key, fingerprint, yes=yes)
+    new = NewHost(known, tuple(label or ()), exposure, criticality)
+    host = keeper.add(new, key)
+    output.say(f"{host.name} is added; its key is pinned")
+
+
+@app.command("import")
+def import_hosts(
+    ssh_config: Annotated[
+        Path | None, typer.Option(help="An OpenSSH client configuration.")
+    ] = None,
+    ansible: Annotated[Path | None, typer.Option(help="An Ansible inventory, INI or YAML.")] = None,
+    known_hosts: Annotated[Path | None, typer.Option(help="Where their keys are pinned.")] = None,
+    user: Annotated[str, typer.Option(help="Who logs in where the file does not say.")] = "root",
+    label: Labels = None,
+    yes: Yes = False,
+) -> None:
+    """Import hosts; keys come from known_hosts, or are read and shown."""
+    chosen, keeper = application(), _keeper()
+    known = chosen.read_inventory(ssh_config, ansible, user)
+    pinned = dict(pinned_keys(chosen.read_text(known_hosts), known)) if known_hosts else {}
+    failures = 0
+    with output.progress_bar() as progress:
+        for number, address in enumerate(known, 1):
+            try:
+                key = pinned.get(address.name) or run(keeper.read_key(address))
+                if address.name not in pinned:
+                    _confirm(address.name, key, "", yes=yes)
+                keeper.add(NewHost(address, tuple(label or ())), key)
+            except OakumError as error:
+                failures += 1
+                output.say(f"{address.name}: {error.message}")
+            progress("importing hosts", number, len(known))
+    output.say(f"{len(known) - failures} of {len(known)} hosts imported")
+    if failures:
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_hosts(
+    limit: Annotated[str, typer.Option(help="For example: role:web not label:frozen.")] = "",
+    json: Json = False,
+) -> None:
+    """List hosts."""
+    selector = parse_selector(limit)
+    with application().begin() as work:
+        hosts = [host for host in work.hosts.all() if selector.matches(host)]
+        facts, failures = work.facts.all_latest(), work.facts.failures()
+    if json:
+        output.print_json(hosts)
+        return
+    rows = []
+    for host in hosts:
+        known, failure = facts.get(host.id), failures.get(host.id)
+        seen = f"{known.collected_at:%Y-%m-%d %H:%M}" if known else "never"
+        system = known.distribution.label if known else ""
+        rows.append(
+            (host.name, f"{host.address}:{host.port}", system, " ".join(host.labels), seen)
+            + (failure.reason if failure else "",)
+        )
+    output.print_table(("host", "address", "system", "labels", "last scan", "trouble"), rows)
+
+
+@app.command()
+def show(name: str, json: Json = False) -> None:
+    """Show what is known of a host."""
+    chosen = application()
+    with chosen.begin() as work:
+        host = work.hosts.get(name)
+        facts = work.facts.latest(host.id)
+        failure = work.facts.failures().get(host.id)
+    if json:
+        output.print_json({"host": host, "facts": facts, "failure": failure})
+        return
+    output.show(f"{host.name}  {host.user}@{host.address} port {host.port}")
+    output.show(f"  key          {chosen.fingerprint(host.host_key)}")
+    output.show(f"  labels       {' '.join(host.labels) or 'none'}")
+    output.show(f"  exposure     {host.exposure.value}, criticality {host.criticality.value}")
+    if failure:
+        output.show(f"  last scan    failed: {failure.reason}")
+    if facts is None:
+        output.show("  facts        none yet: run `oakum scan`")
+        return
+    output.show(f"  scanned      {facts.collected_at:%Y-%m-%d %H:%M} UTC")
+    output.show(f"  system       {facts.distribution.pretty_name}, kernel {facts.kernel.release}")
+    output.show(f"  packages     {len(facts.packages)}")
+    output.show(f"  old in memory {len(facts.stale_processes)} processes")
+    output.show(f"  conffiles    {len(facts.modified_conffiles)} changed by the administrator")
+    output.show(f"  unreadable   {len(facts.unreadable)} lines")
+
+
+@app.command()
+def remove(name: str, yes: Yes = False) -> None:
+    """Forget a host. The audit log keeps what was done to it."""
+    if not yes:
+        typer.confirm(f"forget {name}, its facts and its findings?", abort=True, err=True)
+    host = _keeper().remove(name)
+    output.say(f"{host.name} is removed")
+
+
+def _confirm(name: str, key: str, fingerprint: str, *, yes: bool) -> None:
+    shown = application().fingerprint(key)
+    output.say(f"{name} shows the key {shown}")
+    if fingerprint and fingerprint != shown:
+        raise TrustError(
+            f"{name} shows {shown}, and not {fingerprint}",
+            hint="somebody may stand between you and it; the host was not added",
+        )
+    if fingerprint or yes:
+        return
+    try:
+        typer.confirm("is that its key?", abort=True, err=True)
+    except typer.Abort as error:
+        raise InputError(
+            f"{name} was not added: nobody confirmed its key",
+            hint="compare it on the host with: ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub; "
+            "then give --fingerprint or --yes",
+        ) from error

@@ -1,0 +1,113 @@
+"""oakum lab: real hosts on this machine, for trying everything without risk."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from oakum.core.errors import InputError
+from oakum.core.staging.lab import CHECKS
+from oakum.entrypoints.cli import output
+from oakum.entrypoints.cli.context import application, run
+from oakum.services.break_lab import TROUBLES, Breaker
+from oakum.services.run_lab import Lab
+
+app = typer.Typer(help="Real hosts on this machine, to try everything on.", no_args_is_help=True)
+
+Kind = Annotated[str, typer.Argument(help=f"One of: {', '.join(TROUBLES)}.")]
+HostName = Annotated[str, typer.Argument(help="A host of the lab.")]
+
+
+def _lab() -> Lab:
+    if os.geteuid() != 0:
+        raise InputError("the lab needs root: it boots machines", hint="run it with sudo")
+    chosen = application()
+    return Lab(chosen.lab_files, chosen.lab_machines, output.say)
+
+
+@app.command()
+def up(
+    hosts: Annotated[int, typer.Option(help="How many hosts, 3 to 40.")] = 3,
+    provider: Annotated[str, typer.Option(help="auto, nspawn or chroot.")] = "auto",
+) -> None:
+    """Bring up hosts with pending security updates; running it again goes on where it stopped."""
+    with application().locks.hold("lab", "oakum lab up"):
+        machines = _lab().up(hosts, provider)
+    rows = [(m.name, m.address, m.port, m.state.value) for m in machines]
+    output.print_table(("host", "address", "port", "state"), rows)
+    output.say("next: oakum hosts import --ansible <inventory.ini of the lab>; then: oakum scan")
+
+
+@app.command()
+def down() -> None:
+    """Take the lab down; nothing of it is left."""
+    with application().locks.hold("lab", "oakum lab down"):
+        count = _lab().down()
+    output.say(f"{count} hosts removed")
+
+
+@app.command()
+def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show the hosts of the lab."""
+    machines = _lab().status()
+    if json:
+        output.print_json(machines)
+        return
+    rows = [(m.name, m.address, m.port, m.state.value, m.pid or "") for m in machines]
+    output.print_table(("host", "address", "port", "state", "pid"), rows)
+
+
+@app.command()
+def checks() -> None:
+    """Print the [[checks]] that fit the lab's roles, for oakum.toml."""
+    output.show(CHECKS)
+
+
+@app.command()
+def kinds() -> None:
+    """List the kinds of trouble that `break` can make."""
+    output.print_table(("kind", "what"), [(kind, t.what) for kind, t in TROUBLES.items()])
+
+
+@app.command("break")
+def break_host(kind: Kind, host: HostName) -> None:
+    """Make real trouble on a host."""
+    output.say(f"{host}: {_trouble(kind, host, mend=False)}")
+
+
+@app.command()
+def mend(kind: Kind, host: HostName) -> None:
+    """Take trouble away again."""
+    if kind == "sshd":
+        provider = _lab().provider()
+        provider.stop(host)
+        provider.start(host)
+        output.say(f"{host}: booted anew")
+        return
+    _trouble(kind, host, mend=True)
+    output.say(f"{host}: mended")
+
+
+@app.command()
+def kill(host: HostName) -> None:
+    """Cut a host's power; `oakum lab start` boots it again."""
+    _lab().provider().kill(host)
+    output.say(f"{host}: power cut")
+
+
+@app.command()
+def start(host: HostName) -> None:
+    """Boot a host that is down."""
+    _lab().provider().start(host)
+    output.say(f"{host}: booting")
+
+
+def _trouble(kind: str, host: str, *, mend: bool) -> str:
+    chosen = application()
+    machines = {machine.name: machine for machine in _lab().status()}
+    if host not in machines:
+        raise InputError(
+            f"the lab has no host {host!r}", hint=f"its hosts are: {', '.join(machines) or 'none'}"
+        )
+    breaker = Breaker(chosen.ssh, str(chosen.lab_files.identity_file))
+    return run(breaker.run(kind, machines[host], mend=mend))
