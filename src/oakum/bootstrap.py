@@ -16,6 +16,7 @@ from oakum.core.errors import InputError
 from oakum.core.staging.check import Check, CheckKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
 
     from sqlalchemy import Engine
@@ -149,7 +150,7 @@ class Application:
                 c.expect_status,
                 c.expect_text,
                 c.timeout_seconds,
-            )  # fmt: skip
+            )
             for c in self.configuration.checks
         )
 
@@ -265,6 +266,12 @@ class Application:
                 hint="docs/guides/configuration.md has an example",
             )
         return found
+
+    def serve_snapshots(self, listen: str, on_ready: Callable[[str], None]) -> None:
+        """Serve what is published until a signal to end comes."""
+        from oakum.adapters.snapshots.server import serve
+
+        serve(self.published, listen, on_ready)
 
     def access(self, snapshot: Snapshot) -> SnapshotAccess:
         """Return how hosts get a snapshot."""

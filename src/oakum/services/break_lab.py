@@ -40,7 +40,10 @@ TROUBLES: Mapping[str, Trouble] = {
         sleep 0.5
         kill -0 "$(cat /run/oakum-lab-lock)"
         """,
-        '[ -e /run/oakum-lab-lock ] && kill "$(cat /run/oakum-lab-lock)"; rm -f /run/oakum-lab-lock',
+        """
+        [ ! -e /run/oakum-lab-lock ] || kill "$(cat /run/oakum-lab-lock)"
+        rm -f /run/oakum-lab-lock
+        """,
     ),
     "full-disk": Trouble(
         "no room for downloads and transactions",

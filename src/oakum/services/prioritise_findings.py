@@ -19,8 +19,9 @@ def prioritise(
     findings = [f for f in work.findings.of(known) if f.state is fixable]
     signals = work.advisories.signals({finding.cve for finding in findings})
     since = work.findings.first_seen(known)
-    return build_queue(findings, FleetView(known, signals, since, assessor, _later))
+    return build_queue(findings, FleetView(known, signals, since, assessor, later))
 
 
-def _later(first: str, second: str) -> str:
+def later(first: str, second: str) -> str:
+    """Return the later of two Debian versions."""
     return first if compare(first, second) >= 0 else second

@@ -1,6 +1,6 @@
 """Signals about a CVE that hold for every distribution: exploited, likely, severe, automatable."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from enum import Enum
 
@@ -74,3 +74,12 @@ class CveSignals:
     cwes: tuple[str, ...] = ()
     summary: str = ""
     published_on: date | None = None
+
+    def laid_over(self, other: "CveSignals") -> "CveSignals":
+        """Return what either knows; where both do, what this one knows."""
+        missing = {
+            field.name: getattr(other, field.name)
+            for field in fields(CveSignals)
+            if not getattr(self, field.name)
+        }
+        return replace(self, **missing)

@@ -58,3 +58,8 @@ class Finding:
     def key(self) -> tuple[str, str, str]:
         """Return the stable identity."""
         return (self.host, self.source_name, self.cve)
+
+    @property
+    def is_minor(self) -> bool:
+        """Tell whether the vendor calls it unimportant: kept, and not shown unless asked for."""
+        return self.urgency is Urgency.UNIMPORTANT

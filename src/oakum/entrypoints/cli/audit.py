@@ -38,6 +38,6 @@ def verify() -> None:
     if fault is not None:
         raise TrustError(
             f"the audit log does not hold: {fault} ({links} events before it do)",
-            hint="keep the database as it is; compare it with a backup and find out who wrote to it",
+            hint="keep the database as it is, and compare it with a backup: who wrote to it?",
         )
     output.show(f"{links} events, every link holds; head {head}")

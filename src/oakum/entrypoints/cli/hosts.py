@@ -101,8 +101,14 @@ def list_hosts(
         seen = f"{known.collected_at:%Y-%m-%d %H:%M}" if known else "never"
         system = known.distribution.label if known else ""
         rows.append(
-            (host.name, f"{host.address}:{host.port}", system, " ".join(host.labels), seen)
-            + (failure.reason if failure else "",)
+            (
+                host.name,
+                f"{host.address}:{host.port}",
+                system,
+                " ".join(host.labels),
+                seen,
+                failure.reason if failure else "",
+            )
         )
     output.print_table(("host", "address", "system", "labels", "last scan", "trouble"), rows)
 

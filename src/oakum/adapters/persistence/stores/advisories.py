@@ -1,7 +1,7 @@
 """What vendors and public lists say."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
@@ -86,7 +86,7 @@ class SqlAdvisoryStore:
             for (document,) in self._connection.execute(query):
                 signal = from_document(document, CveSignals, "a signal")
                 known = found.get(signal.cve)
-                found[signal.cve] = signal if known is None else laid_together(known, signal)
+                found[signal.cve] = signal if known is None else known.laid_over(signal)
         return found
 
     def feeds(self) -> Mapping[FeedName, FeedState]:
@@ -106,18 +106,6 @@ class SqlAdvisoryStore:
         self._connection.execute(
             insert(feeds).values(feed=state.feed.value, document=to_document(state))
         )
-
-
-def laid_together(first: CveSignals, second: CveSignals) -> CveSignals:
-    """Return one value with what either knows; where both do, the first."""
-    return replace(
-        first,
-        **{
-            field.name: getattr(second, field.name)
-            for field in fields(CveSignals)
-            if not getattr(first, field.name)
-        },
-    )
 
 
 def _statement_row(feed: FeedName, statement: VendorStatement) -> dict[str, str]:

@@ -1,0 +1,75 @@
+"""oakum advisories: what vendors and public lists say, and how old it is."""
+
+from typing import Annotated
+
+import typer
+
+from oakum.core.advisories.feed import FeedName
+from oakum.entrypoints.cli import output
+from oakum.entrypoints.cli.context import actor, application
+from oakum.entrypoints.cli.words import age_lines
+from oakum.services.match_fleet import match_fleet
+from oakum.services.update_advisories import AdvisoryUpdater
+
+app = typer.Typer(help="Renew advisories, and see their age.", no_args_is_help=True)
+
+
+@app.command()
+def update(
+    offline: Annotated[
+        str, typer.Option(help="A bundle: a directory, a tar, or `shipped` for Oakum's own.")
+    ] = "",
+    feed: Annotated[list[FeedName] | None, typer.Option(help="Only these feeds.")] = None,
+) -> None:
+    """Renew every feed; one that fails keeps its last good copy, and the others go on."""
+    chosen = application()
+    with chosen.locks.hold("advisories", "oakum advisories update"), output.progress_bar() as bar:
+        updater = AdvisoryUpdater(chosen.begin, chosen.clock, actor(), bar)
+        outcomes = updater.update(chosen.advisory_source(offline), feed or ())
+    for outcome in outcomes:
+        if outcome.content is not None:
+            state = outcome.content.state
+            unreadable = len(outcome.content.unreadable)
+            output.say(
+                f"{state.feed.value}: {state.records} records as of {state.data_as_of:%Y-%m-%d}"
+                + (f"; {unreadable} could not be read" if unreadable else "")
+            )
+            for place in outcome.content.unreadable[:3]:
+                output.say(f"  {place}")
+        elif outcome.error is not None:
+            output.say(f"{outcome.feed.value}: {outcome.error.message}")
+            output.say(f"  hint: {outcome.error.hint or 'the last good copy stays in use'}")
+    failed = any(outcome.content is None for outcome in outcomes)
+    if not all(outcome.content is None for outcome in outcomes):
+        _match()
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show each feed, its date and its age."""
+    chosen = application()
+    with chosen.begin() as work:
+        feeds = work.advisories.feeds()
+    if json:
+        output.print_json(feeds)
+        return
+    for line in age_lines(feeds.values(), chosen.feed_limits(), chosen.clock.now()):
+        output.show(line)
+    for state in feeds.values():
+        output.show(f"  {state.feed.value}: {state.records} records, {state.origin}")
+        if state.error:
+            output.show(f"  {state.feed.value}: the last try to renew it failed: {state.error}")
+    for feed in FeedName:
+        if feed not in feeds:
+            output.show(f"{feed.value}: none yet; run `oakum advisories update`")
+
+
+def _match() -> None:
+    chosen = application()
+    with chosen.begin() as work:
+        ready = FeedName.DEBIAN_TRACKER in work.advisories.feeds()
+    if ready:
+        matched = match_fleet(chosen.begin, chosen.clock, actor())
+        output.say(f"{matched.changed} findings changed")

@@ -1,0 +1,47 @@
+"""oakum queue: what to patch first, and why."""
+
+from typing import Annotated
+
+import typer
+
+from oakum.core.inventory.selector import parse_selector
+from oakum.entrypoints.cli import output
+from oakum.entrypoints.cli.context import application
+from oakum.entrypoints.cli.words import age_lines, queue_rows
+from oakum.services.prioritise_findings import prioritise
+
+EXIT_WORK_TO_DO = 100
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("queue")(queue)
+
+
+def queue(
+    limit: Annotated[str, typer.Option(help="Only hosts that this selects.")] = "",
+    first: Annotated[int, typer.Option(help="Only so many patches; 0 for all.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List patches in the order in which to apply them, with the share of risk that each removes.
+
+    Exit status 100 says that there is something to do.
+    """
+    chosen, selector = application(), parse_selector(limit)
+    with chosen.begin() as work:
+        hosts = [host.id for host in work.hosts.all() if selector.matches(host)]
+        items = prioritise(work, chosen.assessor, hosts)
+        feeds = work.advisories.feeds()
+    shown = items[:first] if first else items
+    if json:
+        output.print_json(shown)
+    else:
+        output.print_table(*queue_rows(shown))
+        for line in age_lines(feeds.values(), chosen.feed_limits(), chosen.clock.now()):
+            output.say(line)
+        if items:
+            output.say("next: oakum snapshots create; then: oakum plan create")
+        else:
+            output.say("nothing that has a fix is left to do")
+    if items:
+        raise typer.Exit(EXIT_WORK_TO_DO)

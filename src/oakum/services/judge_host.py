@@ -1,0 +1,46 @@
+"""Judge one machine without a fleet, a database or a configuration."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from oakum.core.advisories.feed import FeedName, FeedState
+from oakum.core.advisories.signals import CveSignals
+from oakum.core.ids import HostId
+from oakum.core.inventory.facts import Facts
+from oakum.core.inventory.host import Host
+from oakum.core.matching.finding import Finding, FindingState
+from oakum.core.matching.matcher import AdvisoryIndex, Coverage, coverage, match
+from oakum.core.risk.assessment import Assessor
+from oakum.core.risk.queue import FleetView, QueueItem, build_queue
+from oakum.ports.advisory_feed import AdvisorySource
+from oakum.services.prioritise_findings import later
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """All that can be said of the machine."""
+
+    facts: Facts
+    findings: tuple[Finding, ...]
+    queue: tuple[QueueItem, ...]
+    coverage: Coverage
+    feeds: tuple[FeedState, ...]
+
+
+def judge_host(
+    host: Host, facts: Facts, source: AdvisorySource, assessor: Assessor, today: date
+) -> Judgement:
+    """Match a machine with a bundle and order what it needs."""
+    contents = {feed: source.load(feed) for feed in source.feeds()}
+    tracker = contents[FeedName.DEBIAN_TRACKER]
+    findings = match(HostId(host.id), facts, AdvisoryIndex.of(tracker.state, tracker.statements))
+    fixable = [f for f in findings if f.state is FindingState.AFFECTED_FIX_AVAILABLE]
+    wanted = {finding.cve for finding in fixable}
+    signals = {cve: CveSignals(cve) for cve in wanted}
+    for content in contents.values():
+        for signal in content.signals:
+            if signal.cve in wanted:
+                signals[signal.cve] = signals[signal.cve].laid_over(signal)
+    view = FleetView({host.id: host}, signals, {f.key: today for f in fixable}, assessor, later)
+    states = tuple(content.state for content in contents.values())
+    return Judgement(facts, findings, build_queue(fixable, view), coverage(facts), states)
