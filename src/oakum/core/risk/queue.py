@@ -150,6 +150,21 @@ def _risk(
     )
 
 
+def risk_of(
+    findings: Iterable[Finding],
+    hosts: Mapping[HostId, Host],
+    signals: Mapping[CveId, CveSignals],
+) -> int:
+    """Return the risk that goes when these findings are closed, in the queue's own measure."""
+    by_source: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        by_source[finding.source_name].append(finding)
+    return sum(
+        _risk(found, hosts, {f.cve: signals.get(f.cve) or CveSignals(f.cve) for f in found})
+        for found in by_source.values()
+    )
+
+
 def _probability(signals: CveSignals) -> int:
     if signals.kev is not None:
         return MILLION
