@@ -1,5 +1,6 @@
 """Drive one host on: do what its state asks for, and say what was seen."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,8 @@ from oakum.ports.package_manager import (
 )
 from oakum.ports.transport import Session
 
+SETTLE_TRIES = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -40,6 +43,8 @@ class Tools:
     collector: FactCollector
     checks: CheckRunner
     clock: Clock
+    settle_seconds: float = 30
+    """How long services may take to come up after a change or a boot before that is a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,19 @@ async def _reboot(run: HostRun, job: Assignment, session: Session, tools: Tools)
 
 
 async def _verify(
+    transaction: Transaction, run: HostRun, job: Assignment, session: Session, tools: Tools
+) -> Verified:
+    """Verify, and again while services may still be on their way up."""
+    seen = await _verify_once(transaction, run, job, session, tools)
+    for _ in range(SETTLE_TRIES):
+        if seen.is_good:
+            break
+        await asyncio.sleep(tools.settle_seconds / SETTLE_TRIES)
+        seen = await _verify_once(transaction, run, job, session, tools)
+    return seen
+
+
+async def _verify_once(
     transaction: Transaction, run: HostRun, job: Assignment, session: Session, tools: Tools
 ) -> Verified:
     facts = await tools.collector.collect(session, now=tools.clock.now())

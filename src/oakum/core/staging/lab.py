@@ -47,7 +47,8 @@ server {
 }
 """
 PAGE = "<!doctype html><title>oakum lab</title><p>All seams are tight.</p>\n"
-POSTGRESQL = "listen_addresses = 'lab-address'\n"
+POSTGRESQL = "listen_addresses = 'lab-address'\nport = 5432\n"
+"""The port is said: Debian's scripts take the next one while another lab's database listens."""
 
 EVERY_HOST_FILES = (
     RoleFile("/etc/apt/sources.list.d/debian.sources", SOURCES),
