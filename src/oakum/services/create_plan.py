@@ -134,8 +134,9 @@ class PlanMaker:
         with self.begin() as work:
             hosts = {host.id: host for host in work.hosts.all()}
             signals = work.advisories.signals({finding.cve for finding in fixable})
-        total = risk_of(fixable, hosts, signals)
-        return MILLION * risk_of(closed, hosts, signals) // total if total else 0
+        total = risk_of([f for f in fixable if f.is_to_patch], hosts, signals)
+        removed = risk_of([f for f in closed if f.is_to_patch], hosts, signals)
+        return MILLION * removed // total if total else 0
 
     async def _simulate_all(
         self,

@@ -20,6 +20,7 @@ from oakum.core.rollout.observation import (
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Check, CheckResult, Comparison, Verdict, compare
+from oakum.core.text import counted
 from oakum.core.verification.verify import Verification, verify
 from oakum.ports.checks import CheckRunner
 from oakum.ports.clock import Clock
@@ -173,7 +174,7 @@ def in_words(answer: Verification, comparison: Comparison) -> str:
         return "; ".join(faults)
     already = _names(comparison.already_broken)
     excused = f"; broken before as well: {already}" if already else ""
-    return f"{answer.detail}; {len(comparison.passed)} checks passed{excused}"
+    return f"{answer.detail}; {counted(len(comparison.passed), 'check')} passed{excused}"
 
 
 def _names(results: Sequence[CheckResult]) -> str:

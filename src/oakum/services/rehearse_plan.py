@@ -26,7 +26,7 @@ from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Verdict
 from oakum.core.staging.fidelity import Fidelity, compare_packages
 from oakum.core.staging.rehearsal import Rehearsal, Stage, StageResult, TwinResult
-from oakum.core.text import one_line
+from oakum.core.text import counted, one_line
 from oakum.ports.stores import UnitOfWorkFactory
 from oakum.ports.transport import Transport
 from oakum.services.build_twin import TwinBuilder
@@ -168,7 +168,7 @@ class _Performance:
         seen = await self._do(Work.ASK_CHECKS, run)
         assert isinstance(seen, ChecksDone)  # noqa: S101 (tells the type checker what `do` returns)
         broken = [c.check for c in seen.results if c.verdict is not Verdict.PASSED]
-        words = f"{len(seen.results)} checks asked"
+        words = f"{counted(len(seen.results), 'check')} asked"
         detail = f"{words}; broken before the change: {', '.join(broken)}" if broken else words
         return StageResult(Stage.BASELINE, Verdict.PASSED, detail, 0, seen.results)
 
@@ -212,7 +212,9 @@ class _Performance:
             assert isinstance(seen, TransactionSeen)  # noqa: S101 (as above)
             match seen.status.state:
                 case TransactionState.SUCCEEDED:
-                    return _result(Verdict.PASSED, f"{len(self.job.changes)} packages changed")
+                    return _result(
+                        Verdict.PASSED, f"{counted(len(self.job.changes), 'package')} changed"
+                    )
                 case TransactionState.REFUSED | TransactionState.FAILED:
                     return _result(Verdict.FAILED, seen.status.reason)
                 case (
@@ -246,7 +248,7 @@ class _Performance:
         ]
         if still_open:
             return _result(Verdict.FAILED, f"still open: {', '.join(still_open[:5])}")
-        closed = f"all of {len(promised)} promised fixes are there"
+        closed = f"{counted(len(promised), 'promised fix', 'promised fixes')} verified"
         return _result(Verdict.PASSED, f"{closed}; {verified.detail}")
 
 

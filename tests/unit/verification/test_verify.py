@@ -127,7 +127,9 @@ def test_sessions_end_by_themselves() -> None:
     session = StaleProcess(8, "bash", "session-3.scope", "/usr/lib/libtinfo.so.6")
     found = verify(EXPECTED, replace(facts(*AS_PLANNED), stale_processes=(session,)), GOOD)
     assert (found.is_good, found.effect) == (True, Effect.EFFECTIVE)
-    assert found.pending == ("1 processes of login sessions run old code until they end",)
+    assert found.pending == (
+        "old code runs in 1 process of a login session until the session ends",
+    )
 
 
 def test_unreadable_memory_is_unknown() -> None:

@@ -8,6 +8,7 @@ from oakum.core.inventory.facts import Facts, StaleProcess
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.planning.change import PackageChange
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
+from oakum.core.text import counted
 
 GONE = "nc"  # dpkg's second letter: not installed; only configuration files left
 SESSION_UNITS = ("session-", "user@")
@@ -202,5 +203,6 @@ def _pending(facts: Facts, reboot_reason: str, *, restarts_allowed: bool) -> tup
     if owners and not restarts_allowed:
         found.append(f"the plan restarts nothing: {', '.join(owners)} still run old code")
     if sessions:
-        found.append(f"{len(sessions)} processes of login sessions run old code until they end")
+        those = counted(len(sessions), "process of a login session", "processes of login sessions")
+        found.append(f"old code runs in {those} until the session ends")
     return tuple(found)

@@ -10,9 +10,12 @@ from oakum.core.advisories.signals import CveSignals
 from oakum.core.audit.event import Action, AuditEvent
 from oakum.core.errors import InputError
 from oakum.core.ids import CveId
+from oakum.core.planning.plan import Plan
+from oakum.core.staging.rehearsal import Rehearsal
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import application
 from oakum.entrypoints.cli.words import age_lines, short
+from oakum.ports.stores import Approval
 from oakum.services.explain_finding import Explanation, PlanForHost, RunOfHost, explain_finding
 
 CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,}")
@@ -48,7 +51,10 @@ def explain(
     ):
         _section(name, list(lines))
     for plan in found.plans:
-        _show_plan(plan)
+        if plan.approvals or plan.runs or plan is found.plans[-1]:
+            _show_plan(plan)
+        else:
+            _section("plan", [f"{plan.plan.id}: never approved"])
     if not found.plans:
         _section("plan", ["none closes it yet"])
     for line in age_lines(found.feeds, chosen.feed_limits(), chosen.clock.now()):
@@ -144,8 +150,10 @@ def _show_plan(found: PlanForHost) -> None:
         for u in found.snapshot.manifest.upstream
     ]
     _section("snapshot", [str(found.snapshot.id), *upstream])
-    _section("rehearsal", [_rehearsal_line(found, number) for number in _places(found.rehearsals)])
-    _section("approval", [_approval_line(found, number) for number in _places(found.approvals)])
+    rehearsals = [_rehearsal_line(rehearsal, plan) for rehearsal in found.rehearsals]
+    approvals = [_approval_line(approval, plan) for approval in found.approvals]
+    _section("rehearsal", rehearsals or ["not rehearsed yet"])
+    _section("approval", approvals or ["not approved yet"])
     for done in found.runs:
         _section("transaction", list(_run_lines(done)))
         _section("verification", list(_verification_lines(done)))
@@ -153,22 +161,16 @@ def _show_plan(found: PlanForHost) -> None:
         _section("transaction", ["not rolled out yet"])
 
 
-def _places(values: tuple[object, ...]) -> range:
-    return range(len(values))
-
-
-def _rehearsal_line(found: PlanForHost, number: int) -> str:
-    rehearsal = found.rehearsals[number]
-    counts = "" if rehearsal.plan_digest == found.plan.digest else "; of ANOTHER digest"
+def _rehearsal_line(rehearsal: Rehearsal, plan: Plan) -> str:
+    counts = "" if rehearsal.plan_digest == plan.digest else "; of ANOTHER digest"
     twins = ", ".join(f"{twin.host_class}: {twin.verdict.value}" for twin in rehearsal.twins)
     return (
         f"{rehearsal.verdict.value} at {rehearsal.finished_at:%Y-%m-%d %H:%M} UTC ({twins}){counts}"
     )
 
 
-def _approval_line(found: PlanForHost, number: int) -> str:
-    approval = found.approvals[number]
-    counts = "" if approval.digest == found.plan.digest else "; for ANOTHER digest"
+def _approval_line(approval: Approval, plan: Plan) -> str:
+    counts = "" if approval.digest == plan.digest else "; for ANOTHER digest"
     overridden = "; the rehearsal was overridden" if approval.overrides_rehearsal else ""
     reason = f": {approval.reason}" if approval.reason else ""
     return f"by {approval.by} at {approval.at:%Y-%m-%d %H:%M} UTC{overridden}{counts}{reason}"

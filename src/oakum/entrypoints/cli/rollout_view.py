@@ -83,7 +83,7 @@ def _next_step(rollout: Rollout) -> str:
         case Phase.SUCCEEDED:
             return "next: oakum scan; it closes the findings"
         case Phase.ROLLED_BACK:
-            return "every host that was changed is as it was before; nothing more is to be done"
+            return _after_rolling_back(rollout)
         case Phase.NEEDS_HELP:
             return "hosts named above could not be put back: look at them, then roll back again"
         case Phase.PAUSED:
@@ -92,6 +92,16 @@ def _next_step(rollout: Rollout) -> str:
             return f"aborted; to put changed hosts back: oakum rollback {rollout.id}"
         case Phase.WAITING | Phase.PROGRESSING | Phase.ROLLING_BACK | Phase.ABORTING:
             return f"not at its end; next: oakum rollout watch {rollout.id}"
+
+
+def _after_rolling_back(rollout: Rollout) -> str:
+    changed = [found.host for found in rollout.runs if found.state.may_have_changed]
+    if not changed:
+        return "every host that was changed is as it was before; nothing more is to be done"
+    return (
+        f"still changed: {', '.join(changed)}; next, if they shall go back too: "
+        f"oakum rollback {rollout.id}"
+    )
 
 
 @contextmanager
@@ -114,7 +124,7 @@ class _Lines:
         """Say what changed since the last call."""
         for found in rollout.runs:
             if self._states.get(found.host) is not found.state:
-                is_news = found.host in self._states or found.state is not RunState.PENDING
+                is_news = found.host in self._states or found.state.is_busy
                 self._states[found.host] = found.state
                 if is_news:
                     output.say(f"{found.host}: {found.state.value}: {one_line(found.reason)}")
