@@ -41,6 +41,15 @@ def key(version: str) -> Key:
     return (int(epoch), _parts(upstream), _parts(revision))
 
 
+def is_version(text: str) -> bool:
+    """Tell whether the text is a version, for those who count what is none."""
+    try:
+        key(text)
+    except InvalidVersionError:
+        return False
+    return True
+
+
 def compare(first: str, second: str) -> int:
     """Return -1, 0 or 1: `first` sorts before, with or after `second`.
 
