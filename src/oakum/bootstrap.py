@@ -259,9 +259,12 @@ class Application:
         return DiskSnapshotStore(home / "pool", self.published, SnapshotSigner(home / "keys"))
 
     def archive_sources(self, release: str) -> tuple[ArchiveSource, ...]:
-        """Return the configured archives of a release."""
+        """Return the configured archives of a release; without any, those of this machine's apt."""
+        from oakum.adapters.archives.apt_configuration import apt_sources
         from oakum.core.repositories.archive import ArchiveSource
 
+        if not self.configuration.archives:
+            return apt_sources(release)
         found = tuple(
             ArchiveSource(a.uri, a.suite, a.components, a.keyring)
             for a in self.configuration.archives
@@ -393,4 +396,6 @@ class Application:
     def _machines(self, below: str) -> ProviderChoice:
         from oakum.adapters.machines.choice import ProviderChooser
 
-        return ProviderChooser(self.settings.home / below, self.settings.cache)
+        return ProviderChooser(
+            self.settings.home / below, self.settings.cache, self.archive_sources
+        )
