@@ -17,7 +17,7 @@ from oakum.core.ids import HostId
 from oakum.core.staging.check import Check, CheckKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import timedelta
 
     from sqlalchemy import Engine
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from oakum.services.drive_host import Assignment, Tools
     from oakum.services.rehearse_plan import Rehearser, Report
     from oakum.services.run_rollout import OnChange, Reconciler
-    from oakum.settings import FeedSettings, Settings
+    from oakum.settings import ArchiveSettings, FeedSettings, Settings
 
 
 class Application:
@@ -259,17 +259,17 @@ class Application:
         return DiskSnapshotStore(home / "pool", self.published, SnapshotSigner(home / "keys"))
 
     def archive_sources(self, release: str) -> tuple[ArchiveSource, ...]:
+        """Return the archives that snapshots of a release are made from."""
+        extra = _archives(self.configuration.extra_archives, release)
+        return (*self.distribution_archives(release), *extra)
+
+    def distribution_archives(self, release: str) -> tuple[ArchiveSource, ...]:
         """Return the configured archives of a release; without any, those of this machine's apt."""
         from oakum.adapters.archives.apt_configuration import apt_sources
-        from oakum.core.repositories.archive import ArchiveSource
 
         if not self.configuration.archives:
             return apt_sources(release)
-        found = tuple(
-            ArchiveSource(a.uri, a.suite, a.components, a.keyring)
-            for a in self.configuration.archives
-            if a.release == release
-        )
+        found = _archives(self.configuration.archives, release)
         if not found:
             raise InputError(
                 f"no [[archives]] are configured for {release}",
@@ -397,5 +397,15 @@ class Application:
         from oakum.adapters.machines.choice import ProviderChooser
 
         return ProviderChooser(
-            self.settings.home / below, self.settings.cache, self.archive_sources
+            self.settings.home / below, self.settings.cache, self.distribution_archives
         )
+
+
+def _archives(settings: Iterable[ArchiveSettings], release: str) -> tuple[ArchiveSource, ...]:
+    from oakum.core.repositories.archive import ArchiveSource
+
+    return tuple(
+        ArchiveSource(a.uri, a.suite, a.components, a.keyring)
+        for a in settings
+        if a.release == release
+    )

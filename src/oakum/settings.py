@@ -99,6 +99,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     archives: tuple[ArchiveSettings, ...] = ()
     """Empty: the archives that this machine's own apt is configured with."""
+    extra_archives: tuple[ArchiveSettings, ...] = ()
+    """Archives beside those, for example a company's own."""
     advisories: AdvisorySettings = AdvisorySettings()
     snapshots: SnapshotSettings = SnapshotSettings()
     rollout: RolloutSettings = RolloutSettings()

@@ -14,6 +14,12 @@ MIRROR = """\
 uri = "http://mirror.example/debian"
 suite = "bookworm"
 """
+EXTRA = """\
+[[extra_archives]]
+uri = "https://packages.example/debian"
+suite = "own"
+keyring = "/etc/oakum/own.gpg"
+"""
 
 
 def _settings(home: Path, text: str) -> Settings:
@@ -34,6 +40,14 @@ def test_configured_archives_are_used(tmp_path: Path) -> None:
     assert sources == (
         ArchiveSource("http://mirror.example/debian", "bookworm", ("main",), keyring),
     )
+
+
+def test_extra_archives_stand_beside_the_others(tmp_path: Path) -> None:
+    """A company's own archive does not replace the distribution's, and builds no machine."""
+    application = Application(_settings(tmp_path, MIRROR + EXTRA))
+    suites = [source.suite for source in application.archive_sources("bookworm")]
+    assert suites == ["bookworm", "own"]
+    assert [a.suite for a in application.distribution_archives("bookworm")] == ["bookworm"]
 
 
 def test_a_release_without_archives_is_an_error(tmp_path: Path) -> None:
