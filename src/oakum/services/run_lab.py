@@ -5,15 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from oakum.core.errors import InputError
+from oakum.core.repositories.archive import ArchiveSource
 from oakum.core.staging.lab import (
-    EVERY_HOST_FILES,
     MAKE_USER,
     MAX_HOSTS,
     MIN_HOSTS,
+    SUDOERS,
     LabHost,
     LabRole,
     RoleFile,
     deal,
+    sources_file,
 )
 from oakum.ports.lab import LabFiles, ProviderChoice
 from oakum.ports.machines import (
@@ -22,11 +24,9 @@ from oakum.ports.machines import (
     MachineProvider,
     MachineSpec,
     PackagePin,
-    PackageSource,
 )
 
 RELEASE = "bookworm"
-SOURCE = PackageSource("http://deb.debian.org/debian", RELEASE, "main")
 SUDOERS_MODE = 0o440
 STARTING_AT_ONCE = 4
 
@@ -37,6 +37,8 @@ class Lab:
 
     files: LabFiles
     choose: ProviderChoice
+    archives: Callable[[str], tuple[ArchiveSource, ...]]
+    """Gives the archives of a release, asked only when hosts are built."""
     say: Callable[[str], None]
 
     def up(self, hosts: int, provider: str) -> tuple[Machine, ...]:
@@ -87,13 +89,14 @@ class Lab:
 
     def _spec(self, host: LabHost) -> MachineSpec:
         role: LabRole = host.role
+        files = (sources_file(self.archives(RELEASE)), SUDOERS, *role.files)
         return MachineSpec(
             name=host.name,
             release=RELEASE,
             packages=tuple(PackagePin(name) for name in role.packages),
             is_exact=False,
-            source=SOURCE,
-            files=tuple(_file(file) for file in (*EVERY_HOST_FILES, *role.files)),
+            source=None,
+            files=tuple(_file(file) for file in files),
             etc_archive=b"",
             setup_script=f"{MAKE_USER}\n{role.setup_script}",
             authorized_key=self.files.authorized_key(),

@@ -68,7 +68,8 @@ class DebianArchive:
 
     def fetch(self, packages: Iterable[ArchivePackage], progress: Progress) -> None:
         """Bring packages into the pool, a few at a time."""
-        wanted = [p for p in packages if not pool_path(self._pool, p.sha256).exists()]
+        distinct = {package.sha256: package for package in packages}.values()
+        wanted = [p for p in distinct if not pool_path(self._pool, p.sha256).exists()]
         total, done = sum(p.size_bytes for p in wanted), 0
         with ThreadPoolExecutor(PARALLEL) as threads:
             try:

@@ -1,7 +1,5 @@
 """Building and removing machines, the same for every way of running them."""
 
-from pathlib import Path
-
 from oakum.adapters.machines import processes
 from oakum.adapters.machines.furnishing import FURNISH, archive
 from oakum.adapters.machines.images import Images
@@ -13,9 +11,9 @@ from oakum.ports.machines import Machine, MachineSpec, MachineState, Progress
 class Builder:
     """Builds machines into a room, from cached images."""
 
-    def __init__(self, room: Room, cache: Path) -> None:
+    def __init__(self, room: Room, images: Images) -> None:
         self._room = room
-        self._cache = cache
+        self._images = images
 
     def create(self, spec: MachineSpec, progress: Progress) -> Machine:
         """Build a machine's root and keep its record."""
@@ -23,7 +21,7 @@ class Builder:
         if (directory / "machine.json").exists():
             raise ConflictError(f"there is a machine {spec.name!r} already")
         self.remove(spec.name)  # what an interrupted building left
-        images = Images(self._cache)
+        images = self._images
         extra = () if spec.is_exact else tuple(pin.name for pin in spec.packages)
         image = images.with_packages(spec.release, extra, progress)
         address, port = self._room.next_address()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from oakum.adapters.machines import processes
 from oakum.adapters.machines.building import Builder
-from oakum.adapters.machines.images import unshare_command
+from oakum.adapters.machines.images import Images, unshare_command
 from oakum.adapters.machines.programs import MachineError, succeeds
 from oakum.adapters.machines.room import Record, Room
 from oakum.ports.machines import Machine, MachineSpec, Progress
@@ -24,9 +24,9 @@ class NspawnProvider:
 
     name = "nspawn"
 
-    def __init__(self, directory: Path, cache: Path) -> None:
+    def __init__(self, directory: Path, images: Images) -> None:
         self._room = Room(directory)
-        self._builder = Builder(self._room, cache)
+        self._builder = Builder(self._room, images)
 
     def refusal(self) -> str | None:
         """Try namespaces and nspawn itself, on this computer's own root, read-only."""

@@ -22,6 +22,8 @@ from oakum.core.matching.kernel import (
     running_version,
     tracker_version,
 )
+from oakum.core.matching.memory import versions_in_memory
+from oakum.core.text import counted
 from oakum.core.versions.deb import InvalidVersionError, compare, is_version, key
 
 BACKPORT = "~bpo"
@@ -71,11 +73,14 @@ class Coverage:
     """(what, why): never counted as safe."""
 
 
-def match(host: HostId, facts: Facts, index: AdvisoryIndex) -> tuple[Finding, ...]:
+def match(
+    host: HostId, facts: Facts, index: AdvisoryIndex, earlier: Sequence[Facts] = ()
+) -> tuple[Finding, ...]:
     """Return every finding of a host, sorted by source and CVE.
 
     Good news (fixed, not affected) is returned as well: it is what closes a finding. A host of a
     distribution without vendor data has no findings; `coverage` says that it is unknown.
+    Earlier scans of the host, newest first, tell what its old processes can have loaded.
     """
     if facts.distribution.support is not Support.COVERED:
         return ()
@@ -86,11 +91,11 @@ def match(host: HostId, facts: Facts, index: AdvisoryIndex) -> tuple[Finding, ..
     for package in facts.packages:
         if package.key not in foreign and not is_kernel(package):
             sources[package.source_name, package.source_version].append(package)
-    stale = _stale_by_source(facts)
+    stale, loaded = _stale_by_source(facts), versions_in_memory(facts, earlier)
     for (source, version), packages in sources.items():
         for answer in index.answers(release, source, version):
             found = _finding(host, answer, version, packages, index.feed)
-            findings.append(_in_memory(found, stale.get(source, ())))
+            findings.append(_in_memory(found, stale.get(source, ()), loaded.get(source, "")))
     return _one_of_each(findings)
 
 
@@ -238,12 +243,18 @@ def _owner(process: StaleProcess, facts: Facts) -> str:
     return next((package.source_name for package in facts.packages if package.name == name), "")
 
 
-def _in_memory(finding: Finding, stale: Sequence[StaleProcess]) -> Finding:
-    """Turn FIXED into EXPOSED_IN_MEMORY while a process still runs a replaced file of it."""
+def _in_memory(finding: Finding, stale: Sequence[StaleProcess], in_memory: str) -> Finding:
+    """Turn FIXED into EXPOSED_IN_MEMORY while a process may still run an affected version.
+
+    `in_memory` is the lowest version that can be loaded; empty when that is not known.
+    """
     if finding.state is not FindingState.FIXED or not stale:
         return finding
+    if in_memory and compare(in_memory, finding.evidence.fixed_version) >= 0:
+        return finding
     names = tuple(f"{p.pid} {p.command} {p.unit or 'no unit'} {p.path}" for p in stale)
-    rule = f"{finding.evidence.rule}; but {len(stale)} processes still run a replaced file of it"
+    count = counted(len({p.pid for p in stale}), "process", "processes")
+    rule = f"{finding.evidence.rule}; but {count} may still run {in_memory or 'an older version'}"
     return _with_state(finding, FindingState.EXPOSED_IN_MEMORY, rule, names)
 
 

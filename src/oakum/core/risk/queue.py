@@ -9,7 +9,7 @@ from functools import reduce
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.host import Criticality, Exposure, Host
-from oakum.core.matching.finding import Finding, FindingState
+from oakum.core.matching.finding import Finding
 from oakum.core.risk.assessment import Assessment, Assessor, effective
 from oakum.core.risk.lane import Lane
 
@@ -75,11 +75,11 @@ class FleetView:
 def build_queue(findings: Iterable[Finding], view: FleetView) -> tuple[QueueItem, ...]:
     """Return the queue: by lane, then deadline, then risk removed per disruption.
 
-    Only findings with a fix are in it.
+    Only findings with a fix are in it, and of those none that the vendor calls unimportant.
     """
     by_source: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
-        if finding.state is FindingState.AFFECTED_FIX_AVAILABLE:
+        if finding.is_to_patch:
             by_source[finding.source_name].append(finding)
     unranked = [_item(source, found, view) for source, found in by_source.items()]
     total = sum(entry.item.risk for entry in unranked)
@@ -147,6 +147,21 @@ def _risk(
         of_host[finding.host] *= 1 - _probability(known[finding.cve]) / MILLION
     return sum(
         round(_weight(hosts[host]) * MILLION * (1 - spared)) for host, spared in of_host.items()
+    )
+
+
+def risk_of(
+    findings: Iterable[Finding],
+    hosts: Mapping[HostId, Host],
+    signals: Mapping[CveId, CveSignals],
+) -> int:
+    """Return the risk that goes when these findings are closed, in the queue's own measure."""
+    by_source: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        by_source[finding.source_name].append(finding)
+    return sum(
+        _risk(found, hosts, {f.cve: signals.get(f.cve) or CveSignals(f.cve) for f in found})
+        for found in by_source.values()
     )
 
 

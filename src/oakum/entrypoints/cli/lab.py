@@ -22,7 +22,7 @@ def _lab() -> Lab:
     if os.geteuid() != 0:
         raise InputError("the lab needs root: it boots machines", hint="run it with sudo")
     chosen = application()
-    return Lab(chosen.lab_files, chosen.lab_machines, output.say)
+    return Lab(chosen.lab_files, chosen.lab_machines, chosen.distribution_archives, output.say)
 
 
 @app.command()
