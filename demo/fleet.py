@@ -157,11 +157,19 @@ class Fleet:
             server.terminate()
             server.wait(SERVER_SECONDS)
 
-    def ssh(self, host: str, script: str, *arguments: str, stdin: str = "") -> str:
+    def ssh(
+        self, host: str, script: str, *arguments: str, stdin: str = "", any_key: bool = False
+    ) -> str:
         """Run a script on a host over plain SSH, without Oakum."""
+        trust = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null")
         words = shlex.join(["sh", "-c", script, "sh", *arguments])
         done = subprocess.run(
-            ["ssh", "-F", str(self.home / "lab/access/ssh_config"), host, words],
+            [
+                *("ssh", "-F", str(self.home / "lab/access/ssh_config")),
+                *(trust if any_key else ()),
+                host,
+                words,
+            ],
             input=stdin.encode(),
             capture_output=True,
             timeout=SSH_SECONDS,

@@ -1,6 +1,7 @@
 """Building and removing machines, the same for every way of running them."""
 
 from oakum.adapters.machines import processes
+from oakum.adapters.machines.control_groups import remove_groups
 from oakum.adapters.machines.furnishing import FURNISH, archive
 from oakum.adapters.machines.images import Image, Images
 from oakum.adapters.machines.locked import locked
@@ -46,6 +47,7 @@ class Builder:
             with locked(directory):  # a building that is still under way ends first
                 processes.kill(directory)
                 processes.kill_all_in(directory / "root")
+        remove_groups(directory)
         self._room.remove(name)
 
     def _furnish(self, spec: MachineSpec, image: Image, address: str, port: int) -> str:
