@@ -237,7 +237,10 @@ def _snapshots(fleet: Fleet) -> list[str]:
 def _change_one_byte(source: Path, target: Path) -> None:
     with sqlite3.connect(source) as original, sqlite3.connect(target) as copy:
         original.backup(copy)
-        copy.execute("DROP TRIGGER IF EXISTS audit_events_are_never_changed")
+        # Whoever owns the file can take away its guards; the chain must still tell.
+        guards = copy.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for (guard,) in guards:
+            copy.execute(f"DROP TRIGGER {guard}")
         content = copy.execute("SELECT content FROM audit_events WHERE sequence = 5").fetchone()[0]
         changed = bytes(content).replace(b"host", b"hast", 1)
         copy.execute("UPDATE audit_events SET content = ? WHERE sequence = 5", (changed,))

@@ -2,7 +2,8 @@
 
 from oakum.adapters.machines import processes
 from oakum.adapters.machines.furnishing import FURNISH, archive
-from oakum.adapters.machines.images import Images
+from oakum.adapters.machines.images import Image, Images
+from oakum.adapters.machines.locked import locked
 from oakum.adapters.machines.room import Record, Room
 from oakum.core.errors import ConflictError
 from oakum.ports.machines import Machine, MachineSpec, MachineState, Progress
@@ -17,23 +18,17 @@ class Builder:
 
     def create(self, spec: MachineSpec, progress: Progress) -> Machine:
         """Build a machine's root and keep its record."""
-        directory = self._room.path(spec.name)
-        if (directory / "machine.json").exists():
+        if self._room.is_finished(spec.name):
             raise ConflictError(f"there is a machine {spec.name!r} already")
         self.remove(spec.name)  # what an interrupted building left
-        images = self._images
         extra = () if spec.is_exact else tuple(pin.name for pin in spec.packages)
-        image = images.with_packages(spec.release, extra, progress)
-        address, port = self._room.next_address()
-        root = directory / "root"
-        if not images.can_overlay:
-            images.copy_into(image, root)
-        content = archive(spec, address, port)
-        told = images.enter(root, image, FURNISH, stdin=content, what=f"building {spec.name}")
-        host_key = " ".join(told.decode().strip().splitlines()[-1].split()[:2])
-        mode = "overlay" if images.can_overlay else "copy"
-        record = Record(spec.name, address, port, host_key, image.lower, mode)
-        self._room.write(record)
+        image = self._images.with_packages(spec.release, extra, progress)
+        address, port = self._room.reserve(spec.name)
+        with locked(self._room.path(spec.name)):
+            host_key = self._furnish(spec, image, address, port)
+            mode = "overlay" if self._images.can_overlay else "copy"
+            record = Record(spec.name, address, port, host_key, image.lower, mode)
+            self._room.write(record)
         return self.machine(record)
 
     def machine(self, record: Record) -> Machine:
@@ -45,6 +40,20 @@ class Builder:
     def remove(self, name: str) -> None:
         """End what runs of a machine, and remove its files."""
         directory = self._room.path(name)
-        processes.kill(directory)
-        processes.kill_all_in(directory / "root")
+        if directory.exists():
+            processes.kill(directory)
+            processes.kill_all_in(directory / "root")
+            with locked(directory):  # a building that is still under way ends first
+                processes.kill(directory)
+                processes.kill_all_in(directory / "root")
         self._room.remove(name)
+
+    def _furnish(self, spec: MachineSpec, image: Image, address: str, port: int) -> str:
+        """Make the root; return the machine's public host key."""
+        root = self._room.path(spec.name) / "root"
+        if not self._images.can_overlay:
+            self._images.copy_into(image, root)
+        content = archive(spec, address, port)
+        what = f"building {spec.name}"
+        told = self._images.enter(root, image, FURNISH, stdin=content, what=what)
+        return " ".join(told.decode().strip().splitlines()[-1].split()[:2])

@@ -48,6 +48,7 @@ class ChrootProvider:
         """Start its services and its sshd, in process and mount namespaces where there are some."""
         record, directory = self._room.read(name), self._room.path(name)
         if processes.running_pid(directory) is None:
+            self._room.keep_address(record)
             root, upper, work = (str(directory / part) for part in ("root", "upper", "work"))
             places = (record.mode, root, record.lower, upper, work)
             prefix = unshare_command()

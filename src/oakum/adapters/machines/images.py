@@ -97,7 +97,7 @@ class Images:
         mode = "overlay" if self.can_overlay else "copy"
         with as_file(files(__package__) / "build.sh") as build:
             command = [
-                *unshare_command(), "sh", str(build), mode, str(root), image.lower,
+                *contained_command(), "sh", str(build), mode, str(root), image.lower,
                 str(upper), str(work), script, *arguments,
             ]  # fmt: skip
             return run(command, what=what, stdin=stdin)
@@ -127,7 +127,8 @@ class Images:
         excludes = [f"--dpkgopt=path-exclude={pattern}" for pattern in NOT_WANTED]
         mode = [] if self.can_overlay else ["--mode=root", "--skip=chroot/mount"]
         command = [
-            "mmdebstrap", "--variant=apt", *mode, f"--include={','.join(BASE_PACKAGES)}", *excludes,
+            *contained_command(), "mmdebstrap", "--variant=apt", *mode,
+            f"--include={','.join(BASE_PACKAGES)}", *excludes,
             "--dpkgopt=force-unsafe-io", "--format=directory",
             release, str(directory / "root"), line,
         ]  # fmt: skip
@@ -160,6 +161,8 @@ class Images:
             if target.exists():
                 yield None
                 return
+            for killed in self._cache.glob(f".{target.name}.*"):
+                shutil.rmtree(killed, ignore_errors=True)
             directory = Path(mkdtemp(prefix=f".{target.name}.", dir=self._cache))
             directory.chmod(0o755)
             try:
@@ -175,6 +178,8 @@ class Images:
             raise MachineError(f"{self._cache} cannot be made: {error.strerror}") from error
 
     def _try_overlay(self) -> bool:
+        if not unshare_command():
+            return False
         self._make_cache()
         trial = Path(mkdtemp(prefix=".overlay-", dir=self._cache))
         try:
@@ -191,6 +196,13 @@ def unshare_command() -> tuple[str, ...]:
     """Return the prefix that gives a program mounts of its own, where that is allowed."""
     command = ("unshare", "--mount", "--propagation", "private")
     return command if succeeds([*command, "true"]) is None else ()
+
+
+def contained_command() -> tuple[str, ...]:
+    """Return the prefix for building: nothing of it goes on when we end, however we end."""
+    tied = ("setpriv", "--pdeathsig", "KILL")
+    inner = ("--pid", "--fork", "--kill-child", "--mount-proc")
+    return (*tied, *unshare_command(), *inner) if unshare_command() else tied
 
 
 def source_text(source: PackageSource) -> str:

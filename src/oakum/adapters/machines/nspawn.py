@@ -13,10 +13,23 @@ SHUTDOWN_SECONDS = 90
 
 BOOT = """
 [ "$1" = copy ] || mount -t overlay overlay -o "lowerdir=$3,upperdir=$4,workdir=$5" "$2"
-exec systemd-nspawn --quiet --directory="$2" --machine="$6" --boot --register=no --keep-unit \
-  --resolv-conf=off --timezone=off --link-journal=no --console=pipe
+trap 'kill -TERM "$container"' TERM
+status=133
+while [ "$status" = 133 ]; do
+  systemd-nspawn --quiet --directory="$2" --machine="$6" --boot --register=no --keep-unit \\
+    --resolv-conf=off --timezone=off --link-journal=no --console=pipe &
+  container=$!
+  status=0
+  wait "$container" || status=$?
+  while kill -0 "$container" 2>/dev/null; do wait "$container" || status=$?; done
+done
+exit "$status"
 """
-"""The mount is in a namespace of its own and goes with the machine, however that ends."""
+"""The mount is in a namespace of its own and goes with the machine, however that ends.
+
+A machine that reboots ends nspawn with 133: with --keep-unit, booting it again is left to others.
+A signal cuts `wait` short, hence the second one.
+"""
 
 
 class NspawnProvider:
@@ -47,6 +60,7 @@ class NspawnProvider:
         """Boot it."""
         record, directory = self._room.read(name), self._room.path(name)
         if processes.running_pid(directory) is None:
+            self._room.keep_address(record)
             machine = f"oakum-{record.address.replace('.', '-')}"
             arguments = ("sh", "-eu", "-c", BOOT, "sh", *_directories(record, directory), machine)
             processes.start_detached([*unshare_command(), *arguments], directory)

@@ -1,7 +1,7 @@
 """Opening the database: new, older, newer, damaged or busy."""
 
-import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from alembic import command
@@ -9,53 +9,100 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from oakum.core.errors import RefusedError, StorageError
+from oakum.core.errors import InputError, OakumError, RefusedError, StorageError
+from oakum.core.text import one_line
 
 BUSY_SECONDS = 30
+POSTGRESQL_DRIVER = "postgresql+psycopg"
+WRITER_LOCK = 0x0A4B_0001
+"""Any number will do, as long as every Oakum takes the same."""
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
     """Return an engine over a database of the present layout, bringing an older one to it.
 
-    Raises StorageError when it is damaged or cannot be written, RefusedError when it was written
-    by a newer Oakum.
+    On both databases one unit of work is at work at a time: what it read is still true when it
+    commits. Raises StorageError when the database is damaged, busy or cannot be written,
+    RefusedError when it was written by a newer Oakum.
     """
-    parsed = make_url(url)
-    path = (
-        Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
-    )
-    if path is not None:
-        _make_home(path.parent)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if path else {})
-    if path is not None:
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+    parsed = _parse(url)
+    path = sqlite_path(parsed)
+    engine = _sqlite(parsed, path, busy_seconds) if path else _server(parsed, busy_seconds)
     try:
         _bring_up_to_date(engine, path)
-    except (DatabaseError, sqlite3.DatabaseError) as error:
+    except (DBAPIError, sqlite3.DatabaseError) as error:
         engine.dispose()
         raise explained(error, path) from error
+    except OakumError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def sqlite_path(url: URL) -> Path | None:
+    """Return the file of a SQLite database; None for a server."""
+    is_file = url.get_backend_name() == "sqlite" and url.database
+    return Path(url.database) if is_file and url.database else None
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise InputError(
+            f"the database URL cannot be read: {error}",
+            hint="write sqlite:////path/oakum.db or postgresql://user@server/name",
+        ) from error
+    if parsed.drivername == "postgresql":
+        return parsed.set(drivername=POSTGRESQL_DRIVER)
+    return parsed
+
+
+def _sqlite(url: URL, path: Path, busy_seconds: float) -> Engine:
+    _make_home(path.parent)
+    engine = create_engine(url, connect_args={"timeout": busy_seconds})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def _server(url: URL, busy_seconds: float) -> Engine:
+    try:
+        engine = create_engine(url, pool_pre_ping=True)
+    except (ArgumentError, ImportError) as error:
+        raise InputError(
+            f"this kind of database cannot be used here: {error}",
+            hint="Oakum knows SQLite and PostgreSQL; the latter needs the Python package psycopg",
+        ) from error
+    milliseconds = round(busy_seconds * 1000)
+
+    @event.listens_for(engine, "begin")
+    def take_turns(connection: Connection) -> None:
+        # As BEGIN IMMEDIATE does on SQLite. Freed with the transaction, however it ends.
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+
     return engine
 
 
 def explained(error: Exception, path: Path | None) -> StorageError:
     """Return what a driver's error means for a person."""
     place = str(path) if path else "the database"
-    words = str(error.__cause__ or error).splitlines()[0]
-    if "locked" in words:
+    words = one_line(str(error.__cause__ or error).partition("\n")[0])
+    if "locked" in words or "lock timeout" in words:
         return StorageError(
             f"{place} is in use by another command: {words}", hint="wait for it, or end it"
         )
-    if "full" in words:
+    if "is full" in words or "No space left" in words:
         return StorageError(
             f"the disk is full: {place} cannot grow", hint="make room; nothing was half-done"
         )
-    if isinstance(error, OperationalError) and "malformed" not in words:
+    if "malformed" not in words and _is_circumstance(error):
         return StorageError(
             f"{place} cannot be used: {words}",
             hint="is the directory there and writable, is the server up?",
@@ -64,6 +111,12 @@ def explained(error: Exception, path: Path | None) -> StorageError:
         f"{place} is damaged, or no database of Oakum's: {words}",
         hint="restore it from a backup; the hosts and the snapshots on disk are untouched",
     )
+
+
+def _is_circumstance(error: Exception) -> bool:
+    """Tell whether the server or the disk is at fault, and not what is stored."""
+    is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return is_lost or isinstance(error, OperationalError | InterfaceError)
 
 
 def _make_home(home: Path) -> None:
@@ -92,18 +145,26 @@ def migration_config() -> Config:
 def _bring_up_to_date(engine: Engine, path: Path | None) -> None:
     config = migration_config()
     head = ScriptDirectory.from_config(config).get_current_head()
-    with engine.connect() as connection:
+    # One transaction from looking to done: a second Oakum waits, and then finds it up to date.
+    with engine.begin() as connection:
         present = MigrationContext.configure(connection).get_current_revision()
-    if present == head:
-        return
-    if path is not None and present is not None:
-        shutil.copy2(path, path.with_suffix(f".before-{head}"))
-    try:
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
+        if present == head:
+            return
+        if path is not None and present is not None:
+            _back_up(path, path.with_suffix(f".before-{head}"))
+        config.attributes["connection"] = connection
+        try:
             command.upgrade(config, "head")
-    except CommandError as error:
-        raise RefusedError(
-            f"the database was written by a newer Oakum (its layout is {present})",
-            hint="use that version, or restore the backup that it made",
-        ) from error
+        except CommandError as error:
+            raise RefusedError(
+                f"the database was written by a newer Oakum (its layout is {present})",
+                hint="use that version, or restore the backup that it made",
+            ) from error
+
+
+def _back_up(path: Path, target: Path) -> None:
+    """Copy the database by SQLite's own means: part of it may still be in its WAL file."""
+    draft = target.with_name(f"{target.name}.new")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(draft)) as copy:
+        source.backup(copy)
+    draft.replace(target)

@@ -5,9 +5,9 @@ from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DBAPIError
 
-from oakum.adapters.persistence.database import explained
+from oakum.adapters.persistence.database import explained, sqlite_path
 from oakum.adapters.persistence.stores.advisories import SqlAdvisoryStore
 from oakum.adapters.persistence.stores.audit import SqlAuditLog
 from oakum.adapters.persistence.stores.facts import SqlFactsStore
@@ -42,6 +42,7 @@ class SqlUnitOfWork:
 
     def __init__(self, engine: Engine, home: Path) -> None:
         self._engine = engine
+        self._path = sqlite_path(engine.url)
         self._head_file = home / "audit.head"
         self._connection: Connection | None = None
 
@@ -49,8 +50,8 @@ class SqlUnitOfWork:
         try:
             connection = self._engine.connect()
             connection.begin()
-        except DatabaseError as error:
-            raise explained(error, None) from error
+        except DBAPIError as error:
+            raise explained(error, self._path) from error
         self._connection = connection
         self.hosts = SqlHostStore(connection)
         self.facts = SqlFactsStore(connection)
@@ -73,8 +74,8 @@ class SqlUnitOfWork:
         if connection is not None:
             connection.rollback()
             connection.close()
-        if isinstance(error, DatabaseError):
-            raise explained(error, None) from error
+        if isinstance(error, DBAPIError):
+            raise explained(error, self._path) from error
 
     def commit(self) -> None:
         """Make it true, then note the head of the audit chain."""

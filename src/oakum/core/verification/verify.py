@@ -19,9 +19,9 @@ class Effect(Enum):
     """How far the change has got. Only EFFECTIVE closes a finding."""
 
     NOT_ON_DISK = "not on disk"
-    EXPOSED_IN_MEMORY = "fixed on disk, exposed in memory"
-    AWAITING_REBOOT = "fixed on disk, awaiting reboot"
-    UNKNOWN_IN_MEMORY = "fixed on disk, memory could not be read"
+    EXPOSED_IN_MEMORY = "as planned on disk, old code in memory"
+    AWAITING_REBOOT = "as planned on disk, awaiting reboot"
+    UNKNOWN_IN_MEMORY = "as planned on disk, memory could not be read"
     EFFECTIVE = "effective"
 
 

@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 
+from filelock import FileLock
 from sqlalchemy import Connection, func, insert, select
 
 from oakum.adapters.persistence.tables import audit_events
@@ -20,7 +21,7 @@ class SqlAuditLog:
     def __init__(self, connection: Connection, head_file: Path) -> None:
         self._connection = connection
         self._head_file = head_file
-        self.appended: Digest | None = None
+        self._appended: AuditEvent | None = None
 
     def append(
         self, *, at: datetime, actor: str, action: Action, subject: str, details: Json
@@ -44,7 +45,7 @@ class SqlAuditLog:
                 digest=event.digest,
             )
         )
-        self.appended = event.digest
+        self._appended = event
         return event
 
     def events(self, *, subject: str | None = None) -> tuple[AuditEvent, ...]:
@@ -73,19 +74,40 @@ class SqlAuditLog:
 
     def write_head(self) -> None:
         """Keep the head beside the database; called once the transaction is committed."""
-        if self.appended is not None:
-            draft = self._head_file.with_suffix(".new")
-            draft.write_text(f"{self.appended}\n")
-            draft.replace(self._head_file)
+        if self._appended is None:
+            return
+        try:
+            # Commands that committed one after the other may come here in another order.
+            with FileLock(self._head_file.with_suffix(".lock")):
+                if self._kept()[0] < self._appended.sequence:
+                    draft = self._head_file.with_suffix(".new")
+                    draft.write_text(f"{self._appended.sequence} {self._appended.digest}\n")
+                    draft.replace(self._head_file)
+        except OSError as error:
+            raise StorageError(
+                f"{self._head_file} cannot be written: {error.strerror}",
+                hint="what was done is stored; make room, the next command writes it",
+            ) from error
+        self._appended = None
+
+    def _kept(self) -> tuple[int, str]:
+        """Return the number and digest of the kept head; no event has the number 0."""
+        try:
+            number, digest = self._head_file.read_text().split()
+            return int(number), digest
+        except (FileNotFoundError, ValueError):
+            return 0, ""
 
     def _fault_of_head(self, head: Digest) -> str | None:
-        try:
-            kept = self._head_file.read_text().strip()
-        except FileNotFoundError:
-            return None if head == GENESIS else f"{self._head_file} is missing"
-        known = select(audit_events.c.sequence).where(audit_events.c.digest == kept)
-        if kept != head and self._connection.execute(known).first() is None:
-            return f"the last events are missing: {self._head_file} ends with {kept[:12]}"
+        number, digest = self._kept()
+        if number == 0:
+            fault = "is damaged" if self._head_file.exists() else "is missing"
+            return (
+                None if head == GENESIS and fault == "is missing" else f"{self._head_file} {fault}"
+            )
+        known = select(audit_events.c.digest).where(audit_events.c.sequence == number)
+        if self._connection.execute(known).scalar() != digest:
+            return f"the last events are missing: {self._head_file} ends with event {number}"
         return None
 
 

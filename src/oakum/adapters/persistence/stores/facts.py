@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import msgspec
 from sqlalchemy import Connection, delete, func, insert, select
 
 from oakum.adapters.persistence.documents import from_document, to_document
@@ -177,7 +176,7 @@ def _version_row(key: VersionKey) -> dict[str, str]:
 
 
 def _members(content: bytes) -> list[Member]:
-    return msgspec.json.decode(content, type=list[Member])
+    return from_document(content, list[Member], "a set of packages")
 
 
 def _package(member: Member, versions: Mapping[int, VersionKey]) -> InstalledPackage:

@@ -1,12 +1,15 @@
 """The fleet."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from oakum.adapters.persistence.documents import from_document, to_document
 from oakum.adapters.persistence.lookup import resolve
 from oakum.adapters.persistence.tables import hosts
-from oakum.core.errors import ConflictError
+from oakum.core.errors import ConflictError, NotFoundError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 
@@ -19,17 +22,27 @@ class SqlHostStore:
 
     def add(self, host: Host) -> None:
         """Raise ConflictError when the name or the address and port are taken."""
-        try:
+        with self._taken(host):
             self._connection.execute(insert(hosts).values(**_row(host)))
+
+    def update(self, host: Host) -> None:
+        """Write the host anew. Raises ConflictError like `add`, NotFoundError when it is gone."""
+        written = update(hosts).where(hosts.c.id == host.id).values(**_row(host))
+        with self._taken(host):
+            if self._connection.execute(written).rowcount == 0:
+                raise NotFoundError(f"there is no host {host.name!r} any more")
+
+    @contextmanager
+    def _taken(self, host: Host) -> Iterator[None]:
+        try:
+            # PostgreSQL gives up the whole transaction after an error, but for a savepoint.
+            with self._connection.begin_nested():
+                yield
         except IntegrityError as error:
             raise ConflictError(
                 f"host {host.name!r}, or one at {host.address} port {host.port}, is there already",
                 hint="`oakum hosts list` shows it; remove it first to add it anew",
             ) from error
-
-    def update(self, host: Host) -> None:
-        """Write the host anew."""
-        self._connection.execute(update(hosts).where(hosts.c.id == host.id).values(**_row(host)))
 
     def remove(self, host: HostId) -> None:
         """Forget a host, its facts and findings; the audit log keeps what was done to it."""
@@ -38,12 +51,11 @@ class SqlHostStore:
     def get(self, name_or_id: str) -> Host:
         """Raise NotFoundError, with the nearest names in the hint."""
         rows = self._connection.execute(select(hosts.c.name, hosts.c.id, hosts.c.document)).all()
-        documents = {
-            name: document
-            for row in rows
-            for name, document in ((row[1], row[2]), (row[0], row[2]))
-        }
-        return _host(documents[resolve(name_or_id, documents, "host")])
+        by_id = {row.id: row.document for row in rows}
+        if name_or_id in by_id:
+            return _host(by_id[name_or_id])
+        by_name = {row.name: row.document for row in rows}
+        return _host(by_name[resolve(name_or_id, by_name, "host")])
 
     def all(self) -> tuple[Host, ...]:
         """Return every host, by name."""

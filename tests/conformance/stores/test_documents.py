@@ -1,0 +1,341 @@
+"""Every store gives back what it was given, on both databases."""
+
+from dataclasses import fields, replace
+
+import pytest
+from sqlalchemy import Engine, func, select, text
+from tests.conformance.stores import examples
+from tests.conformance.stores.conftest import Begin
+from tests.conformance.stores.examples import CVE, LATER, NOW, WEB
+
+from oakum.adapters.persistence.tables import facts as facts_table
+from oakum.adapters.persistence.tables import package_sets, package_versions
+from oakum.core.advisories.feed import FeedName
+from oakum.core.advisories.signals import CveSignals, EpssScore
+from oakum.core.errors import ConflictError, InputError, NotFoundError, StorageError
+from oakum.core.ids import CveId, HostId
+from oakum.core.inventory.facts import Facts
+from oakum.ports.stores import ScanFailure
+
+
+def _add_hosts(begin: Begin, *names: str) -> None:
+    with begin() as work:
+        for port, name in enumerate(names, 22):
+            work.hosts.add(examples.host(name, port))
+        work.commit()
+
+
+def test_host_comes_back_whole(begin: Begin) -> None:
+    """Enums, moments and labels of a host survive the database."""
+    _add_hosts(begin, "web-1")
+    with begin() as work:
+        assert work.hosts.get("web-1") == examples.host()
+        assert work.hosts.all() == (examples.host(),)
+
+
+def test_hosts_are_sorted_by_name(begin: Begin) -> None:
+    """The fleet is listed by name, whatever the order of adding was."""
+    _add_hosts(begin, "web-2", "db-1", "web-1")
+    with begin() as work:
+        assert [host.name for host in work.hosts.all()] == ["db-1", "web-1", "web-2"]
+
+
+@pytest.mark.parametrize("twin", [examples.host("web-1", 99), examples.host("other", 22)])
+def test_a_taken_name_or_address_is_a_conflict_that_harms_nothing_else(
+    begin: Begin, twin: object
+) -> None:
+    """A refused host leaves the unit of work usable, and names what is taken."""
+    _add_hosts(begin, "web-1")
+    with begin() as work:
+        with pytest.raises(ConflictError, match="is there already"):
+            work.hosts.add(twin)  # type: ignore[arg-type]
+        work.hosts.add(examples.host("db-1", 2222))
+        work.commit()
+    with begin() as work:
+        assert [host.name for host in work.hosts.all()] == ["db-1", "web-1"]
+
+
+def test_host_is_found_by_the_beginning_of_its_name(begin: Begin) -> None:
+    """A beginning that only one host has is enough; an ambiguous one is refused with the names."""
+    _add_hosts(begin, "web-1", "web-2", "db-1")
+    with begin() as work:
+        assert work.hosts.get("db").name == "db-1"
+        with pytest.raises(InputError, match="web-1, web-2"):
+            work.hosts.get("web")
+
+
+def test_a_host_whose_id_differs_from_its_name_is_one_host(begin: Begin) -> None:
+    """Name and id of the same host do not make its beginning ambiguous."""
+    with begin() as work:
+        work.hosts.add(replace(examples.host("web-1"), id=HostId("web-1.2")))
+        assert work.hosts.get("web").id == "web-1.2"
+        assert work.hosts.get("web-1.2").name == "web-1"
+
+
+def test_unknown_host_is_answered_with_the_nearest_names(begin: Begin) -> None:
+    """A typing error is answered with what was probably meant."""
+    _add_hosts(begin, "web-1")
+    with begin() as work:
+        with pytest.raises(NotFoundError) as caught:
+            work.hosts.get("wbe-1")
+        assert caught.value.hint == "did you mean web-1?"
+
+
+def test_update_writes_a_host_anew(begin: Begin) -> None:
+    """What people say of a host can change; a name of another host cannot be taken."""
+    _add_hosts(begin, "web-1", "web-2")
+    with begin() as work:
+        work.hosts.update(replace(examples.host("web-1"), user="root", labels=("x",)))
+        assert work.hosts.get("web-1").user == "root"
+        with pytest.raises(ConflictError, match="web-2"):
+            work.hosts.update(replace(examples.host("web-1"), name="web-2"))
+        assert work.hosts.get("web-1").user == "root"
+
+
+def test_update_of_a_host_that_is_gone_is_said(begin: Begin) -> None:
+    """Writing to a host that was removed meanwhile is not lost in silence."""
+    with begin() as work, pytest.raises(NotFoundError, match="web-1"):
+        work.hosts.update(examples.host())
+
+
+def test_removing_a_host_takes_its_facts_and_findings(begin: Begin) -> None:
+    """Nothing of a removed host is left to be counted."""
+    _add_hosts(begin, "web-1", "web-2")
+    with begin() as work:
+        work.facts.save(WEB, examples.facts())
+        work.facts.save_failure(ScanFailure(WEB, NOW, "no route", "is it up?"))
+        work.findings.replace(WEB, [examples.finding()], NOW)
+        work.hosts.remove(WEB)
+        work.commit()
+    with begin() as work:
+        assert [host.name for host in work.hosts.all()] == ["web-2"]
+        assert (work.facts.latest(WEB), work.facts.failures()) == (None, {})
+        assert work.findings.of([WEB]) == ()
+
+
+def test_facts_come_back_whole(begin: Begin) -> None:
+    """Every field of the facts survives, and the example leaves none at its default unproved."""
+    _add_hosts(begin, "web-1")
+    empty = [f.name for f in fields(Facts) if getattr(examples.facts(), f.name) in ((), "", None)]
+    assert empty == ["reboot_flag"]
+    with begin() as work:
+        work.facts.save(WEB, examples.facts())
+        work.commit()
+    with begin() as work:
+        assert work.facts.latest(WEB) == examples.facts()
+
+
+@pytest.mark.parametrize("flag", [True, False, None])
+def test_a_flag_that_nobody_would_set_is_not_a_flag_unset(begin: Begin, flag: bool | None) -> None:  # noqa: FBT001
+    """Set, unset and unknown stay three answers."""
+    _add_hosts(begin, "web-1")
+    with begin() as work:
+        work.facts.save(WEB, replace(examples.facts(), reboot_flag=flag))
+        assert getattr(work.facts.latest(WEB), "reboot_flag", "lost") is flag
+
+
+def test_equal_package_sets_are_stored_once(begin: Begin, engine: Engine) -> None:
+    """A thousandth host with the same packages costs one row."""
+    _add_hosts(begin, "web-1", "web-2")
+    with begin() as work:
+        work.facts.save(WEB, examples.facts())
+        work.facts.save(HostId("web-2"), examples.facts(tuple(reversed(examples.PACKAGES))))
+        work.commit()
+    assert _count(engine, package_sets) == 1
+    assert _count(engine, package_versions) == len(examples.PACKAGES)
+    with begin() as work:
+        both = work.facts.all_latest()
+    assert set(both) == {"web-1", "web-2"}
+    assert set(both[HostId("web-2")].packages) == set(examples.PACKAGES)
+
+
+def test_the_newest_facts_count_and_few_are_kept(begin: Begin, engine: Engine) -> None:
+    """A host's latest facts are those of its last scan; old scans are forgotten."""
+    _add_hosts(begin, "web-1", "web-2")
+    with begin() as work:
+        work.facts.save(HostId("web-2"), examples.facts())
+        for number in range(12):
+            work.facts.save(WEB, replace(examples.facts(), boot_id=f"boot {number}"))
+        work.commit()
+    with begin() as work:
+        latest = work.facts.latest(WEB)
+    assert latest is not None
+    assert latest.boot_id == "boot 11"
+    assert _count(engine, facts_table) == 10 + 1
+
+
+def test_many_packages_are_interned(begin: Begin) -> None:
+    """More packages than one query may name are all found again."""
+    _add_hosts(begin, "web-1")
+    packages = tuple(
+        replace(examples.PACKAGES[0], name=f"lib{number:05}") for number in range(2_500)
+    )
+    with begin() as work:
+        work.facts.save(WEB, examples.facts(packages))
+        work.commit()
+    with begin() as work:
+        assert getattr(work.facts.latest(WEB), "packages", ()) == packages
+
+
+def test_a_scan_that_answers_ends_the_failure(begin: Begin) -> None:
+    """A failure replaces the one before, keeps the facts, and goes with the next good scan."""
+    _add_hosts(begin, "web-1")
+    failure = ScanFailure(WEB, LATER, "no route to host", "is it up?")
+    with begin() as work:
+        work.facts.save(WEB, examples.facts())
+        work.facts.save_failure(ScanFailure(WEB, NOW, "first", ""))
+        work.facts.save_failure(failure)
+        assert work.facts.failures() == {WEB: failure}
+        assert work.facts.latest(WEB) == examples.facts()
+        work.facts.save(WEB, examples.facts(at=LATER))
+        assert work.facts.failures() == {}
+
+
+def test_damaged_facts_are_said_to_be_damaged(begin: Begin, engine: Engine) -> None:
+    """A document that is no JSON any more is a storage error, not a traceback."""
+    _add_hosts(begin, "web-1")
+    with begin() as work:
+        work.facts.save(WEB, examples.facts())
+        work.commit()
+    with engine.begin() as connection:
+        connection.execute(package_sets.update().values(members=b"[[1,"))
+    with begin() as work, pytest.raises(StorageError, match="is damaged"):
+        work.facts.latest(WEB)
+
+
+def test_statements_come_back_whole_and_by_release(begin: Begin) -> None:
+    """Only what vendors say of these sources in this release comes back, sorted."""
+    mine = (examples.statement("CVE-2024-0001"), examples.statement())
+    others = (
+        examples.statement(source="nginx"),
+        examples.statement(release="trixie"),
+    )
+    with begin() as work:
+        work.advisories.replace_statements(examples.feed_state(), [mine[1], *others, mine[0]])
+        work.commit()
+    with begin() as work:
+        assert work.advisories.statements("bookworm", ["openssh", "absent"]) == mine
+        assert work.advisories.feeds() == {FeedName.DEBIAN_TRACKER: examples.feed_state()}
+
+
+def test_a_feed_is_replaced_as_a_whole(begin: Begin) -> None:
+    """What a feed no longer says is gone."""
+    with begin() as work:
+        work.advisories.replace_statements(examples.feed_state(), [examples.statement()])
+        again = [examples.statement("CVE-2025-0001")]
+        work.advisories.replace_statements(examples.feed_state(), again)
+        assert work.advisories.statements("bookworm", ["openssh"]) == tuple(again)
+
+
+def test_signals_of_feeds_are_laid_together(begin: Begin) -> None:
+    """Each feed contributes its part; replacing one keeps the others'."""
+    whole = examples.signals()
+    records = replace(whole, kev=None, epss=None)
+    kev = CveSignals(CVE, kev=whole.kev)
+    with begin() as work:
+        work.advisories.replace_signals(examples.feed_state(FeedName.CVE_RECORDS), [records])
+        work.advisories.replace_signals(examples.feed_state(FeedName.KEV), [kev])
+        score = CveSignals(CVE, epss=EpssScore(CVE, 1))
+        work.advisories.replace_signals(examples.feed_state(FeedName.EPSS), [score])
+        newer = CveSignals(CVE, epss=whole.epss)
+        work.advisories.replace_signals(examples.feed_state(FeedName.EPSS), [newer])
+        work.commit()
+    with begin() as work:
+        assert work.advisories.signals([CVE, CveId("CVE-1999-0001")]) == {CVE: whole}
+
+
+def test_a_failed_renewal_keeps_the_data(begin: Begin) -> None:
+    """The reason stands beside the old copy."""
+    with begin() as work:
+        work.advisories.replace_statements(examples.feed_state(), [examples.statement()])
+        work.advisories.record_failure(FeedName.DEBIAN_TRACKER, "503")
+        work.advisories.record_failure(FeedName.KEV, "never loaded")
+        assert {f: s.error for f, s in work.advisories.feeds().items()} == {
+            FeedName.DEBIAN_TRACKER: "503"
+        }
+        assert len(work.advisories.statements("bookworm", ["openssh"])) == 1
+
+
+def test_snapshots_come_back_whole(begin: Begin) -> None:
+    """A snapshot is found by the beginning of its id, or as the latest."""
+    old, new = examples.snapshot("1.0"), examples.snapshot("2.0", LATER)
+    with begin() as work:
+        for added in (new, old, replace(old, created_at=LATER)):
+            work.snapshots.add(added)
+        work.commit()
+    with begin() as work:
+        assert work.snapshots.all() == (old, new)
+        assert work.snapshots.get(old.id[:12]) == old
+        assert work.snapshots.get("latest") == new
+        work.snapshots.remove(new.id)
+        assert work.snapshots.get("latest") == old
+        with pytest.raises(NotFoundError):
+            work.snapshots.get(new.id)
+
+
+def test_plans_come_back_with_the_digest_that_was_approved(begin: Begin) -> None:
+    """The digest of a stored plan is the digest of the plan, moments in other zones included."""
+    old, new = examples.plan(), examples.plan("Another", LATER)
+    with begin() as work:
+        for added in (new, old, old):
+            work.plans.add(added)
+        work.commit()
+    with begin() as work:
+        assert work.plans.all() == (old, new)
+        assert work.plans.get(old.id).digest == old.digest
+        assert work.plans.get("latest") == new
+
+
+def test_evidence_stays_with_its_plan_in_order(begin: Begin) -> None:
+    """Rehearsals and approvals come back whole, oldest first, and only their plan's."""
+    mine, other = examples.plan(), examples.plan("Another")
+    first, second = examples.rehearsal(mine), replace(examples.rehearsal(mine), twins=())
+    with begin() as work:
+        work.plans.add(mine)
+        work.plans.add(other)
+        for evidence in (first, second, examples.rehearsal(other)):
+            work.plans.add_rehearsal(evidence)
+        for by in ("bob", "carol"):
+            work.plans.add_approval(examples.approval(mine, by))
+        work.commit()
+    with begin() as work:
+        assert work.plans.rehearsals(mine.id) == (first, second)
+        assert work.plans.approvals(mine.id) == (
+            examples.approval(mine, "bob"),
+            examples.approval(mine, "carol"),
+        )
+        assert work.plans.approvals(other.id) == ()
+
+
+@pytest.mark.parametrize("noun", ["plans", "snapshots", "rollouts"])
+def test_nothing_yet_is_said(begin: Begin, noun: str) -> None:
+    """Asking for the latest of nothing says that there is none."""
+    with begin() as work:
+        with pytest.raises(NotFoundError) as caught:
+            getattr(work, noun).get("latest")
+        assert "at all yet" in (caught.value.hint or "")
+
+
+def _count(engine: Engine, table: object) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(select(func.count()).select_from(table)).scalar_one())  # type: ignore[arg-type]
+
+
+def test_leaving_without_commit_changes_nothing(begin: Begin, engine: Engine) -> None:
+    """A unit of work that ends without commit, or with an error, leaves every table as it was."""
+
+    def write_and_leave(error: Exception | None) -> None:
+        with begin() as work:
+            work.hosts.add(examples.host())
+            work.facts.save(WEB, examples.facts())
+            work.plans.add(examples.plan())
+            if error is not None:
+                raise error
+
+    write_and_leave(None)
+    with pytest.raises(RuntimeError):
+        write_and_leave(RuntimeError())
+    with engine.connect() as connection:
+        for table in ("hosts", "facts", "package_sets", "plans"):
+            query = text(f"SELECT count(*) FROM {table}")  # noqa: S608 (names of our tables)
+            assert connection.execute(query).scalar_one() == 0

@@ -1,0 +1,102 @@
+"""Rollouts: what is stored, and who may act."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, event
+from tests.conformance.stores import examples
+from tests.conformance.stores.conftest import Begin
+from tests.conformance.stores.examples import LATER, NOW
+
+from oakum.core.errors import NotFoundError
+from oakum.core.ids import RolloutId
+from oakum.core.rollout.rollout import Rollout
+from oakum.core.rollout.state import RunState
+
+HALF_MINUTE = timedelta(seconds=30)
+ID = RolloutId("rollout-1")
+
+
+@pytest.fixture
+def stored(begin: Begin) -> Rollout:
+    """Store one rollout of one plan."""
+    with begin() as work:
+        work.plans.add(examples.plan())
+        made = examples.rollout(examples.plan())
+        work.rollouts.save(made)
+        work.commit()
+    return made
+
+
+def test_rollout_comes_back_whole(begin: Begin, stored: Rollout) -> None:
+    """Phases, wishes, moments and host runs in their order survive."""
+    with begin() as work:
+        assert work.rollouts.get("latest") == stored
+        assert work.rollouts.get("rollout") == stored
+        with pytest.raises(NotFoundError):
+            work.rollouts.get("other")
+
+
+def test_rollouts_are_listed_oldest_first(begin: Begin, stored: Rollout) -> None:
+    """The latest is the one that started last."""
+    newer = replace(stored, id=RolloutId("rollout-0"), started_at=LATER, runs=())
+    with begin() as work:
+        work.rollouts.save(newer)
+        assert work.rollouts.all() == (stored, newer)
+        assert work.rollouts.get("latest") == newer
+
+
+def test_saving_writes_only_the_run_that_changed(
+    begin: Begin, engine: Engine, stored: Rollout
+) -> None:
+    """With a thousand hosts, one host's step costs one row."""
+    written: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *seen: written.append(seen[2]))
+    changed = replace(stored, runs=(stored.runs[0], examples.host_run(2, RunState.VERIFYING)))
+    with begin() as work:
+        work.rollouts.save(changed)
+        work.commit()
+    assert sum(statement.startswith("UPDATE host_runs") for statement in written) == 1
+    with begin() as work:
+        assert work.rollouts.get(ID) == changed
+
+
+def test_one_controller_acts_at_a_time(begin: Begin, stored: Rollout) -> None:
+    """The holder renews and keeps its epoch; another gets nothing while the lease lasts."""
+    with begin() as work:
+        take = work.rollouts.take_lease
+        assert take(stored.id, "one", now=NOW, until=NOW + HALF_MINUTE) == 1
+        assert take(stored.id, "one", now=NOW, until=NOW + 2 * HALF_MINUTE) == 1
+        later = NOW + HALF_MINUTE
+        assert take(stored.id, "two", now=later, until=later + HALF_MINUTE) is None
+
+
+def test_an_expired_lease_is_taken_over_with_a_new_epoch(begin: Begin, stored: Rollout) -> None:
+    """Whoever was away too long finds another epoch, and may not act any more."""
+    after = NOW + HALF_MINUTE + timedelta(microseconds=1)
+    with begin() as work:
+        take = work.rollouts.take_lease
+        assert take(stored.id, "one", now=NOW, until=NOW + HALF_MINUTE) == 1
+        assert take(stored.id, "two", now=after, until=after + HALF_MINUTE) == 2
+        assert take(stored.id, "one", now=after, until=after + HALF_MINUTE) is None
+
+
+def test_a_released_lease_is_free_at_once(begin: Begin, stored: Rollout) -> None:
+    """Only the holder can release; the next one gets a new epoch."""
+    with begin() as work:
+        take = work.rollouts.take_lease
+        take(stored.id, "one", now=NOW, until=LATER)
+        work.rollouts.release_lease(stored.id, "two")
+        assert take(stored.id, "two", now=NOW, until=LATER) is None
+        work.rollouts.release_lease(stored.id, "one")
+        assert take(stored.id, "two", now=NOW, until=LATER) == 2
+
+
+def test_saving_does_not_touch_the_lease(begin: Begin, stored: Rollout) -> None:
+    """A new state does not free the rollout for another controller."""
+    with begin() as work:
+        take = work.rollouts.take_lease
+        take(stored.id, "one", now=NOW, until=LATER)
+        work.rollouts.save(replace(stored, reason="another"))
+        assert take(stored.id, "two", now=NOW, until=LATER) is None
