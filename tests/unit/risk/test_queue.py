@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from random import Random
 
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from oakum.adapters.policies.shipped import shipped_tables
 from oakum.core.advisories.signals import CveSignals, CvssScore, EpssScore, KevEntry
+from oakum.core.advisories.statement import Urgency
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.host import Criticality, Exposure, Host
 from oakum.core.matching.finding import Evidence, Finding, FindingState
@@ -82,6 +84,11 @@ def test_only_findings_with_a_fix_are_in_it() -> None:
     """What cannot be patched is not work to do."""
     others = [state for state in FindingState if state is not FIX]
     assert queue(*(finding("x", PLAIN, state=state) for state in others)) == []
+
+
+def test_what_the_vendor_calls_unimportant_is_not_in_it() -> None:
+    """It is kept as a finding, and is no reason to change a host."""
+    assert queue(replace(finding("x", EXPLOITED), urgency=Urgency.UNIMPORTANT)) == []
 
 
 def test_one_patch_for_all_hosts_and_cves_of_a_source() -> None:
