@@ -242,8 +242,9 @@ def _change_one_byte(source: Path, target: Path) -> None:
         for (guard,) in guards:
             copy.execute(f"DROP TRIGGER {guard}")
         content = copy.execute("SELECT content FROM audit_events WHERE sequence = 5").fetchone()[0]
-        changed = bytes(content).replace(b"host", b"hast", 1)
-        copy.execute("UPDATE audit_events SET content = ? WHERE sequence = 5", (changed,))
+        changed = bytearray(content)
+        changed[len(changed) // 2] ^= 1
+        copy.execute("UPDATE audit_events SET content = ? WHERE sequence = 5", (bytes(changed),))
 
 
 @contextmanager
