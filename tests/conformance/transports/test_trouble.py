@@ -176,7 +176,7 @@ def test_a_missing_identity_file_is_named(sshd: SshServer) -> None:
 
 
 def test_connection_lost_in_the_middle(remote: Transport, sshd: SshServer) -> None:
-    """The command is not taken for ended when its sshd is killed, and the hint says how to go on."""
+    """A command whose sshd is killed is not taken for ended; the hint says how to go on."""
     with pytest.raises(UnreachableError, match="connection to web-1 was lost") as caught:
         run(remote, sshd.host, "echo half; kill -9 $PPID; sleep 20")
     assert "goes on there" in (caught.value.hint or "")

@@ -1,7 +1,7 @@
 """A Release file: only ever the text that a signature was checked for."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from oakum.core.errors import InputError, TrustError
@@ -70,9 +70,10 @@ def require_fresh(release: ReleaseFile, now: datetime, place: str) -> None:
 
 def _date(text: str, place: str) -> datetime:
     try:
-        return parsedate_to_datetime(text)
+        moment = parsedate_to_datetime(text)
     except ValueError as error:
         raise InputError(f"{place}: {text!r} is no date") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _file(line: str, place: str) -> IndexFile:
