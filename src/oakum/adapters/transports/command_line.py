@@ -114,8 +114,10 @@ async def finish_child(
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
+    pipes = [pipe for pipe in (process.stdout, process.stderr) if pipe is not None]
+    if process.returncode is not None and all(pipe.at_eof() for pipe in pipes):
         return
+    # Also what a shell that has ended left behind, and what holds its pipes.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     # asyncio sees the end of a child only once its pipes are read empty.
