@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from oakum.adapters.archives.fetching import Fetcher
+from oakum.adapters.archives.fetching import Fetcher, has_size
 from oakum.adapters.archives.signature import find_keyring, verify_clearsigned
 from oakum.core.canonical import digest_of_bytes
 from oakum.core.errors import InputError
@@ -68,8 +68,12 @@ class DebianArchive:
 
     def fetch(self, packages: Iterable[ArchivePackage], progress: Progress) -> None:
         """Bring packages into the pool, a few at a time."""
-        distinct = {package.sha256: package for package in packages}.values()
-        wanted = [p for p in distinct if not pool_path(self._pool, p.sha256).exists()]
+        by_digest = {package.sha256: package for package in packages}
+        wanted = [
+            package
+            for package in by_digest.values()
+            if not has_size(pool_path(self._pool, package.sha256), package.size_bytes)
+        ]
         total, done = sum(p.size_bytes for p in wanted), 0
         with ThreadPoolExecutor(PARALLEL) as threads:
             try:
@@ -92,12 +96,17 @@ class DebianArchive:
         kept = self._cache / "indices" / file.sha256
         by_hash = f"{base}/{directory}/by-hash/SHA256/{file.sha256}"
         url = by_hash if release.has_by_hash else f"{base}/{file.path}"
+        if has_size(kept, file.size_bytes) and digest_of_bytes(kept.read_bytes()) != file.sha256:
+            kept.unlink()  # spoiled since it was checked: by a power cut, or by somebody
         self._fetcher.checked(url, kept, file.sha256, file.size_bytes)
         plain = release.file(f"{directory}/Packages", place)
         content = _unpack(kept, file.path, plain.size_bytes)
         if digest_of_bytes(content) != plain.sha256:
             raise InputError(f"{url} does not unpack to what {place} names")
-        return content.decode()
+        try:
+            return content.decode()
+        except UnicodeDecodeError as error:
+            raise InputError(f"{url} is no text: {error}") from error
 
 
 def pool_path(pool: Path, digest: Digest) -> Path:

@@ -21,7 +21,10 @@ class Fetcher:
     """Fetches over HTTP, or from `file:` for archives on this machine."""
 
     def __init__(self) -> None:
-        self._client = httpx.Client(follow_redirects=True, timeout=TIMEOUT_SECONDS)
+        # Digests are of the files themselves: a server shall not pack them for the way.
+        self._client = httpx.Client(
+            follow_redirects=True, timeout=TIMEOUT_SECONDS, headers={"Accept-Encoding": "identity"}
+        )
 
     def small(self, url: str, limit_bytes: int) -> bytes:
         """Return a small file whole."""
@@ -40,17 +43,19 @@ class Fetcher:
         What an earlier, interrupted try brought is gone on with. Raises TrustError when the bytes
         differ, SourceError when they cannot be had.
         """
-        if target.exists():
+        if has_size(target, size_bytes):
             return
         draft = target.with_name(f"{target.name}.part")
         for attempt in range(1, TRIES + 1):
             try:
-                self._fetch(url, draft, size_bytes)
+                with _writing(draft):
+                    self._fetch(url, draft, size_bytes)
                 break
             except SourceError:
                 if attempt == TRIES:
                     raise
-        self._accept(url, draft, target, sha256)
+        with _writing(target):
+            self._accept(url, draft, target, sha256)
 
     def _fetch(self, url: str, draft: Path, size_bytes: int) -> None:
         draft.parent.mkdir(parents=True, exist_ok=True)
@@ -60,22 +65,16 @@ class Fetcher:
         if have > size_bytes:
             draft.unlink()
             have = 0
-        try:
-            with (
-                self._opened(url, have) as (chunks, begins_at),
-                draft.open("r+b" if have else "wb") as file,
-            ):
-                file.truncate(begins_at)
-                file.seek(begins_at)
-                for part in chunks:
-                    file.write(part)
-                    if file.tell() > size_bytes:
-                        raise TrustError(f"{url} is larger than the index says")
-        except OSError as error:
-            raise StorageError(
-                f"{draft} cannot be written: {error.strerror}",
-                hint="make room on the disk and run it again: what is there is kept",
-            ) from error
+        with (
+            self._opened(url, have) as (chunks, begins_at),
+            draft.open("r+b" if have else "wb") as file,
+        ):
+            file.truncate(begins_at)
+            file.seek(begins_at)
+            for part in chunks:
+                file.write(part)
+                if file.tell() > size_bytes:
+                    raise TrustError(f"{url} is larger than the index says")
         if draft.stat().st_size < size_bytes:
             raise SourceError(f"{url} ended after {draft.stat().st_size} of {size_bytes} bytes")
 
@@ -115,11 +114,32 @@ class Fetcher:
             ) from error
 
 
+def has_size(path: Path, size_bytes: int) -> bool:
+    """Tell whether a file is there whole: a power cut can leave a name without its bytes."""
+    try:
+        return path.stat().st_size == size_bytes
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{place} cannot be written: {error.strerror}",
+            hint="make room on the disk and run it again: what is there is kept",
+        ) from error
+
+
 @contextlib.contextmanager
 def _local(url: str) -> Iterator[io.BufferedReader]:
     path = Path(httpx.URL(url).path)
     try:
         with path.open("rb") as file:
             yield file
-    except FileNotFoundError as error:
-        raise SourceError(f"{path} is not there", hint="is the archive's address right?") from error
+    except (FileNotFoundError, PermissionError) as error:
+        raise SourceError(
+            f"{path} cannot be read: {error.strerror}", hint="is the archive's address right?"
+        ) from error

@@ -1,6 +1,7 @@
 """Checking OpenPGP signatures of archives with gpgv; only what gpgv itself prints is used."""
 
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,6 +47,9 @@ def verify_clearsigned(
     content: bytes, keyring: Path, allowed: tuple[str, ...], place: str
 ) -> Verified:
     """Return the signed text. Raises TrustError, with the reason, when no signature holds."""
+    # A good signature would vouch for a second message beside its own: gpgv writes out both.
+    if sum(line.startswith(BEGIN) for line in content.splitlines()) > 1:
+        raise TrustError(f"{place}: it holds more than one signed message", hint=HINT)
     with TemporaryDirectory(prefix="oakum-gpgv-") as directory:
         signed, text = Path(directory) / "signed", Path(directory) / "text"
         signed.write_bytes(content)
@@ -65,12 +69,13 @@ def verify_clearsigned(
             for line in done.stdout.decode(errors="replace").splitlines()
             if line.startswith("[GNUPG:] ")
         ]
-        good = tuple(words[1] for words in status if _is_accepted(words, allowed))
+        good = tuple(words[1] for words in _valid(status) if _is_accepted(words, allowed))
         if not good or not text.is_file():
             raise TrustError(f"{place}: {_complaint(status, done.stderr)}", hint=HINT)
-        return Verified(text.read_text(encoding="utf-8", errors="strict"), good)
+        return Verified(_text(text.read_bytes(), place), good)
 
 
+BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----"
 HINT = "nothing of it is used; is the keyring the right one, and the mirror honest?"
 
 
@@ -84,9 +89,35 @@ def _run(command: list[str]) -> "subprocess.CompletedProcess[bytes]":
         ) from error
 
 
+def _text(content: bytes, place: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{place} is no text: {error}") from error
+
+
+def _valid(status: list[list[str]]) -> Iterator[list[str]]:
+    """Give the VALIDSIG lines of good signatures.
+
+    gpgv calls a signature valid also when its key has expired or was revoked, and says so before.
+    """
+    verdict = ""
+    for words in status:
+        if words[0] in VERDICTS:
+            verdict = words[0]
+        elif words[0] == "VALIDSIG":
+            if verdict == GOOD:
+                yield words
+            verdict = ""
+
+
+GOOD = "GOODSIG"
+VERDICTS = frozenset({GOOD, "EXPSIG", "EXPKEYSIG", "REVKEYSIG", "BADSIG", "ERRSIG"})
+
+
 def _is_accepted(words: list[str], allowed: tuple[str, ...]) -> bool:
     """Read `VALIDSIG fingerprint date stamp expiry version reserved key hash class primary`."""
-    if words[0] != "VALIDSIG" or len(words) < 9:  # noqa: PLR2004 (up to the hash and class)
+    if len(words) < 9:  # noqa: PLR2004 (up to the hash and class)
         return False
     fingerprint, primary = words[1], words[-1]
     return words[8] not in WEAK_HASHES and (

@@ -1,12 +1,13 @@
 """Checks over HTTP and TCP from here, and over commands and units on the host."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 
 import httpx
 
-from oakum.core.errors import OakumError
+from oakum.core.errors import OakumError, TimedOutError
 from oakum.core.inventory.host import Host
 from oakum.core.staging.check import Check, CheckKind, CheckResult, Verdict
 from oakum.core.text import one_line
@@ -23,6 +24,7 @@ else
 fi </dev/null
 """
 MAX_BODY_BYTES = 1024 * 1024
+MAX_PORT = 65535
 
 
 class Probes:
@@ -40,10 +42,13 @@ async def _ask(check: Check, host: Host, session: Session) -> CheckResult:
     try:
         async with asyncio.timeout(check.timeout_seconds):
             verdict, detail = await _probe(check, host, session)
-    except TimeoutError:
+    except (TimeoutError, TimedOutError):
         verdict, detail = Verdict.FAILED, f"no answer within {check.timeout_seconds} s"
     except OakumError as error:
         verdict, detail = Verdict.ERROR, error.message
+    except (ValueError, OverflowError, OSError) as error:
+        # A target that the system cannot take: a NUL in a command, a port of eight digits.
+        verdict, detail = Verdict.ERROR, f"{check.target}: {error}"
     milliseconds = round(1000 * (time.monotonic() - begun))
     return CheckResult(check.name, verdict, one_line(detail), milliseconds)
 
@@ -77,8 +82,12 @@ def judge_command(check: Check, result: CommandResult) -> Answer:
 
 
 async def _probe_http(check: Check, host: Host) -> Answer:
-    url = check.target.replace("{address}", host.address)
+    # In a URL, IPv6 addresses stand in brackets.
+    address = f"[{host.address}]" if ":" in host.address else host.address
+    url = check.target.replace("{address}", address)
     try:
+        if (httpx.URL(url).port or 0) > MAX_PORT:
+            return Verdict.ERROR, f"{url}: there is no such port"
         async with (
             httpx.AsyncClient(trust_env=False) as client,
             client.stream("GET", url, timeout=check.timeout_seconds) as response,
@@ -101,8 +110,10 @@ async def _probe_tcp(check: Check, host: Host) -> Answer:
     target = check.target.replace("{address}", host.address)
     address, _, port = target.rpartition(":")
     try:
-        _, writer = await asyncio.open_connection(address, int(port))
-    except (OSError, ValueError) as error:
+        _, writer = await asyncio.open_connection(address.strip("[]"), int(port))
+    except OSError as error:
         return Verdict.FAILED, f"{target}: {error}"
     writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
     return Verdict.PASSED, f"{target} accepts connections"

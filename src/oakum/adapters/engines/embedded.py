@@ -11,18 +11,20 @@ class EmbeddedEngine:
     """Runs jobs as tasks of this event loop; nothing to install, nothing to keep running."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[Job] = asyncio.Queue()
+        self._waiting: dict[HostRunId, Job] = {}
+        self._has_work = asyncio.Event()
         self._tasks: dict[HostRunId, asyncio.Task[None]] = {}
         self._defects: dict[HostRunId, BaseException] = {}
 
     def submit(self, job: Job) -> None:
-        """Queue the job unless its host run is being driven already."""
-        task = self._tasks.get(job.host_run)
-        if task is None or task.done():
-            self._queue.put_nowait(job)
+        """Have the job wait for the worker unless its host run is being driven already."""
+        if not self._is_at_work(job.host_run):
+            self._waiting[job.host_run] = job
+            self._has_work.set()
 
     def cancel(self, host_run: HostRunId) -> None:
-        """Stop the task; the transaction on the host goes on."""
+        """Forget the job, or stop its task; the transaction on the host goes on."""
+        self._waiting.pop(host_run, None)
         if task := self._tasks.get(host_run):
             task.cancel()
 
@@ -30,9 +32,10 @@ class EmbeddedEngine:
         """Start a task for every job until cancelled; then end the tasks."""
         try:
             while True:
-                job = await self._queue.get()
-                task = self._tasks.get(job.host_run)
-                if task is None or task.done():
+                await self._has_work.wait()
+                self._has_work.clear()
+                jobs, self._waiting = self._waiting, {}
+                for job in jobs.values():
                     self._tasks[job.host_run] = asyncio.create_task(self._guard(perform, job))
         finally:
             for task in self._tasks.values():
@@ -44,6 +47,10 @@ class EmbeddedEngine:
         self._tasks = {run: task for run, task in self._tasks.items() if not task.done()}
         broken, self._defects = tuple(self._defects), {}
         return broken
+
+    def _is_at_work(self, host_run: HostRunId) -> bool:
+        task = self._tasks.get(host_run)
+        return task is not None and not task.done()
 
     async def _guard(self, perform: Perform, job: Job) -> None:
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from oakum.core.errors import ConflictError
+from oakum.core.errors import ConflictError, StorageError
 
 
 class FileLocks:
@@ -19,14 +19,19 @@ class FileLocks:
     @contextmanager
     def hold(self, name: str, purpose: str) -> Iterator[None]:
         """Hold a lock; a second command is told who has it."""
-        self._directory.mkdir(parents=True, exist_ok=True)
         lock, holder = FileLock(self._directory / f"{name}.lock"), self._directory / f"{name}.who"
         try:
+            self._directory.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
         except Timeout as error:
             who = holder.read_text().strip() if holder.exists() else "another command"
             raise ConflictError(
                 f"{who} is at work on the same thing", hint="wait for it to end, or end it"
+            ) from error
+        except OSError as error:
+            raise StorageError(
+                f"no lock can be kept in {self._directory}: {error.strerror}",
+                hint="set OAKUM_HOME to a place you own",
             ) from error
         try:
             holder.write_text(f"process {os.getpid()} ({purpose})\n")

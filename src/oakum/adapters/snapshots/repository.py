@@ -54,10 +54,15 @@ def repository_files(
     return (*files, RepositoryFile("Release", _release(manifest, indices).encode()))
 
 
+def label(manifest: SnapshotManifest) -> str:
+    """Return the line of the Release that says, under the signature, which snapshot it is."""
+    return f"Label: Oakum {manifest.id}"
+
+
 def _release(manifest: SnapshotManifest, indices: Mapping[str, bytes]) -> str:
     lines = [
         "Origin: Oakum",
-        f"Label: Oakum {manifest.id}",
+        label(manifest),
         f"Suite: {manifest.release}",
         f"Codename: {manifest.release}",
         f"Date: {DATE}",

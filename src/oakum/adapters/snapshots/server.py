@@ -50,9 +50,10 @@ def serve(published: Path, listen: str, on_ready: Callable[[str], None]) -> None
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host.strip("[]"), int(port)))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
+        bound.close()
         raise InputError(
-            f"cannot listen on {listen}: {error.strerror}",
+            f"cannot listen on {listen}: {getattr(error, 'strerror', None) or error}",
             hint="is another `oakum snapshots serve` running?",
         ) from error
     bound.listen(128)

@@ -40,7 +40,13 @@ class SnapshotSigner:
     def _key(self) -> Tsk:
         if not self._file.exists():
             self._make()
-        return Tsk.from_file(str(self._file))
+        try:
+            return Tsk.from_file(str(self._file))
+        except Exception as error:
+            raise StorageError(
+                f"{self._file} cannot be read as a key: {str(error).splitlines()[0]}",
+                hint="restore it from a backup: hosts trust this key and no other",
+            ) from error
 
     def _make(self) -> None:
         key = Tsk.generate(user_id="Oakum snapshots")

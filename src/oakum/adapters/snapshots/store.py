@@ -6,19 +6,23 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import mkdtemp
 
-from oakum.adapters.snapshots.repository import pool_name, repository_files
+from oakum.adapters.snapshots.repository import label, pool_name, repository_files
 from oakum.adapters.snapshots.signer import SnapshotSigner
 from oakum.core.canonical import canonical_json, digest_of_bytes
-from oakum.core.errors import OakumError, StorageError, TrustError
+from oakum.core.errors import StorageError, TrustError
 from oakum.core.ids import Digest, SnapshotId
 from oakum.core.repositories.snapshot import Snapshot, SnapshotManifest, SnapshotPackage
 from oakum.ports.archive import Progress
 
 MANIFEST = "manifest.json"
 READABLE = 0o755
+DRAFT = ".draft-"
+"""How trees begin that are not shown yet, or not any more: the server shows none of these."""
+SIGNED_BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----\n"
+SIGNED_END = b"-----END PGP SIGNATURE-----\n"
 
 
 class DiskSnapshotStore:
@@ -73,10 +77,16 @@ class DiskSnapshotStore:
 
     def remove(self, snapshot: SnapshotId) -> None:
         """Withdraw a snapshot, and the packages that no other one holds."""
-        shutil.rmtree(self._tree(snapshot), ignore_errors=True)
-        for file in self._pool.glob("*/*.deb"):
-            if file.stat().st_nlink == 1:
-                file.unlink()
+        tree = self._tree(snapshot)
+        with _disk(tree):
+            if tree.exists():
+                tree.rename(self._published / f"{DRAFT}{snapshot}")
+            # Drafts of commands that were killed as well: they hold packages.
+            for draft in self._published.glob(f"{DRAFT}*"):
+                shutil.rmtree(draft)
+            for file in self._pool.glob("*/*.deb"):
+                if file.stat().st_nlink == 1:
+                    file.unlink()
 
     def _write(self, draft: Path, manifest: SnapshotManifest, stanzas: dict[Digest, str]) -> None:
         for package in manifest.packages:
@@ -96,16 +106,22 @@ class DiskSnapshotStore:
         if not kept.exists() or kept.read_bytes() != canonical_json(manifest.to_json()):
             yield f"{kept} is not the manifest of {manifest.id[:12]}"
         directory = tree / "dists" / manifest.release
+        signed = _content(directory / "InRelease")
         try:
-            text = self._signer.verified((directory / "InRelease").read_bytes(), "InRelease")
-        except (OSError, TrustError) as error:
-            yield error.message if isinstance(error, OakumError) else f"InRelease: {error}"
+            text = self._signer.verified(signed, "InRelease")
+        except TrustError as error:
+            yield error.message
             return
-        for line in text.partition("SHA256:\n")[2].splitlines():
-            digest, size, path = line.split()
-            content = (directory / path).read_bytes() if (directory / path).exists() else b""
-            if len(content) != int(size) or digest_of_bytes(content) != digest:
-                yield f"{path} is not what InRelease names"
+        if not (signed.startswith(SIGNED_BEGIN) and signed.endswith(SIGNED_END)):
+            yield "InRelease holds something beside what is signed"
+        if label(manifest) not in text.splitlines():
+            yield f"InRelease is that of another snapshot than {manifest.id[:12]}"
+        if _content(directory / "Release") != text.encode():
+            yield "Release is not what InRelease holds"
+        for digest, path in _named(text):
+            for place in (path, str(PurePosixPath(path).parent / "by-hash/SHA256" / digest)):
+                if digest_of_bytes(_content(directory / place)) != digest:
+                    yield f"{place} is not what InRelease names"
 
     def _tree(self, snapshot: SnapshotId) -> Path:
         return self._published / snapshot
@@ -116,7 +132,7 @@ class DiskSnapshotStore:
     @contextmanager
     def _draft(self) -> Iterator[Path]:
         self._published.mkdir(parents=True, exist_ok=True)
-        draft = Path(mkdtemp(prefix=".draft-", dir=self._published))
+        draft = Path(mkdtemp(prefix=DRAFT, dir=self._published))
         draft.chmod(READABLE)
         try:
             yield draft
@@ -133,6 +149,21 @@ def _disk(place: Path) -> Iterator[None]:
             f"{place} cannot be written: {error.strerror}",
             hint="make room on the disk; nothing was half-published",
         ) from error
+
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of a file; none when it cannot be read, which no digest is made of."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _named(release: str) -> Iterator[tuple[str, str]]:
+    """Give digest and path of each index that a Release of ours names."""
+    for line in release.partition("SHA256:\n")[2].splitlines():
+        digest, _, path = line.split()
+        yield digest, path
 
 
 def _package_fault(path: Path, package: SnapshotPackage) -> str | None:

@@ -2,22 +2,39 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import asyncssh
 
-from oakum.adapters.transports.command_line import read_capped, remote_line, timed_out
+from oakum.adapters.transports.command_line import (
+    after_mark,
+    new_mark,
+    read_both,
+    remote_line,
+    timed_out,
+)
 from oakum.adapters.transports.fingerprint import key_changed
-from oakum.core.errors import HostKeyError, InputError, LoginError, TimedOutError, UnreachableError
+from oakum.core.errors import (
+    HostKeyError,
+    InputError,
+    LoginError,
+    TimedOutError,
+    TransportError,
+    UnreachableError,
+)
 from oakum.core.inventory.host import Host
 from oakum.core.text import one_line
 from oakum.ports.transport import CommandResult, Session
 
-KEY_EXCHANGE = ("curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
+KEY_EXCHANGE = "^curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256"
 """Fast ones first: with hundreds of hosts the key exchange is the controller's main cost."""
 KEEPALIVE_SECONDS = 15
+KILLED = 128
+"""The exit status of a shell that ended by a signal."""
 HOST_KEY_KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
+"""In the order in which they are asked for: the host shows the first that it has."""
 
 logging.getLogger("asyncssh").setLevel(logging.CRITICAL)
 
@@ -34,27 +51,24 @@ class AsyncsshTransport:
 
     async def read_host_key(self, address: str, port: int, *, timeout_seconds: float) -> str:
         """Return the public key that a host shows, ed25519 where it has one."""
-        for kind in HOST_KEY_KINDS:
-            try:
-                key = await asyncio.wait_for(
-                    asyncssh.get_server_host_key(
-                        address, port, server_host_key_algs=[kind], config=None
-                    ),
-                    timeout_seconds,
-                )
-            except asyncssh.KeyExchangeFailed:
-                continue
-            except TimeoutError as error:
-                raise TimedOutError(
-                    f"{address} port {port} did not answer within {timeout_seconds:.0f} s",
-                    hint="is the address right, and does a firewall let you through?",
-                ) from error
-            except (OSError, asyncssh.Error) as error:
-                raise _unreachable(address, port, error) from error
-            if key is not None:
-                algorithm, blob = key.export_public_key("openssh").decode().split()[:2]
-                return f"{algorithm} {blob}"
-        raise UnreachableError(f"{address} port {port} shows no host key of a kind that we accept")
+        try:
+            key = await asyncio.wait_for(
+                asyncssh.get_server_host_key(
+                    address, port, server_host_key_algs=HOST_KEY_KINDS, config=None
+                ),
+                timeout_seconds,
+            )
+        except TimeoutError as error:
+            raise TimedOutError(
+                f"{address} port {port} did not answer within {timeout_seconds:.0f} s",
+                hint="is the address right, and does a firewall let you through?",
+            ) from error
+        except (OSError, asyncssh.Error) as error:
+            raise _unreachable(address, port, error) from error
+        if key is None:
+            raise UnreachableError(f"{address} port {port} shows no host key")
+        algorithm, blob = key.export_public_key("openssh").decode().split()[:2]
+        return f"{algorithm} {blob}"
 
     @asynccontextmanager
     async def _connect(self, host: Host) -> AsyncIterator[Session]:
@@ -65,13 +79,17 @@ class AsyncsshTransport:
             )
         finally:
             connection.abort()
+            await connection.wait_closed()
 
     async def _open(self, host: Host) -> asyncssh.SSHClientConnection:
         try:
             pinned = asyncssh.import_public_key(host.host_key)
         except asyncssh.KeyImportError as error:
             raise InputError(f"the pinned key of {host.name} cannot be read: {error}") from error
+        keys = _identity(host)
         algorithms = [name.decode() for name in (pinned.sig_algorithms or (pinned.algorithm,))]
+        # Other kinds as well: a host without the pinned kind shall show what it has.
+        algorithms += [kind for kind in HOST_KEY_KINDS if kind not in algorithms]
         try:
             return await asyncssh.connect(
                 host.address,
@@ -79,35 +97,32 @@ class AsyncsshTransport:
                 username=host.user,
                 known_hosts=([pinned], [], []),
                 server_host_key_algs=algorithms,
-                client_keys=[host.identity_file] if host.identity_file else (),
+                client_keys=keys,
                 tunnel=host.proxy_jump or (),
                 config=None,
                 kex_algs=KEY_EXCHANGE,
                 connect_timeout=self._timeout,
-                login_timeout=self._timeout,
+                login_timeout=0,  # connect_timeout covers it, and is told apart from a hang-up
                 keepalive_interval=KEEPALIVE_SECONDS,
                 agent_forwarding=False,
             )
-        except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed) as error:
+        except asyncssh.HostKeyNotVerifiable as error:
             raise await self._key_error(host) from error
-        except asyncssh.PermissionDenied as error:
-            raise LoginError(
-                f"{host.name} does not let {host.user} in: {one_line(error.reason)}",
-                hint="is the key in its authorized_keys, and the identity file right?",
-            ) from error
         except TimeoutError as error:
             raise TimedOutError(
                 f"{host.name} did not answer at {host.address} port {host.port} "
                 f"within {self._timeout:.0f} s",
                 hint="is it up, and does a firewall let you through?",
             ) from error
+        except asyncssh.DisconnectError as error:
+            raise _refused(host, error) from error
         except (OSError, asyncssh.Error, ValueError) as error:
             raise _unreachable(f"{host.name} at {host.address}", host.port, error) from error
 
     async def _key_error(self, host: Host) -> HostKeyError:
         try:
             shown = await self.read_host_key(host.address, host.port, timeout_seconds=self._timeout)
-        except UnreachableError:
+        except TransportError:
             shown = None
         return key_changed(host, shown)
 
@@ -126,33 +141,33 @@ class AsyncsshSession:
         self, script: str, *arguments: str, stdin: bytes = b"", timeout_seconds: float
     ) -> CommandResult:
         """Run a script to its end."""
-        line = remote_line(script, arguments, as_root=self._as_root)
+        mark = new_mark()
+        line = remote_line(script, arguments, mark, as_root=self._as_root)
         try:
             async with asyncio.timeout(timeout_seconds):
-                return await self._run(line, stdin)
+                result = await self._run(line, stdin)
         except TimeoutError as error:
             raise timed_out(self._host, timeout_seconds) from error
         except (OSError, asyncssh.Error) as error:
             raise _lost(self._host, error) from error
+        return after_mark(result, mark, self._host)
 
     async def _run(self, line: str, stdin: bytes) -> CommandResult:
-        async with await self._connection.create_process(line, encoding=None) as process:
-            feeding = asyncio.create_task(_feed(process, stdin))
-            try:
-                stdout, stderr = await asyncio.gather(
-                    read_capped(process.stdout.read, self._host),
-                    read_capped(process.stderr.read, self._host),
-                )
-            finally:
-                feeding.cancel()
+        process = await self._connection.create_process(line, encoding=None)
+        feeding = asyncio.create_task(_feed(process, stdin))
+        try:
+            stdout, stderr = await read_both(process.stdout.read, process.stderr.read, self._host)
             await process.wait_closed()
-            status = process.exit_status
-        if status is None:
-            if process.exit_signal:
-                return CommandResult(128, stdout, stderr)
-            message = "the connection was closed in the middle"
-            raise ConnectionResetError(message)
-        return CommandResult(status, stdout, stderr)
+        finally:
+            feeding.cancel()
+            # Closes without waiting: a command that hangs would keep its channel open.
+            process.close()
+        if process.exit_status is not None:
+            return CommandResult(process.exit_status, stdout, stderr)
+        if process.exit_signal:
+            return CommandResult(KILLED, stdout, stderr)
+        message = "the connection was closed in the middle"
+        raise ConnectionResetError(message)
 
 
 async def _feed(process: "asyncssh.SSHClientProcess[bytes]", content: bytes) -> None:
@@ -174,10 +189,36 @@ async def _may_become_root(connection: asyncssh.SSHClientConnection, host: Host)
     return answer.exit_status == 0
 
 
+def _identity(host: Host) -> "list[asyncssh.SSHKeyPair] | tuple[()]":
+    if not host.identity_file:
+        return ()
+    try:
+        return list(asyncssh.load_keypairs(host.identity_file))
+    except (OSError, asyncssh.KeyImportError) as error:
+        raise InputError(
+            f"the identity file of {host.name}, {host.identity_file}, cannot be used: "
+            f"{one_line(getattr(error, 'strerror', None) or str(error))}",
+            hint="a key with a passphrase belongs into an ssh agent, with no identity file given",
+        ) from error
+
+
+def _refused(host: Host, error: asyncssh.DisconnectError) -> TransportError:
+    """Tell a refused login from a connection that ended."""
+    is_login = isinstance(error, asyncssh.PermissionDenied)
+    if is_login or "authentication failures" in error.reason:
+        return LoginError(
+            f"{host.name} does not let {host.user} in: {one_line(error.reason)}",
+            hint="is the key in its authorized_keys, and the identity file right?",
+        )
+    return _unreachable(f"{host.name} at {host.address}", host.port, error)
+
+
 def _unreachable(what: str, port: int, error: Exception) -> UnreachableError:
-    words = one_line(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    number = error.errno if isinstance(error, OSError) else None
+    # asyncio puts words of its own in place of the system's; those of name look-ups are good.
+    words = os.strerror(number) if number and number > 0 else str(error)
     return UnreachableError(
-        f"{what} port {port} cannot be reached: {words}",
+        f"{what} port {port} cannot be reached: {one_line(words) or type(error).__name__}",
         hint="is it up, is the address right, is its sshd running?",
     )
 

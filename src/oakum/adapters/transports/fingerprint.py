@@ -19,8 +19,9 @@ def fingerprint(public_key: str) -> str:
 
 
 def key_changed(host: Host, shown: str | None) -> HostKeyError:
-    """Return the hard stop for a host that shows another key than the pinned one."""
-    now = fingerprint(shown) if shown else "a key of another kind"
+    """Return the hard stop for a host that shows another key, given as such or as fingerprint."""
+    is_fingerprint = shown is not None and shown.startswith("SHA256:")
+    now = (shown if is_fingerprint else fingerprint(shown)) if shown else "a key of another kind"
     return HostKeyError(
         f"{host.name} ({host.address} port {host.port}) shows another key: pinned is "
         f"{fingerprint(host.host_key)}, it shows {now}",

@@ -1,6 +1,7 @@
 """SSH through the system's own client, for set-ups that only it understands."""
 
 import asyncio
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -8,10 +9,11 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from oakum.adapters.transports.command_line import (
-    feed,
-    read_capped,
-    reader,
+    after_mark,
+    finish_child,
+    new_mark,
     remote_line,
+    start_child,
     timed_out,
 )
 from oakum.adapters.transports.fingerprint import key_changed
@@ -28,7 +30,11 @@ from oakum.ports.transport import CommandResult, Session
 SSH_FAILED = 255
 """ssh(1): the exit status of the remote command, or 255 if an error occurred."""
 CLOSING_SECONDS = 10
+HOST_KEY_ALIAS = "oakum-pinned"
+"""known_hosts spells addresses differently at port 22, in IPv6 and behind aliases; this is one."""
+SHOWN = re.compile(r"SHA256:[A-Za-z0-9+/]+")
 POLL_SECONDS = 0.05
+MAX_COMPLAINT = 65536
 
 
 class OpensshTransport:
@@ -46,8 +52,7 @@ class OpensshTransport:
         # A control socket's path may hold some 100 bytes, so it stands in a short directory.
         directory = Path(mkdtemp(prefix="oakum-ssh-"))
         try:
-            known = f"[{host.address}]:{host.port} {host.host_key}\n"
-            (directory / "known_hosts").write_text(known)
+            (directory / "known_hosts").write_text(f"{HOST_KEY_ALIAS} {host.host_key}\n")
             options = _options(host, directory, self._timeout)
             session = OpensshSession(host, options, directory / "control")
             await session.open(self._timeout)
@@ -72,7 +77,8 @@ class OpensshSession:
     async def open(self, timeout_seconds: float) -> None:
         """Connect, log in and see whether root is to be had."""
         self._master = await asyncio.create_subprocess_exec(
-            "ssh", "-N", "-o", "ControlMaster=yes", *self._options, "--", self._host.address,
+            "ssh", "-N", "-o", "ControlMaster=yes", "-o", "LogLevel=INFO", *self._options,
+            "--", self._host.address,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
@@ -90,7 +96,7 @@ class OpensshSession:
     async def _wait_for_master(self, master: asyncio.subprocess.Process) -> None:
         while not self._control.exists():
             if master.returncode is not None:
-                words = await read_capped(reader(master.stderr), self._host)
+                words = await master.stderr.read(MAX_COMPLAINT) if master.stderr else b""
                 raise explain(self._host, words.decode(errors="replace"))
             await asyncio.sleep(POLL_SECONDS)
 
@@ -104,7 +110,8 @@ class OpensshSession:
         self, script: str, *arguments: str, stdin: bytes = b"", timeout_seconds: float
     ) -> CommandResult:
         """Run a script to its end."""
-        line = remote_line(script, arguments, as_root=self._as_root)
+        mark = new_mark()
+        line = remote_line(script, arguments, mark, as_root=self._as_root)
         result = await self._ssh(line, stdin, timeout_seconds)
         if result.exit_status == SSH_FAILED:
             raise UnreachableError(
@@ -112,38 +119,30 @@ class OpensshSession:
                 f"{_last_words(result.stderr.decode(errors='replace'))}",
                 hint="what was handed over goes on there; run the command again to take it up",
             )
-        return result
+        return after_mark(result, mark, self._host)
 
     async def _ssh(self, line: str, stdin: bytes, timeout_seconds: float) -> CommandResult:
-        process = await asyncio.create_subprocess_exec(
-            "ssh", *self._options, "--", self._host.address, line,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        process = await start_child(["ssh", *self._options, "--", self._host.address, line])
         try:
             async with asyncio.timeout(timeout_seconds):
-                feeding = asyncio.create_task(feed(process, stdin))
-                stdout, stderr = await asyncio.gather(
-                    read_capped(reader(process.stdout), self._host),
-                    read_capped(reader(process.stderr), self._host),
-                )
-                await feeding
-                return CommandResult(await process.wait(), stdout, stderr)
+                return await finish_child(process, stdin, self._host)
         except TimeoutError as error:
             raise timed_out(self._host, timeout_seconds) from error
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+
+
+KEY_SIGNS = (
+    "HOST IDENTIFICATION HAS CHANGED",
+    "Host key verification failed",
+)
 
 
 def explain(host: Host, words: str) -> TransportError:
     """Return what ssh's complaint means."""
     last = _last_words(words)
-    if "HOST IDENTIFICATION HAS CHANGED" in words or "Host key verification failed" in words:
-        return key_changed(host, None)
-    if "Permission denied" in words:
+    if any(sign in words for sign in KEY_SIGNS):
+        shown = SHOWN.search(words)
+        return key_changed(host, shown[0] if shown else None)
+    if "Permission denied" in words or "Too many authentication failures" in words:
         return LoginError(
             f"{host.name} does not let {host.user} in: {last}",
             hint="is the key in its authorized_keys, and the identity file right?",
@@ -165,15 +164,21 @@ def _options(host: Host, directory: Path, timeout_seconds: float) -> list[str]:
     settings = {
         "BatchMode": "yes",
         "StrictHostKeyChecking": "yes",
+        "HostKeyAlias": HOST_KEY_ALIAS,
         "UserKnownHostsFile": str(directory / "known_hosts"),
         "GlobalKnownHostsFile": "/dev/null",
         "UpdateHostKeys": "no",
         "CheckHostIP": "no",
-        "HostKeyAlgorithms": _algorithms(host.host_key),
+        # First the pinned kind; a host without it shall show what it has, and be refused.
+        "HostKeyAlgorithms": f"^{_algorithms(host.host_key)}",
         "KexAlgorithms": "^curve25519-sha256",
         "ForwardAgent": "no",
         "ForwardX11": "no",
         "PermitLocalCommand": "no",
+        "RemoteCommand": "none",
+        "RequestTTY": "no",
+        "ControlPersist": "no",
+        "ClearAllForwardings": "yes",
         "PreferredAuthentications": "publickey",
         "ConnectTimeout": str(int(timeout_seconds)),
         "ServerAliveInterval": "15",
