@@ -109,14 +109,14 @@ class Fleet:
         if not quiet:
             self.echo(f"$ oakum {shlex.join(arguments)}")
         begun = time.monotonic()
-        process = self.popen(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        assert process.stdout is not None  # noqa: S101 (a pipe was asked for)
         lines = []
-        for raw in process.stdout:
-            line = raw.decode(errors="replace").rstrip("\n")
-            lines.append(line)
-            if not quiet:
-                self.echo(line)
+        with self.popen(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+            assert process.stdout is not None  # noqa: S101 (a pipe was asked for)
+            for raw in process.stdout:
+                line = raw.decode(errors="replace").rstrip("\n")
+                lines.append(line)
+                if not quiet:
+                    self.echo(line)
         answer = Answer(process.wait(), "\n".join(lines), time.monotonic() - begun)
         if expect is not None and answer.status != expect:
             raise UnexpectedError(
