@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import InputError
+from oakum.core.ids import HostId
 from oakum.core.staging.check import Check, CheckKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import timedelta
 
     from sqlalchemy import Engine
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
     from oakum.adapters.machines.lab_files import DirectoryLabFiles
     from oakum.adapters.snapshots.store import DiskSnapshotStore
     from oakum.adapters.transports.asyncssh_transport import AsyncsshTransport
+    from oakum.core.ids import RolloutId
+    from oakum.core.inventory.facts import Facts
     from oakum.core.inventory.ssh_config import KnownAddress
+    from oakum.core.matching.finding import Finding
+    from oakum.core.planning.plan import Plan
     from oakum.core.repositories.archive import ArchiveSource
     from oakum.core.repositories.snapshot import Snapshot
     from oakum.core.risk.assessment import Assessor
@@ -38,8 +43,10 @@ if TYPE_CHECKING:
     from oakum.ports.package_manager import PackageManager, SnapshotAccess
     from oakum.ports.stores import UnitOfWork
     from oakum.ports.transport import Transport
-    from oakum.services.drive_host import Tools
-    from oakum.settings import FeedSettings, Settings
+    from oakum.services.drive_host import Assignment, Tools
+    from oakum.services.rehearse_plan import Rehearser, Report
+    from oakum.services.run_rollout import OnChange, Reconciler
+    from oakum.settings import ArchiveSettings, FeedSettings, Settings
 
 
 class Application:
@@ -252,14 +259,17 @@ class Application:
         return DiskSnapshotStore(home / "pool", self.published, SnapshotSigner(home / "keys"))
 
     def archive_sources(self, release: str) -> tuple[ArchiveSource, ...]:
-        """Return the configured archives of a release."""
-        from oakum.core.repositories.archive import ArchiveSource
+        """Return the archives that snapshots of a release are made from."""
+        extra = _archives(self.configuration.extra_archives, release)
+        return (*self.distribution_archives(release), *extra)
 
-        found = tuple(
-            ArchiveSource(a.uri, a.suite, a.components, a.keyring)
-            for a in self.configuration.archives
-            if a.release == release
-        )
+    def distribution_archives(self, release: str) -> tuple[ArchiveSource, ...]:
+        """Return the configured archives of a release; without any, those of this machine's apt."""
+        from oakum.adapters.archives.apt_configuration import apt_sources
+
+        if not self.configuration.archives:
+            return apt_sources(release)
+        found = _archives(self.configuration.archives, release)
         if not found:
             raise InputError(
                 f"no [[archives]] are configured for {release}",
@@ -272,6 +282,12 @@ class Application:
         from oakum.adapters.snapshots.server import serve
 
         serve(self.published, listen, on_ready)
+
+    def require_served(self) -> None:
+        """Raise RefusedError unless published snapshots can be fetched where hosts fetch them."""
+        from oakum.adapters.snapshots.reach import require_served
+
+        require_served(self.configuration.snapshots.url)
 
     def access(self, snapshot: Snapshot) -> SnapshotAccess:
         """Return how hosts get a snapshot."""
@@ -310,6 +326,69 @@ class Application:
 
         return DirectoryLabFiles(self.settings.home / "twins" / "access")
 
+    # plans, rehearsals and rollouts
+
+    def assignments(self, plan: Plan) -> dict[HostId, Assignment]:
+        """Return all that is needed to carry a plan out on each of its hosts."""
+        from oakum.services.assign_hosts import assign_hosts
+
+        with self.begin() as work:
+            snapshot = work.snapshots.get(plan.snapshot)
+            return assign_hosts(plan, self.access(snapshot), self.checks, work)
+
+    def rehearser(self, actor: str, report: Report, say: Callable[[str], None]) -> Rehearser:
+        """Return what rehearses plans."""
+        from oakum.services.build_twin import TwinBuilder
+        from oakum.services.rehearse_plan import Rehearser
+
+        settings = self.configuration.rehearsal
+        provider, why = self.twin_machines(settings.provider)
+        say(why)
+        builder = TwinBuilder(
+            provider,
+            self.transport,
+            self.twin_files.authorized_key(),
+            str(self.twin_files.identity_file),
+            settings.copy,
+        )
+        return Rehearser(
+            begin=self.begin,
+            transport=self.transport,
+            builder=builder,
+            tools=self.tools,
+            match=self._match_one,
+            actor=actor,
+            twins_at_once=settings.twins_at_once,
+            report=report,
+        )
+
+    def _match_one(self, facts: Facts) -> tuple[Finding, ...]:
+        from oakum.core.matching.matcher import match
+        from oakum.services.match_fleet import index_for
+
+        twin = HostId("twin")
+        with self.begin() as work:
+            return match(twin, facts, index_for({twin: facts}, work))
+
+    def reconciler(self, rollout: RolloutId, actor: str, on_change: OnChange) -> Reconciler:
+        """Return what drives a rollout from this process."""
+        from oakum.adapters.engines.embedded import EmbeddedEngine
+        from oakum.services.run_rollout import Reconciler
+
+        with self.begin() as work:
+            plan = work.plans.get(work.rollouts.get(rollout).plan)
+        return Reconciler(
+            rollout=rollout,
+            holder=self.controller_name(),
+            actor=actor,
+            assignments=self.assignments(plan),
+            begin=self.begin,
+            transport=self.transport,
+            engine=EmbeddedEngine(),
+            tools=self.tools,
+            on_change=on_change,
+        )
+
     def controller_name(self) -> str:
         """Return a name for this process among all controllers."""
         return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
@@ -317,4 +396,16 @@ class Application:
     def _machines(self, below: str) -> ProviderChoice:
         from oakum.adapters.machines.choice import ProviderChooser
 
-        return ProviderChooser(self.settings.home / below, self.settings.cache)
+        return ProviderChooser(
+            self.settings.home / below, self.settings.cache, self.distribution_archives
+        )
+
+
+def _archives(settings: Iterable[ArchiveSettings], release: str) -> tuple[ArchiveSource, ...]:
+    from oakum.core.repositories.archive import ArchiveSource
+
+    return tuple(
+        ArchiveSource(a.uri, a.suite, a.components, a.keyring)
+        for a in settings
+        if a.release == release
+    )

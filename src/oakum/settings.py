@@ -21,13 +21,6 @@ class ArchiveSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A path, or the name of a keyring that ships with Oakum or with the system."""
 
 
-DEBIAN_12 = (
-    ArchiveSettings(uri="http://deb.debian.org/debian", suite="bookworm"),
-    ArchiveSettings(uri="http://deb.debian.org/debian", suite="bookworm-updates"),
-    ArchiveSettings(uri="http://deb.debian.org/debian-security", suite="bookworm-security"),
-)
-
-
 class FeedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One feed: where it is and how old it may be."""
 
@@ -104,7 +97,10 @@ class RehearsalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of `oakum.toml`. Every table may be left out."""
 
-    archives: tuple[ArchiveSettings, ...] = DEBIAN_12
+    archives: tuple[ArchiveSettings, ...] = ()
+    """Empty: the archives that this machine's own apt is configured with."""
+    extra_archives: tuple[ArchiveSettings, ...] = ()
+    """Archives beside those, for example a company's own."""
     advisories: AdvisorySettings = AdvisorySettings()
     snapshots: SnapshotSettings = SnapshotSettings()
     rollout: RolloutSettings = RolloutSettings()

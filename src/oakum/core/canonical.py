@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
+from oakum.core.errors import UnsafeTextError
 from oakum.core.ids import Digest
 
 NOT_CANONICAL = "canonical JSON holds strings, whole numbers, booleans, null, lists and objects"
@@ -16,11 +17,19 @@ Json = str | int | bool | None | Sequence["Json"] | Mapping[str, "Json"]
 
 
 def canonical_json(value: Json) -> bytes:
-    """Return the one byte string that stands for this value."""
+    """Return the one byte string that stands for this value.
+
+    Raises UnsafeTextError for text that no UTF-8 stands for: a command line may hold such bytes.
+    """
     _refuse_floats(value)
-    return json.dumps(
+    text = json.dumps(
         value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    ).encode()
+    )
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        bad = ascii(text[error.start : error.end])
+        raise UnsafeTextError(f"{bad} is no text: write it as UTF-8") from error
 
 
 def digest_of(value: Json) -> Digest:

@@ -16,6 +16,11 @@ def one_line(text: str, limit: int = MAX_LINE) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return `1 host`, `2 hosts`, `2 processes`."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def is_plain(text: str) -> bool:
     """Tell whether the text holds no control character at all."""
     return not any(_is_control(character) for character in text)

@@ -51,7 +51,8 @@ class MachineSpec:
     """Beyond what every machine has; with `is_exact`, the whole list."""
     is_exact: bool
     """The machine has these packages at these versions, and no others."""
-    source: PackageSource
+    source: PackageSource | None
+    """Where the exact packages come from; others come from the archive of the image."""
     files: tuple[MachineFile, ...]
     etc_archive: bytes
     """A tar of another host's /etc, without what makes that host itself; empty: none."""

@@ -62,6 +62,10 @@ class FactsStore(Protocol):
 
     def all_latest(self) -> Mapping[HostId, Facts]: ...
 
+    def earlier(self, host: HostId) -> tuple[Facts, ...]:
+        """Return what is kept of a host's scans before the latest, newest first."""
+        ...
+
     def failures(self) -> Mapping[HostId, ScanFailure]:
         """Return the hosts whose last scan failed; their facts, if any, are older than that."""
         ...

@@ -102,7 +102,7 @@ class Breaker:
             )
         trouble = TROUBLES[kind]
         role = machine.name.rpartition("-")[0]
-        async with self.transport.connect(self._host(machine)) as session:
+        async with self.transport.connect(lab_host(machine, self.identity_file)) as session:
             script = trouble.mend if mend else trouble.make
             arguments = (CONFFILES.get(role, ""), HELD.get(role, ""))
             result = await session.run(script, *arguments, timeout_seconds=SECONDS)
@@ -111,14 +111,16 @@ class Breaker:
             raise HostError(f"{machine.name} could not be changed: {said}")
         return trouble.what
 
-    def _host(self, machine: Machine) -> Host:
-        return Host(
-            id=HostId(machine.name),
-            name=machine.name,
-            address=machine.address,
-            port=machine.port,
-            user="root",
-            host_key=machine.host_key,
-            added_at=datetime(1970, 1, 1, tzinfo=UTC),
-            identity_file=self.identity_file,
-        )
+
+def lab_host(machine: Machine, identity_file: str) -> Host:
+    """Return a machine as a host that can be connected to."""
+    return Host(
+        id=HostId(machine.name),
+        name=machine.name,
+        address=machine.address,
+        port=machine.port,
+        user="root",
+        host_key=machine.host_key,
+        added_at=datetime(1970, 1, 1, tzinfo=UTC),
+        identity_file=identity_file,
+    )

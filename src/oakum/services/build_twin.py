@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from oakum.core.errors import HostError, TransportError
+from oakum.core.errors import HostError
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.ports.machines import MachineProvider, MachineSpec, PackagePin, PackageSource
 from oakum.ports.package_manager import SnapshotAccess
 from oakum.ports.transport import Transport
+from oakum.services.await_boot import await_boot
 
-BOOT_SECONDS = 90
 READ_ETC_SECONDS = 120
 MAX_FILE_KIB = 1024
 
@@ -72,7 +72,7 @@ class TwinBuilder:
                 identity_file=self.identity_file,
                 proxy_jump="",
             )
-            await self._wait_until_up(twin)
+            await await_boot(self.transport, twin)
             yield twin
         finally:
             await asyncio.to_thread(self.provider.destroy, name)
@@ -88,21 +88,3 @@ class TwinBuilder:
                 hint="a twin needs the configuration; may the login read /etc as root?",
             )
         return result.stdout
-
-    async def _wait_until_up(self, twin: Host) -> None:
-        """Wait until the twin answers and has started what it starts at boot."""
-        for attempt in range(BOOT_SECONDS):
-            try:
-                async with self.transport.connect(twin) as session:
-                    await session.run(WAIT_UNTIL_BOOTED, timeout_seconds=BOOT_SECONDS)
-                    return
-            except TransportError:
-                if attempt == BOOT_SECONDS - 1:
-                    raise
-                await asyncio.sleep(1)
-
-
-WAIT_UNTIL_BOOTED = """
-[ -d /run/systemd/system ] && systemctl is-system-running --wait >/dev/null 2>&1
-true
-"""

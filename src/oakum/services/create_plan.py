@@ -25,6 +25,7 @@ from oakum.core.planning.plan import (
 )
 from oakum.core.planning.rings import Candidate, form_rings, predicted_seconds
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
+from oakum.core.risk.queue import MILLION, risk_of
 from oakum.core.rollback.classes import class_of, verdict
 from oakum.core.versions.deb import compare
 from oakum.ports.clock import Clock
@@ -80,7 +81,7 @@ class PlanMaker:
         that silently leaves a host out would report it as patched.
         """
         facts = self._known_facts(request)
-        findings = self._findings(request)
+        findings = self._findings()
         sources = request.sources | _sources_of(findings, request.cves)
         simulations = await self._simulate_all(request, access, facts, sources)
         classes = _classes(request, facts, simulations)
@@ -89,7 +90,10 @@ class PlanMaker:
                 "there is nothing to do: no host would change anything",
                 hint="`oakum queue` shows what is open, `oakum snapshots list` what is frozen",
             )
-        plan = _assemble(request, classes, findings, self.clock.now())
+        fixable = [f for f in findings if f.state is FindingState.AFFECTED_FIX_AVAILABLE]
+        closed = _closed(classes, request.snapshot.manifest, fixable)
+        removed = self._share_of_risk(closed, fixable)
+        plan = _assemble(request, classes, closed, removed, self.clock.now())
         with self.begin() as work:
             work.plans.add(plan)
             work.audit.append(
@@ -120,9 +124,19 @@ class PlanMaker:
             )
         return facts
 
-    def _findings(self, request: PlanRequest) -> tuple[Finding, ...]:
+    def _findings(self) -> tuple[Finding, ...]:
+        """Return the findings of the whole fleet: what the plan removes is a share of that."""
         with self.begin() as work:
-            return work.findings.of([host.id for host in request.hosts])
+            return work.findings.of([host.id for host in work.hosts.all()])
+
+    def _share_of_risk(self, closed: Sequence[Finding], fixable: Sequence[Finding]) -> int:
+        """Return which part of the fleet's removable risk the plan removes, in ppm."""
+        with self.begin() as work:
+            hosts = {host.id: host for host in work.hosts.all()}
+            signals = work.advisories.signals({finding.cve for finding in fixable})
+        total = risk_of([f for f in fixable if f.is_to_patch], hosts, signals)
+        removed = risk_of([f for f in closed if f.is_to_patch], hosts, signals)
+        return MILLION * removed // total if total else 0
 
     async def _simulate_all(
         self,
@@ -302,7 +316,8 @@ def _growth(change: PackageChange, manifest: SnapshotManifest) -> int:
 def _assemble(
     request: PlanRequest,
     classes: tuple[HostClass, ...],
-    findings: tuple[Finding, ...],
+    closed: Sequence[Finding],
+    risk_removed_ppm: int,
     now: datetime,
 ) -> Plan:
     class_names = {host: c.name for c in classes for host in c.hosts}
@@ -314,7 +329,6 @@ def _assemble(
     )
     way_back, reasons = _way_back(classes, request.snapshot.manifest)
     seconds = {host: _seconds(c) for c in classes for host in c.hosts}
-    fixes, removed = _fixes(classes, request.snapshot.manifest, findings)
     return Plan(
         created_at=now,
         created_by=request.created_by,
@@ -329,8 +343,8 @@ def _assemble(
         reboot_policy=request.reboot_policy,
         rollback_verdict=way_back,
         rollback_reasons=reasons,
-        fixes=fixes,
-        risk_removed_ppm=removed,
+        fixes=tuple(sorted({(f.cve, f.source_name) for f in closed})),
+        risk_removed_ppm=risk_removed_ppm,
         predicted_seconds=predicted_seconds(rings, seconds, request.budget.concurrency),
     )
 
@@ -347,10 +361,10 @@ def _way_back(
     return verdict(tuple(every.values()), manifest)
 
 
-def _fixes(
-    classes: tuple[HostClass, ...], manifest: SnapshotManifest, findings: tuple[Finding, ...]
-) -> tuple[tuple[tuple[CveId, str], ...], int]:
-    """Return the (CVE, source) pairs that the plan closes, and their share of all fixable."""
+def _closed(
+    classes: tuple[HostClass, ...], manifest: SnapshotManifest, fixable: Sequence[Finding]
+) -> list[Finding]:
+    """Return the findings that the plan closes."""
     reached: dict[tuple[HostId, str], str] = {}
     for host_class in classes:
         for change in host_class.changes:
@@ -358,12 +372,9 @@ def _fixes(
             if new is not None:
                 for host in host_class.hosts:
                     reached[host, new.source_name] = new.source_version
-    fixable = [f for f in findings if f.state is FindingState.AFFECTED_FIX_AVAILABLE]
-    closed = [
+    return [
         f
         for f in fixable
         if (version := reached.get((f.host, f.source_name))) is not None
         and compare(version, f.evidence.fixed_version) >= 0
     ]
-    share = 1_000_000 * len(closed) // len(fixable) if fixable else 0
-    return tuple(sorted({(f.cve, f.source_name) for f in closed})), share

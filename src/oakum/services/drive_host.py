@@ -1,5 +1,6 @@
 """Drive one host on: do what its state asks for, and say what was seen."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from oakum.core.rollout.observation import (
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Check, CheckResult, Comparison, Verdict, compare
+from oakum.core.text import counted
 from oakum.core.verification.verify import Verification, verify
 from oakum.ports.checks import CheckRunner
 from oakum.ports.clock import Clock
@@ -31,6 +33,8 @@ from oakum.ports.package_manager import (
 )
 from oakum.ports.transport import Session
 
+SETTLE_TRIES = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -40,6 +44,8 @@ class Tools:
     collector: FactCollector
     checks: CheckRunner
     clock: Clock
+    settle_seconds: float = 30
+    """How long services may take to come up after a change or a boot before that is a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +130,19 @@ async def _reboot(run: HostRun, job: Assignment, session: Session, tools: Tools)
 async def _verify(
     transaction: Transaction, run: HostRun, job: Assignment, session: Session, tools: Tools
 ) -> Verified:
+    """Verify, and again while services may still be on their way up."""
+    seen = await _verify_once(transaction, run, job, session, tools)
+    for _ in range(SETTLE_TRIES):
+        if seen.is_good:
+            break
+        await asyncio.sleep(tools.settle_seconds / SETTLE_TRIES)
+        seen = await _verify_once(transaction, run, job, session, tools)
+    return seen
+
+
+async def _verify_once(
+    transaction: Transaction, run: HostRun, job: Assignment, session: Session, tools: Tools
+) -> Verified:
     facts = await tools.collector.collect(session, now=tools.clock.now())
     status = await tools.package_manager.status(session, transaction.id)
     booted = transaction.mode is TransactionMode.UPGRADE and _was_rebooted(job, status)
@@ -155,7 +174,7 @@ def in_words(answer: Verification, comparison: Comparison) -> str:
         return "; ".join(faults)
     already = _names(comparison.already_broken)
     excused = f"; broken before as well: {already}" if already else ""
-    return f"{answer.detail}; {len(comparison.passed)} checks passed{excused}"
+    return f"{answer.detail}; {counted(len(comparison.passed), 'check')} passed{excused}"
 
 
 def _names(results: Sequence[CheckResult]) -> str:

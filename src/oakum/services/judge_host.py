@@ -8,7 +8,7 @@ from oakum.core.advisories.signals import CveSignals
 from oakum.core.ids import HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
-from oakum.core.matching.finding import Finding, FindingState
+from oakum.core.matching.finding import Finding
 from oakum.core.matching.matcher import AdvisoryIndex, Coverage, coverage, match
 from oakum.core.risk.assessment import Assessor
 from oakum.core.risk.queue import FleetView, QueueItem, build_queue
@@ -34,7 +34,7 @@ def judge_host(
     contents = {feed: source.load(feed) for feed in source.feeds()}
     tracker = contents[FeedName.DEBIAN_TRACKER]
     findings = match(HostId(host.id), facts, AdvisoryIndex.of(tracker.state, tracker.statements))
-    fixable = [f for f in findings if f.state is FindingState.AFFECTED_FIX_AVAILABLE]
+    fixable = [finding for finding in findings if finding.is_to_patch]
     wanted = {finding.cve for finding in fixable}
     signals = {cve: CveSignals(cve) for cve in wanted}
     for content in contents.values():

@@ -43,7 +43,8 @@ def match_fleet(begin: UnitOfWorkFactory, clock: Clock, actor: str) -> MatchResu
         index = index_for(facts, work)
         total = changed = 0
         for host, known in facts.items():
-            findings = match(host, known, index)
+            earlier = work.facts.earlier(host) if known.stale_processes else ()
+            findings = match(host, known, index, earlier)
             total += len(findings)
             changed += work.findings.replace(host, findings, now)
         if changed:

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 
 from oakum.core.ids import HostId
-from oakum.core.matching.finding import FindingState
 from oakum.core.risk.assessment import Assessor
 from oakum.core.risk.queue import FleetView, QueueItem, build_queue
 from oakum.core.versions.deb import compare
@@ -15,8 +14,7 @@ def prioritise(
 ) -> tuple[QueueItem, ...]:
     """Return the queue of these hosts."""
     known = {host.id: host for host in work.hosts.all() if host.id in hosts}
-    fixable = FindingState.AFFECTED_FIX_AVAILABLE
-    findings = [f for f in work.findings.of(known) if f.state is fixable]
+    findings = [finding for finding in work.findings.of(known) if finding.is_to_patch]
     signals = work.advisories.signals({finding.cve for finding in findings})
     since = work.findings.first_seen(known)
     return build_queue(findings, FleetView(known, signals, since, assessor, later))

@@ -2,27 +2,33 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from oakum.core.audit.event import Action
-from oakum.core.errors import OakumError
+from oakum.core.errors import OakumError, TransportError
 from oakum.core.ids import HostId, HostRunId, TransactionId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.matching.finding import Finding, FindingState
-from oakum.core.planning.plan import HostClass, Plan
+from oakum.core.planning.plan import HostClass, Plan, RebootPolicy
 from oakum.core.rollout.host_run import Work
-from oakum.core.rollout.observation import ChecksDone, TransactionSeen, Verified
+from oakum.core.rollout.observation import (
+    Booted,
+    ChecksDone,
+    Observation,
+    TransactionSeen,
+    Verified,
+)
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.state import RunState
-from oakum.core.rollout.transaction import TransactionState
+from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Verdict
 from oakum.core.staging.fidelity import Fidelity, compare_packages
 from oakum.core.staging.rehearsal import Rehearsal, Stage, StageResult, TwinResult
-from oakum.core.text import one_line
+from oakum.core.text import counted, one_line
 from oakum.ports.stores import UnitOfWorkFactory
-from oakum.ports.transport import Session, Transport
+from oakum.ports.transport import Transport
 from oakum.services.build_twin import TwinBuilder
 from oakum.services.drive_host import Assignment, Tools, do
 
@@ -84,18 +90,15 @@ class Rehearser:
         try:
             facts = self._facts_of(job.host)
             name = f"twin-{host_class.name}"
-            async with (
-                self.builder.build(name, job.host, facts, job.access) as twin,
-                self.transport.connect(twin) as session,
-            ):
-                built = await self.tools.collector.collect(session, now=begun)
+            async with self.builder.build(name, job.host, facts, job.access) as twin:
+                async with self.transport.connect(twin) as session:
+                    built = await self.tools.collector.collect(session, now=begun)
                 likeness = compare_packages(facts, built)
                 fidelity = likeness.ppm
                 note(_built(likeness, self._since(begun)))
                 if likeness.differences:
                     return TwinResult(host_class.name, job.host.name, fidelity, tuple(stages))
-                performance = _Performance(self, host_class, replace(job, host=twin), note)
-                await performance.play(session)
+                await _Performance(self, host_class, replace(job, host=twin), note).play()
         except OakumError as error:
             stage = _next_stage(stages)
             note(StageResult(stage, Verdict.ERROR, one_line(error.message), self._since(begun)))
@@ -122,22 +125,22 @@ class _Performance:
     host_class: HostClass
     job: Assignment
     note: Callable[[StageResult], None]
+    _booted_after: dict[TransactionId, str] = field(default_factory=dict)
+    """For each transaction after which the twin was booted: the boot id before."""
 
-    async def play(self, session: Session) -> None:
+    async def play(self) -> None:
         run = _first_run(self.job)
-        again = replace(run, transaction=TransactionId(f"{run.transaction}.again"))
-        before = await self._stage(Stage.BASELINE, lambda: self._baseline(run, session))
+        before = await self._stage(Stage.BASELINE, lambda: self._baseline(run))
         if before is None:
             return
         run = replace(run, checks_before=before.checks)
-        again = replace(again, checks_before=before.checks)
         for stage, act in (
-            (Stage.UPGRADE, lambda: self._transact(Work.DRIVE_UPGRADE, run, session)),
-            (Stage.AFTER_UPGRADE, lambda: self._verify(Work.VERIFY, run, session)),
-            (Stage.ROLL_BACK, lambda: self._transact(Work.DRIVE_ROLLBACK, run, session)),
-            (Stage.AFTER_ROLL_BACK, lambda: self._verify(Work.VERIFY_ROLLBACK, run, session)),
-            (Stage.UPGRADE_AGAIN, lambda: self._transact(Work.DRIVE_UPGRADE, again, session)),
-            (Stage.RESCAN, lambda: self._rescan(again, session)),
+            (Stage.UPGRADE, lambda: self._upgrade(run)),
+            (Stage.AFTER_UPGRADE, lambda: self._verify(Work.VERIFY, run)),
+            (Stage.ROLL_BACK, lambda: self._transact(Work.DRIVE_ROLLBACK, run)),
+            (Stage.AFTER_ROLL_BACK, lambda: self._verify(Work.VERIFY_ROLLBACK, run)),
+            (Stage.UPGRADE_AGAIN, lambda: self._upgrade(_again(run))),
+            (Stage.RESCAN, lambda: self._rescan(_again(run))),
         ):
             if await self._stage(stage, act) is None:
                 return
@@ -156,21 +159,62 @@ class _Performance:
         self.note(timed)
         return timed if timed.verdict is Verdict.PASSED else None
 
-    async def _baseline(self, run: HostRun, session: Session) -> StageResult:
-        seen = await do(Work.ASK_CHECKS, run, self.job, session, self.owner.tools)
+    async def _do(self, work: Work, run: HostRun) -> Observation:
+        """Do one piece of work over a connection of its own, as a controller would."""
+        async with self.owner.transport.connect(self.job.host) as session:
+            return await do(work, run, self.job, session, self.owner.tools)
+
+    async def _baseline(self, run: HostRun) -> StageResult:
+        seen = await self._do(Work.ASK_CHECKS, run)
         assert isinstance(seen, ChecksDone)  # noqa: S101 (tells the type checker what `do` returns)
         broken = [c.check for c in seen.results if c.verdict is not Verdict.PASSED]
-        words = f"{len(seen.results)} checks asked"
+        words = f"{counted(len(seen.results), 'check')} asked"
         detail = f"{words}; broken before the change: {', '.join(broken)}" if broken else words
         return StageResult(Stage.BASELINE, Verdict.PASSED, detail, 0, seen.results)
 
-    async def _transact(self, work: Work, run: HostRun, session: Session) -> StageResult:
+    async def _upgrade(self, run: HostRun) -> StageResult:
+        """Upgrade, and boot anew where the plan would: the twin goes the host's whole way."""
+        before = await self._boot_id()
+        result = await self._transact(Work.DRIVE_UPGRADE, run)
+        reboots = self.job.plan.reboot_policy is RebootPolicy.WHEN_NEEDED
+        if result.verdict is not Verdict.PASSED or not reboots:
+            return result
+        status = await self._status(run)
+        if not status.reboot_reason:
+            return result
+        await self._reboot(replace(run, boot_id_before=before))
+        self._booted_after[run.transaction] = before
+        return _result(Verdict.PASSED, f"{result.detail}, then booted anew")
+
+    async def _reboot(self, run: HostRun) -> None:
         while True:
-            seen = await do(work, run, self.job, session, self.owner.tools)
+            try:
+                seen = await self._do(Work.DRIVE_REBOOT, run)
+            except TransportError:
+                await asyncio.sleep(POLL_SECONDS)
+                continue
+            if isinstance(seen, Booted) and seen.boot_id != run.boot_id_before:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _boot_id(self) -> str:
+        seen = await self._do(Work.ASK_CHECKS, _first_run(self.job))
+        return seen.boot_id if isinstance(seen, ChecksDone) else ""
+
+    async def _status(self, run: HostRun) -> TransactionStatus:
+        seen = await self._do(Work.DRIVE_UPGRADE, run)
+        assert isinstance(seen, TransactionSeen)  # noqa: S101 (as above)
+        return seen.status
+
+    async def _transact(self, work: Work, run: HostRun) -> StageResult:
+        while True:
+            seen = await self._do(work, run)
             assert isinstance(seen, TransactionSeen)  # noqa: S101 (as above)
             match seen.status.state:
                 case TransactionState.SUCCEEDED:
-                    return _result(Verdict.PASSED, f"{len(self.job.changes)} packages changed")
+                    return _result(
+                        Verdict.PASSED, f"{counted(len(self.job.changes), 'package')} changed"
+                    )
                 case TransactionState.REFUSED | TransactionState.FAILED:
                     return _result(Verdict.FAILED, seen.status.reason)
                 case (
@@ -180,30 +224,32 @@ class _Performance:
                 ):
                     await asyncio.sleep(POLL_SECONDS)
 
-    async def _verify(self, work: Work, run: HostRun, session: Session) -> StageResult:
-        seen = await do(work, run, self.job, session, self.owner.tools)
+    async def _verify(self, work: Work, run: HostRun) -> StageResult:
+        booted_from = self._booted_after.get(run.transaction, "")
+        seen = await self._do(work, replace(run, boot_id_before=booted_from))
         assert isinstance(seen, Verified)  # noqa: S101 (as above)
         verdict = Verdict.PASSED if seen.is_good else Verdict.FAILED
         return StageResult(Stage.AFTER_UPGRADE, verdict, seen.detail, 0, seen.results)
 
-    async def _rescan(self, run: HostRun, session: Session) -> StageResult:
-        verified = await self._verify(Work.VERIFY, run, session)
+    async def _rescan(self, run: HostRun) -> StageResult:
+        verified = await self._verify(Work.VERIFY, run)
         if verified.verdict is not Verdict.PASSED:
             return verified
         tools = self.owner.tools
-        facts = await tools.collector.collect(session, now=tools.clock.now())
+        async with self.owner.transport.connect(self.job.host) as session:
+            facts = await tools.collector.collect(session, now=tools.clock.now())
         sources = {change.source_name for change in self.host_class.changes}
-        promised = set(self.job.plan.fixes)
+        promised = {pair for pair in self.job.plan.fixes if pair[1] in sources}
         still_open = [
             f"{finding.cve} in {finding.source_name}"
             for finding in self.owner.match(facts)
             if finding.state is FindingState.AFFECTED_FIX_AVAILABLE
-            and finding.source_name in sources
             and (finding.cve, finding.source_name) in promised
         ]
         if still_open:
             return _result(Verdict.FAILED, f"still open: {', '.join(still_open[:5])}")
-        return _result(Verdict.PASSED, f"{verified.detail}; every promised finding is closed")
+        closed = f"{counted(len(promised), 'promised fix', 'promised fixes')} verified"
+        return _result(Verdict.PASSED, f"{closed}; {verified.detail}")
 
 
 def _first_run(job: Assignment) -> HostRun:
@@ -217,6 +263,11 @@ def _first_run(job: Assignment) -> HostRun:
         transaction=TransactionId(name),
         rollback_transaction=TransactionId(f"{name}.undo"),
     )
+
+
+def _again(run: HostRun) -> HostRun:
+    """Return the run of the second upgrade: the same change, and another transaction."""
+    return replace(run, transaction=TransactionId(f"{run.transaction}.again"))
 
 
 def _result(verdict: Verdict, detail: str) -> StageResult:

@@ -1,19 +1,23 @@
 """Run the lab: real hosts on this machine, up and down, broken and mended."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from typing import TypeVar
 
-from oakum.core.errors import InputError
+from oakum.core.errors import ConflictError, InputError, NotFoundError
+from oakum.core.repositories.archive import ArchiveSource
 from oakum.core.staging.lab import (
-    EVERY_HOST_FILES,
     MAKE_USER,
     MAX_HOSTS,
     MIN_HOSTS,
+    SUDOERS,
     LabHost,
     LabRole,
     RoleFile,
     deal,
+    sources_file,
 )
 from oakum.ports.lab import LabFiles, ProviderChoice
 from oakum.ports.machines import (
@@ -22,13 +26,16 @@ from oakum.ports.machines import (
     MachineProvider,
     MachineSpec,
     PackagePin,
-    PackageSource,
 )
 
 RELEASE = "bookworm"
-SOURCE = PackageSource("http://deb.debian.org/debian", RELEASE, "main")
 SUDOERS_MODE = 0o440
 STARTING_AT_ONCE = 4
+BUILDING_AT_ONCE = 3
+SECONDS_A_HOST = 1.0
+"""As measured on two cores with images in the cache."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +44,23 @@ class Lab:
 
     files: LabFiles
     choose: ProviderChoice
+    archives: Callable[[str], tuple[ArchiveSource, ...]]
+    """Gives the archives of a release, asked only when hosts are built."""
     say: Callable[[str], None]
 
     def up(self, hosts: int, provider: str) -> tuple[Machine, ...]:
         """Bring up that many hosts; those that are up already are left as they are."""
         if not MIN_HOSTS <= hosts <= MAX_HOSTS:
             raise InputError(f"a lab has {MIN_HOSTS} to {MAX_HOSTS} hosts, not {hosts}")
-        machines_of, why = self.choose(self.files.provider() or provider)
-        self.say(why)
+        machines_of = self._choose(provider)
+        wanted = deal(hosts)
+        _require_no_others(machines_of.names(), wanted)
         self.files.remember_provider(machines_of.name)
         known = {machine.name for machine in machines_of.machines()}
-        wanted = deal(hosts)
-        for host in wanted:
-            if host.name not in known:
-                self.say(f"building {host.name} ({host.role.name})")
-                machines_of.create(self._spec(host), self.say)
-        with ThreadPoolExecutor(STARTING_AT_ONCE) as threads:
-            list(threads.map(machines_of.start, [host.name for host in wanted]))
+        self._build(machines_of, [host for host in wanted if host.name not in known])
+        _in_threads(machines_of.start, [host.name for host in wanted], STARTING_AT_ONCE)
         machines = machines_of.machines()
-        place = self.files.write_access(machines, {host.name: host.role.name for host in wanted})
-        self.say(f"{len(machines)} hosts; reach them with: ssh -F {place}/ssh_config web-1")
+        self.files.write_access(machines, {host.name: host.role.name for host in wanted})
         return machines
 
     def down(self) -> int:
@@ -75,6 +79,15 @@ class Lab:
         name = self.files.provider()
         return self._provider(name).machines() if name else ()
 
+    def machine(self, name: str) -> Machine:
+        """Return a host of the present lab. Raises NotFoundError."""
+        machines = {machine.name: machine for machine in self.provider().machines()}
+        if name not in machines:
+            raise NotFoundError(
+                f"the lab has no host {name!r}", hint=f"its hosts are: {', '.join(machines)}"
+            )
+        return machines[name]
+
     def provider(self) -> MachineProvider:
         """Return the provider of the present lab."""
         name = self.files.provider()
@@ -82,22 +95,72 @@ class Lab:
             raise InputError("there is no lab", hint="`oakum lab up` makes one")
         return self._provider(name)
 
+    def _choose(self, wanted: str) -> MachineProvider:
+        """Return the present lab's provider, or choose one for a new lab and say why."""
+        present = self.files.provider()
+        if not present or not self._provider(present).names():
+            chosen, why = self.choose(wanted)
+            self.say(why)
+            return chosen
+        if wanted not in {"auto", present}:
+            raise ConflictError(
+                f"the lab has {present} machines, not {wanted} ones",
+                hint="take it down first: oakum lab down",
+            )
+        return self._provider(present)
+
+    def _build(self, machines_of: MachineProvider, hosts: Sequence[LabHost]) -> None:
+        if not hosts:
+            return
+        self.say(f"building {len(hosts)} hosts: about {len(hosts) * SECONDS_A_HOST:.0f} s")
+        done: list[str] = []
+        begun = time.monotonic()
+
+        def build(host: LabHost) -> None:
+            machines_of.create(self._spec(host), self.say)
+            done.append(host.name)
+            left = (len(hosts) - len(done)) * (time.monotonic() - begun) / len(done)
+            ahead = f", about {left:.0f} s left" if len(done) < len(hosts) else ""
+            self.say(f"{host.name} is built ({len(done)} of {len(hosts)}{ahead})")
+
+        _in_threads(build, hosts, BUILDING_AT_ONCE)
+
     def _provider(self, name: str) -> MachineProvider:
         return self.choose(f"{name}!")[0]
 
     def _spec(self, host: LabHost) -> MachineSpec:
         role: LabRole = host.role
+        files = (sources_file(self.archives(RELEASE)), SUDOERS, *role.files)
         return MachineSpec(
             name=host.name,
             release=RELEASE,
             packages=tuple(PackagePin(name) for name in role.packages),
             is_exact=False,
-            source=SOURCE,
-            files=tuple(_file(file) for file in (*EVERY_HOST_FILES, *role.files)),
+            source=None,
+            files=tuple(_file(file) for file in files),
             etc_archive=b"",
             setup_script=f"{MAKE_USER}\n{role.setup_script}",
             authorized_key=self.files.authorized_key(),
         )
+
+
+def _require_no_others(names: Sequence[str], wanted: Sequence[LabHost]) -> None:
+    others = sorted(set(names) - {host.name for host in wanted})
+    if others:
+        raise ConflictError(
+            f"the lab has more than {len(wanted)} hosts: also {', '.join(others)}",
+            hint="take it down first: oakum lab down",
+        )
+
+
+def _in_threads(work: Callable[[T], object], items: Sequence[T], at_once: int) -> None:
+    """Do it for every item; after a failure or an interruption nothing more is begun."""
+    threads = ThreadPoolExecutor(at_once)
+    try:
+        for future in as_completed([threads.submit(work, item) for item in items]):
+            future.result()
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def _file(file: RoleFile) -> MachineFile:

@@ -110,8 +110,16 @@ def test_old_code_in_memory_is_a_difference_unless_announced() -> None:
     assert unannounced.effect is Effect.EXPOSED_IN_MEMORY
     by_policy = verify(EXPECTED, stale, GOOD, restarts_allowed=False)
     assert (by_policy.is_good, by_policy.effect) == (True, Effect.EXPOSED_IN_MEMORY)
-    rebooting = verify(EXPECTED, stale, replace(GOOD, reboot_reason="dbus maps old libexpat"))
+    rebooting = verify(EXPECTED, stale, replace(GOOD, reboot_reason="nginx.service runs old code"))
     assert (rebooting.is_good, rebooting.effect) == (True, Effect.AWAITING_REBOOT)
+
+
+def test_a_reboot_that_another_process_needs_excuses_nothing() -> None:
+    """That dbus waits for a reboot is no reason for nginx to run old code."""
+    stale = replace(facts(*AS_PLANNED), stale_processes=(NGINX, replace(NGINX, path="/lib/b")))
+    found = verify(EXPECTED, stale, replace(GOOD, reboot_reason="dbus.service runs old code"))
+    assert len(found.differences) == 1
+    assert "process 7 (nginx, nginx.service)" in found.differences[0]
 
 
 def test_sessions_end_by_themselves() -> None:
@@ -119,7 +127,9 @@ def test_sessions_end_by_themselves() -> None:
     session = StaleProcess(8, "bash", "session-3.scope", "/usr/lib/libtinfo.so.6")
     found = verify(EXPECTED, replace(facts(*AS_PLANNED), stale_processes=(session,)), GOOD)
     assert (found.is_good, found.effect) == (True, Effect.EFFECTIVE)
-    assert "until its session ends" in found.pending[0]
+    assert found.pending == (
+        "old code runs in 1 process of a login session until the session ends",
+    )
 
 
 def test_unreadable_memory_is_unknown() -> None:

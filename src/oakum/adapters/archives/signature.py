@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from oakum.core.errors import InputError, TrustError
+from oakum.core.repositories.archive import SYSTEM_KEYRINGS
 from oakum.core.text import one_line
 
-KEYRINGS = Path("/usr/share/keyrings")
 TIMEOUT_SECONDS = 60
 WEAK_HASHES = frozenset({"1", "2", "3"})
 """OpenPGP numbers of MD5, SHA-1 and RIPEMD-160 (RFC 9580, 9.5)."""
@@ -34,7 +34,7 @@ class Verified:
 
 def find_keyring(name: str) -> Path:
     """Return the keyring of this name or path. Raises InputError when there is none."""
-    path = Path(name) if "/" in name else KEYRINGS / name
+    path = Path(name) if "/" in name else Path(SYSTEM_KEYRINGS) / name
     if not path.is_file():
         raise InputError(
             f"there is no keyring {path}",

@@ -92,16 +92,29 @@ section sources
 cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
   sed '/^[[:space:]]*\(#.*\)\{0,1\}$/d; /^ /d'
 
+section indices
+# Which archive a package came from only the host's own package indices tell; it may keep none.
+lists=/var/lib/apt/lists
+index_files() { find "$lists" -maxdepth 1 -name '*_Packages' -o -maxdepth 1 -name '*_Packages.*'; }
+origin_of() { # $1: an index; the file of its archive has the same name up to the suite
+  for release in "$lists"/*_Release "$lists"/*_InRelease; do
+    prefix=${release%Release}
+    case $1 in "${prefix%In}"*) sed -n 's/^Origin: //p' "$release" 2>/dev/null | head -n 1 ;; esac
+  done | tail -n 1
+}
+read_index() { # apt keeps them packed where it was told to
+  case $1 in *_Packages) cat "$1" ;; *) /usr/lib/apt/apt-helper cat-file "$1" ;; esac 2>/dev/null
+}
+echo "count${tab}$(index_files 2>/dev/null | wc -l)"
+
 section origins
-# Packages of archives that are not Debian's, as far as the host's own indices tell.
-for release in /var/lib/apt/lists/*InRelease; do
-  [ -e "$release" ] || continue
-  origin=$(sed -n 's/^Origin: //p' "$release" | head -n 1)
+# Packages of archives that are not Debian's, as far as those indices tell.
+index_files 2>/dev/null | while IFS= read -r index; do
+  origin=$(origin_of "$index")
   [ "$origin" = Debian ] && continue
-  for index in "${release%InRelease}"*_Packages; do
-    [ -e "$index" ] && awk -v origin="${origin:-unnamed}" '/^Package: /{p=$2} /^Version: /{v=$2} /^Architecture: /{a=$2}
-      /^$/{print p "\t" v "\t" a "\t" origin}' "$index"
-  done
+  read_index "$index" | awk -v origin="${origin:-unnamed}" '
+    function flush() { if (p != "") print p "\t" v "\t" a "\t" origin; p = "" }
+    /^Package: /{p=$2} /^Version: /{v=$2} /^Architecture: /{a=$2} /^$/{flush()} END{flush()}'
 done
 
 section file-systems

@@ -19,21 +19,23 @@ from oakum.core.inventory.facts import (
 )
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.text import is_plain, one_line
+from oakum.core.versions.deb import is_version
 
 T = TypeVar("T")
 
 SECTIONS = (
     "os-release", "identity", "packages", "built-using", "automatic", "conffiles", "stale",
-    "owners", "reboot", "sources", "origins", "file-systems", "failed-units", "sockets", "end",
+    "owners", "reboot", "sources", "indices", "origins", "file-systems", "failed-units", "sockets",
+    "end",
 )  # fmt: skip
 NOT_ON_DISK = "nc"
 """dpkg's second letter: not installed; only configuration files are left."""
 
 STATUS = re.compile(r"[uihrp][nicurFUHWt][R ]?")
 PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
-VERSION = re.compile(r"(?:[0-9]+:)?[A-Za-z0-9.+~-]+")
-"""Debian policy 5.6.12, without the colon in the upstream part, which no archive has."""
 ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*")
+NUMBER = re.compile(r"[0-9]{1,18}")
+MD5 = re.compile(r"[0-9a-f]{32}")
 UNIT = re.compile(r"[^/]+\.(?:service|scope)")
 
 
@@ -84,6 +86,7 @@ def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
         sockets=tuple(sorted(set(reader.read("sockets", _socket)), key=_socket_order)),
         package_sources=tuple(reader.read("sources", one_line)),
         package_origins=_origins(reader, packages),
+        has_package_indices=reader.pairs("indices").get("count", "0") != "0",
         reboot_flag=_reboot_flag(reader),
         unreadable=tuple(reader.unreadable),
     )
@@ -113,7 +116,8 @@ def _pair(line: str) -> tuple[str, str] | None:
 
 
 def _word(line: str) -> str | None:
-    return line.strip() or None
+    words = line.split()
+    return words[0] if len(words) == 1 else None
 
 
 def _distribution(reader: _Reader) -> Distribution:
@@ -184,7 +188,7 @@ def _package(line: str) -> InstalledPackage | None:
         return None
     if status[1] in NOT_ON_DISK:
         return InstalledPackage(name, version, architecture, source, source_version, status)
-    if not (VERSION.fullmatch(version) and VERSION.fullmatch(source_version)):
+    if not (is_version(version) and is_version(source_version)):
         return None
     return InstalledPackage(name, version, architecture, source, source_version, status.strip())
 
@@ -200,7 +204,7 @@ def _stale_processes(reader: _Reader) -> tuple[StaleProcess, ...]:
 
 def _stale_line(line: str) -> tuple[int, str, str, str] | None:
     columns = line.split("\t")
-    if len(columns) != len(("pid", "command", "group", "path")) or not columns[0].isdecimal():
+    if len(columns) != len(("pid", "command", "group", "path")) or not NUMBER.fullmatch(columns[0]):
         return None
     pid, command, group, path = columns
     units = [part for part in group.split("/") if UNIT.fullmatch(part)]
@@ -248,7 +252,10 @@ def _modified_conffiles(reader: _Reader) -> tuple[ModifiedConffile, ...]:
             in_sums = True
         elif in_sums:
             sum_, _, path = line.lstrip("\\").partition("  ")
-            actual[path] = sum_
+            if MD5.fullmatch(sum_) and is_plain(path):
+                actual[path] = sum_
+            else:
+                reader.unreadable.append(UnreadableLine("conffiles", one_line(line)))
         else:
             columns = line.split("\t")
             if len(columns) == len(("package", "md5", "path")) and is_plain("".join(columns)):
@@ -269,8 +276,10 @@ def _file_systems(reader: _Reader) -> tuple[FileSystem, ...]:
     found: dict[str, FileSystem] = {}
     for line in lines[:split]:
         columns = line.split(None, 5)
-        if len(columns) == len(("device", "size", "used", "free", "share", "place")) and all(
-            column.isdecimal() for column in columns[1:4]
+        if (
+            len(columns) == len(("device", "size", "used", "free", "share", "place"))
+            and all(NUMBER.fullmatch(column) for column in columns[1:4])
+            and is_plain(columns[5])
         ):
             place = columns[5]
             found[place] = FileSystem(
@@ -284,7 +293,7 @@ def _file_systems(reader: _Reader) -> tuple[FileSystem, ...]:
 def _socket(line: str) -> ListeningSocket | None:
     protocol, tab, local = line.partition("\t")
     address, colon, port = local.rpartition(":")
-    if not (tab and colon and port.isdecimal()):
+    if not (tab and colon and NUMBER.fullmatch(port)):
         return None
     return ListeningSocket(protocol, address.strip("[]"), int(port))
 
@@ -296,17 +305,22 @@ def _socket_order(socket: ListeningSocket) -> tuple[str, int, str]:
 def _origins(
     reader: _Reader, packages: tuple[InstalledPackage, ...]
 ) -> tuple[tuple[str, str], ...]:
-    installed = {(p.name, p.version): p.key for p in packages}
-    found = {}
-    for line in reader.sections["origins"]:
-        columns = line.split("\t")
-        if len(columns) == len(("name", "version", "architecture", "origin")):
-            key = installed.get((columns[0], columns[1]))
-            if key is not None:
-                found[key] = one_line(columns[3])
-        else:
-            reader.unreadable.append(UnreadableLine("origins", one_line(line)))
+    """Return where installed packages come from; the index of an archive names many others."""
+    installed = {(package.key, package.version) for package in packages}
+    found = {
+        key: origin
+        for key, version, origin in reader.read("origins", _origin)
+        if (key, version) in installed
+    }
     return tuple(sorted(found.items()))
+
+
+def _origin(line: str) -> tuple[str, str, str] | None:
+    columns = line.split("\t")
+    if len(columns) != len(("name", "version", "architecture", "origin")):
+        return None
+    name, version, architecture, origin = columns
+    return f"{name}:{architecture}", version, one_line(origin)
 
 
 def _reboot_flag(reader: _Reader) -> bool | None:

@@ -1,11 +1,14 @@
 """A bundle: feeds as files with a manifest, for places without a network, and for a first look."""
 
+import lzma
 import tarfile
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -14,10 +17,13 @@ from oakum.adapters.feeds.reading import Provenance, read_feed
 from oakum.core.advisories.feed import FeedName
 from oakum.core.canonical import digest_of_bytes
 from oakum.core.errors import InputError, NotFoundError, SourceError, TrustError
+from oakum.core.text import one_line
 from oakum.ports.advisory_feed import FeedContent
 
 MANIFEST = "manifest.json"
-MAX_FILE_BYTES = 512 * 1024 * 1024
+MAX_BYTES = 512 * 1024 * 1024
+"""Of all files of a tar: they are held in memory."""
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class BundleFile(msgspec.Struct, frozen=True):
@@ -26,7 +32,7 @@ class BundleFile(msgspec.Struct, frozen=True):
     feed: str
     file: str
     sha256: str
-    data_as_of: datetime
+    data_as_of: Moment
     records: int
     origin: str
     licence: str
@@ -37,7 +43,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
     format: int
     name: str
-    made_at: datetime
+    made_at: Moment
     files: tuple[BundleFile, ...]
 
 
@@ -101,19 +107,21 @@ def open_bundle(path: Path) -> Bundle:
         return Bundle(path, str(path))
     try:
         with tarfile.open(path) as tar:
-            contents = {
-                Path(member.name).name: _content(tar, member) for member in tar if member.isfile()
-            }
-    except (OSError, tarfile.TarError, EOFError) as error:
+            contents = dict(_contents(tar, path))
+    except (OSError, tarfile.TarError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
         raise InputError(
-            f"{path} is no bundle: {error}",
+            f"{path} is no bundle: {one_line(str(error))}",
             hint="a bundle is a directory or a tar with a manifest.json in it",
         ) from error
     return Bundle(contents, str(path))
 
 
-def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    if member.size > MAX_FILE_BYTES:
-        raise InputError(f"{member.name} of the bundle holds {member.size} bytes")
-    file = tar.extractfile(member)
-    return file.read() if file else b""
+def _contents(tar: tarfile.TarFile, path: Path) -> Iterator[tuple[str, bytes]]:
+    total = 0
+    for member in tar:
+        total += member.size
+        if total > MAX_BYTES:
+            raise InputError(f"{path} unpacks to more than {MAX_BYTES >> 20} MiB")
+        file = tar.extractfile(member) if member.isreg() else None
+        if file is not None:
+            yield Path(member.name).name, file.read()

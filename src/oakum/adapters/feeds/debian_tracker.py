@@ -1,14 +1,19 @@
 """Debian's security tracker, `data/json`: package → CVE → release → status."""
 
+import re
+
 import msgspec
 
 from oakum.adapters.feeds.parsing import CVE, Parsed, decode
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.advisories.statement import NoDsaReason, Urgency, VendorStatement, VendorStatus
 from oakum.core.ids import CveId
-from oakum.core.text import is_plain, one_line
+from oakum.core.text import one_line
 from oakum.core.versions.deb import InvalidVersionError, key
 
+SOURCE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+TEMPORARY = re.compile(r"TEMP-[0-9]+-[0-9A-F]{6}")
+"""The tracker's own name for an issue that has no CVE yet."""
 NOT_AFFECTED_VERSION = "0"
 """The tracker's way to say that no version of the release was ever affected."""
 
@@ -48,10 +53,10 @@ def parse_tracker(content: bytes, releases: frozenset[str]) -> Parsed:
 
 
 def _add(parsed: Parsed, source: str, cve: str, issue: _Issue, releases: frozenset[str]) -> None:
-    if not is_plain(source):
+    if not SOURCE.fullmatch(source):
         parsed.unreadable.append(one_line(f"{source}/{cve}: no package name"))
         return
-    if not CVE.fullmatch(cve) and not cve.startswith("TEMP-"):
+    if not CVE.fullmatch(cve) and not TEMPORARY.fullmatch(cve):
         parsed.unreadable.append(one_line(f"{source}/{cve}: no CVE"))
         return
     for release, entry in issue.releases.items():

@@ -1,6 +1,7 @@
 """Feeds from the network: asked for conditionally, size-capped, atomic, the last good copy kept."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -8,9 +9,11 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from oakum.adapters.feeds.parsing import aware
 from oakum.adapters.feeds.reading import Provenance, read_feed
 from oakum.core.advisories.feed import FeedName
-from oakum.core.errors import SourceError
+from oakum.core.errors import InputError, SourceError
+from oakum.core.text import one_line
 from oakum.ports.advisory_feed import FeedContent
 from oakum.ports.clock import Clock
 
@@ -29,8 +32,16 @@ class _Kept(msgspec.Struct):
 class DownloadedFeeds:
     """Fetches feeds into a directory, one file each."""
 
-    def __init__(self, urls: Mapping[FeedName, str], directory: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        urls: Mapping[FeedName, str],
+        directory: Path,
+        clock: Clock,
+        *,
+        max_bytes: int = MAX_DOWNLOAD_BYTES,
+    ) -> None:
         self._urls = urls
+        self._max_bytes = max_bytes
         self._directory = directory
         self._clock = clock
 
@@ -41,20 +52,25 @@ class DownloadedFeeds:
     def load(self, feed: FeedName) -> FeedContent:
         """Fetch a feed if it changed, and return it."""
         url, file = self._urls[feed], self._directory / f"{feed.value}.data"
-        self._directory.mkdir(parents=True, exist_ok=True)
-        kept = self._kept(file)
-        draft = file.with_suffix(".part")
         try:
-            fresh = self._fetch(url, draft, kept)
-        except httpx.HTTPError as error:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            return self._load(feed, url, file)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise SourceError(
-                f"{url} cannot be fetched: {str(error) or type(error).__name__}",
+                f"{url} cannot be fetched: {one_line(str(error)) or type(error).__name__}",
                 hint="the last good copy stays in use; `--offline BUNDLE` loads a bundle instead",
             ) from error
         except OSError as error:
             raise SourceError(
-                f"{draft} cannot be written: {error.strerror}", hint="is the disk full?"
+                f"{file} cannot be written or read: {error.strerror}", hint="is the disk full?"
             ) from error
+        finally:
+            with suppress(OSError):
+                file.with_suffix(".part").unlink()
+
+    def _load(self, feed: FeedName, url: str, file: Path) -> FeedContent:
+        kept, draft = self._kept(file), file.with_suffix(".part")
+        fresh = self._fetch(url, draft, kept)
         if fresh is None:
             return self._read(feed, file, url, kept)
         content = self._read(feed, draft, url, fresh)  # only what can be understood replaces
@@ -84,8 +100,11 @@ class DownloadedFeeds:
             with draft.open("wb") as file:
                 for part in response.iter_bytes():
                     size += len(part)
-                    if size > MAX_DOWNLOAD_BYTES:
-                        raise SourceError(f"{url} is larger than {MAX_DOWNLOAD_BYTES >> 20} MiB")
+                    if size > self._max_bytes:
+                        raise SourceError(
+                            f"{url} is larger than {self._max_bytes:,} bytes",
+                            hint="is it the right address? The last good copy stays in use",
+                        )
                     file.write(part)
             return _Kept(
                 response.headers.get("etag", ""),
@@ -100,6 +119,7 @@ class DownloadedFeeds:
 
 def _http_date(text: str) -> datetime | None:
     try:
-        return parsedate_to_datetime(text) if text else None
-    except ValueError:
+        moment = parsedate_to_datetime(text) if text else None
+        return moment and aware(moment, "Last-Modified")
+    except (ValueError, OverflowError, InputError):
         return None

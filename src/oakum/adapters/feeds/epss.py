@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-from oakum.adapters.feeds.parsing import CVE, Parsed
+from oakum.adapters.feeds.parsing import CVE, Parsed, aware
 from oakum.core.advisories.signals import CveSignals, EpssScore
 from oakum.core.errors import InputError
 from oakum.core.ids import CveId
@@ -41,8 +41,8 @@ def _date(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InputError(f"the EPSS file: {text!r} is no date") from error
-    return moment if moment.tzinfo else moment.astimezone()
+        raise InputError(f"the EPSS file: {one_line(text, 40)!r} is no date") from error
+    return aware(moment, "the EPSS file")
 
 
 def _signal(line: str) -> CveSignals | None:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import msgspec
 
-from oakum.adapters.feeds.parsing import CVE, Parsed, decode
+from oakum.adapters.feeds.parsing import CVE, Parsed, aware, decode
 from oakum.core.advisories.signals import CveSignals, KevEntry
 from oakum.core.ids import CveId
 from oakum.core.text import one_line
@@ -27,7 +27,7 @@ class _Catalogue(msgspec.Struct, rename="camel"):
 def parse_kev(content: bytes) -> Parsed:
     """Return a signal for each entry. Raises InputError when it is no such catalogue."""
     catalogue = decode(content, _Catalogue, "the KEV catalogue")
-    parsed = Parsed(data_as_of=catalogue.date_released.astimezone())
+    parsed = Parsed(data_as_of=aware(catalogue.date_released, "the KEV catalogue"))
     for number, raw in enumerate(catalogue.vulnerabilities):
         place = f"vulnerabilities[{number}]"
         try:
@@ -36,7 +36,7 @@ def parse_kev(content: bytes) -> Parsed:
             parsed.unreadable.append(f"{place}: {one_line(str(error))}")
             continue
         if not CVE.fullmatch(entry.cve_id):
-            parsed.unreadable.append(f"{place}: {one_line(entry.cve_id)!r} is no CVE")
+            parsed.unreadable.append(f"{place}: {one_line(entry.cve_id, 40)!r} is no CVE")
             continue
         parsed.signals.append(CveSignals(CveId(entry.cve_id), kev=_entry(entry)))
     if catalogue.count != len(catalogue.vulnerabilities):

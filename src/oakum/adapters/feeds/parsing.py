@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
@@ -38,6 +38,9 @@ def decode(content: bytes, kind: type[T], place: str) -> T:
         ) from error
 
 
-def midnight(day: date) -> datetime:
-    """Return the beginning of a day in UTC."""
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+def aware(moment: datetime, place: str) -> datetime:
+    """Return the moment in UTC, which also a moment without a zone is taken to be in."""
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise InputError(f"{place}: {moment} is outside of any calendar") from error

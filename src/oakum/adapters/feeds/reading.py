@@ -11,6 +11,7 @@ from oakum.adapters.feeds.parsing import Parsed
 from oakum.adapters.feeds.unpacking import json_members, unpacked
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.canonical import digest_of_bytes
+from oakum.core.errors import InputError
 from oakum.core.inventory.distribution import DEBIAN_RELEASES
 from oakum.ports.advisory_feed import FeedContent
 
@@ -28,9 +29,17 @@ class Provenance:
 
 
 def read_feed(feed: FeedName, content: bytes, provenance: Provenance) -> FeedContent:
-    """Return the understood feed. Raises InputError."""
+    """Return the understood feed. Raises InputError, also when nothing in it can be understood."""
     parsed = _parse(feed, content)
-    records = len(parsed.statements) or len(parsed.signals)
+    is_tracker = feed is FeedName.DEBIAN_TRACKER
+    records = len(parsed.statements) if is_tracker else len(parsed.signals)
+    if not records:
+        # Stored, it would pass for good news of today.
+        raise InputError(
+            f"the feed {feed.value} holds no record that can be read"
+            + (f" ({len(parsed.unreadable)} cannot)" if parsed.unreadable else ""),
+            hint="it may be of another version; the last good copy stays in use",
+        )
     state = FeedState(
         feed=feed,
         data_as_of=parsed.data_as_of or provenance.dated,

@@ -10,10 +10,12 @@ from typing import IO, cast
 
 from oakum.adapters.feeds.cve_records import MAX_RECORD_BYTES
 from oakum.core.errors import InputError
+from oakum.core.text import one_line
 
 MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
 GZIP, XZ = b"\x1f\x8b", b"\xfd7zXZ\x00"
-BROKEN = (OSError, EOFError, lzma.LZMAError, zlib.error, tarfile.TarError)
+BROKEN = (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error, tarfile.TarError)
+"""ValueError: tarfile lets it out where a damaged header holds no number."""
 
 
 def unpacked(content: bytes, place: str) -> bytes:
@@ -37,13 +39,14 @@ def json_members(content: bytes, place: str) -> Iterator[tuple[str, bytes]]:
             tarfile.open(fileobj=stream, mode="r|", errorlevel=1) as tar,
         ):
             for member in tar:
+                read += member.size  # also of what is passed over: it has to be unpacked
+                if read > MAX_UNPACKED_BYTES:
+                    raise InputError(f"{place} unpacks to more than 1 GiB")
                 if not member.isfile() or not member.name.endswith(".json"):
                     continue
                 if member.size > MAX_RECORD_BYTES:
-                    raise InputError(f"{place}: {member.name} holds {member.size} bytes")
-                read += member.size
-                if read > MAX_UNPACKED_BYTES:
-                    raise InputError(f"{place} unpacks to more than 1 GiB")
+                    name = one_line(member.name, 80)
+                    raise InputError(f"{place}: {name} holds {member.size} bytes")
                 file = tar.extractfile(member)
                 yield member.name, file.read() if file else b""
     except BROKEN as error:

@@ -4,6 +4,7 @@ import contextlib
 import socket
 from pathlib import Path
 
+from oakum.adapters.machines.locked import locked
 from oakum.adapters.machines.programs import MachineError
 
 CLAIMS = Path("/run/oakum-machines")
@@ -14,40 +15,55 @@ SSH_PORT = 2222
 
 def claim_network(owner: Path) -> str:
     """Return `127.0.N` for machines under this directory, the same at every call."""
-    CLAIMS.mkdir(exist_ok=True)
-    for claim in CLAIMS.iterdir():
-        if claim.read_text() == str(owner):
-            return f"127.0.{claim.name}"
-    for number in NETWORKS:
-        claim = CLAIMS / str(number)
-        if claim.exists() and not Path(claim.read_text()).exists():
-            claim.unlink(missing_ok=True)  # its owner is gone: a run that was killed
-        if _is_free(f"127.0.{number}.1") and _take(claim, owner):
-            return f"127.0.{number}"
+    with locked(CLAIMS):
+        claims = _claims()
+        for number, holder in claims.items():
+            if holder == str(owner):
+                return f"127.0.{number}"
+        for number in NETWORKS:
+            if not _is_held(claims, number) and _is_free(f"127.0.{number}.1"):
+                (CLAIMS / str(number)).write_text(str(owner))
+                return f"127.0.{number}"
     raise MachineError(
         "no loopback network is free: 90 labs or twins are up",
         hint=f"take labs down that are no longer needed; {CLAIMS} names their directories",
     )
 
 
+def keep_network(owner: Path, address: str) -> None:
+    """Claim the network of a machine again: claims do not outlive a boot of this computer."""
+    number = int(address.split(".")[2])
+    with locked(CLAIMS):
+        claims = _claims()
+        if claims.get(number) == str(owner):
+            return
+        if _is_held(claims, number):
+            raise MachineError(
+                f"another lab has the addresses of {owner} now: {claims[number]}",
+                hint="take one of the two down",
+            )
+        (CLAIMS / str(number)).write_text(str(owner))
+
+
 def release_network(owner: Path) -> None:
     """Give the network back."""
     if not CLAIMS.exists():
         return
-    for claim in CLAIMS.iterdir():
-        if claim.read_text() == str(owner):
-            claim.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # others still hold claims
-        CLAIMS.rmdir()
+    with locked(CLAIMS):
+        for number, holder in _claims().items():
+            if holder == str(owner):
+                (CLAIMS / str(number)).unlink()
+        with contextlib.suppress(OSError):  # others still hold claims
+            CLAIMS.rmdir()
 
 
-def _take(claim: Path, owner: Path) -> bool:
-    try:
-        with claim.open("x") as file:
-            file.write(str(owner))
-    except FileExistsError:
-        return False
-    return True
+def _claims() -> dict[int, str]:
+    return {int(claim.name): claim.read_text() for claim in CLAIMS.iterdir()}
+
+
+def _is_held(claims: dict[int, str], number: int) -> bool:
+    """Tell whether an owner that still is there holds a network: a killed run leaves its claim."""
+    return number in claims and Path(claims[number]).is_dir()
 
 
 def _is_free(address: str) -> bool:

@@ -1,10 +1,10 @@
 """Building and removing machines, the same for every way of running them."""
 
-from pathlib import Path
-
 from oakum.adapters.machines import processes
+from oakum.adapters.machines.control_groups import remove_groups
 from oakum.adapters.machines.furnishing import FURNISH, archive
-from oakum.adapters.machines.images import Images
+from oakum.adapters.machines.images import Image, Images
+from oakum.adapters.machines.locked import locked
 from oakum.adapters.machines.room import Record, Room
 from oakum.core.errors import ConflictError
 from oakum.ports.machines import Machine, MachineSpec, MachineState, Progress
@@ -13,29 +13,23 @@ from oakum.ports.machines import Machine, MachineSpec, MachineState, Progress
 class Builder:
     """Builds machines into a room, from cached images."""
 
-    def __init__(self, room: Room, cache: Path) -> None:
+    def __init__(self, room: Room, images: Images) -> None:
         self._room = room
-        self._cache = cache
+        self._images = images
 
     def create(self, spec: MachineSpec, progress: Progress) -> Machine:
         """Build a machine's root and keep its record."""
-        directory = self._room.path(spec.name)
-        if (directory / "machine.json").exists():
+        if self._room.is_finished(spec.name):
             raise ConflictError(f"there is a machine {spec.name!r} already")
         self.remove(spec.name)  # what an interrupted building left
-        images = Images(self._cache)
         extra = () if spec.is_exact else tuple(pin.name for pin in spec.packages)
-        image = images.with_packages(spec.release, extra, progress)
-        address, port = self._room.next_address()
-        root = directory / "root"
-        if not images.can_overlay:
-            images.copy_into(image, root)
-        content = archive(spec, address, port)
-        told = images.enter(root, image, FURNISH, stdin=content, what=f"building {spec.name}")
-        host_key = " ".join(told.decode().strip().splitlines()[-1].split()[:2])
-        mode = "overlay" if images.can_overlay else "copy"
-        record = Record(spec.name, address, port, host_key, image.lower, mode)
-        self._room.write(record)
+        image = self._images.with_packages(spec.release, extra, progress)
+        address, port = self._room.reserve(spec.name)
+        with locked(self._room.path(spec.name)):
+            host_key = self._furnish(spec, image, address, port)
+            mode = "overlay" if self._images.can_overlay else "copy"
+            record = Record(spec.name, address, port, host_key, image.lower, mode)
+            self._room.write(record)
         return self.machine(record)
 
     def machine(self, record: Record) -> Machine:
@@ -47,6 +41,21 @@ class Builder:
     def remove(self, name: str) -> None:
         """End what runs of a machine, and remove its files."""
         directory = self._room.path(name)
-        processes.kill(directory)
-        processes.kill_all_in(directory / "root")
+        if directory.exists():
+            processes.kill(directory)
+            processes.kill_all_in(directory / "root")
+            with locked(directory):  # a building that is still under way ends first
+                processes.kill(directory)
+                processes.kill_all_in(directory / "root")
+        remove_groups(directory)
         self._room.remove(name)
+
+    def _furnish(self, spec: MachineSpec, image: Image, address: str, port: int) -> str:
+        """Make the root; return the machine's public host key."""
+        root = self._room.path(spec.name) / "root"
+        if not self._images.can_overlay:
+            self._images.copy_into(image, root)
+        content = archive(spec, address, port)
+        what = f"building {spec.name}"
+        told = self._images.enter(root, image, FURNISH, stdin=content, what=what)
+        return " ".join(told.decode().strip().splitlines()[-1].split()[:2])

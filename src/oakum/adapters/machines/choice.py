@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from oakum.adapters.machines.chroot import ChrootProvider
+from oakum.adapters.machines.images import Archives, Images
 from oakum.adapters.machines.nspawn import NspawnProvider
 from oakum.adapters.machines.programs import MachineError
 from oakum.core.errors import InputError
@@ -12,14 +13,14 @@ from oakum.ports.machines import MachineProvider
 class ProviderChooser:
     """Gives providers that keep their machines below one directory."""
 
-    def __init__(self, directory: Path, cache: Path) -> None:
+    def __init__(self, directory: Path, cache: Path, archives: Archives) -> None:
         self._directory = directory
-        self._cache = cache
+        self._images = Images(cache / "images", archives)
 
     def __call__(self, wanted: str) -> tuple[MachineProvider, str]:
         """Return a provider and why it is this one; `NAME!` takes it without trying."""
-        nspawn = NspawnProvider(self._directory / "nspawn", self._cache / "images")
-        chroot = ChrootProvider(self._directory / "chroot", self._cache / "images")
+        nspawn = NspawnProvider(self._directory / "nspawn", self._images)
+        chroot = ChrootProvider(self._directory / "chroot", self._images)
         by_name: dict[str, MachineProvider] = {"nspawn": nspawn, "chroot": chroot}
         if wanted.endswith("!"):
             return by_name[wanted[:-1]], "as before"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from oakum.adapters.machines import processes
 from oakum.adapters.machines.building import Builder
-from oakum.adapters.machines.images import unshare_command
+from oakum.adapters.machines.images import Images, unshare_command
 from oakum.adapters.machines.programs import succeeds
 from oakum.adapters.machines.room import Room
 from oakum.ports.machines import Machine, MachineSpec, Progress
@@ -32,9 +32,9 @@ class ChrootProvider:
 
     name = "chroot"
 
-    def __init__(self, directory: Path, cache: Path) -> None:
+    def __init__(self, directory: Path, images: Images) -> None:
         self._room = Room(directory)
-        self._builder = Builder(self._room, cache)
+        self._builder = Builder(self._room, images)
 
     def refusal(self) -> str | None:
         """Try to change the root."""
@@ -48,6 +48,7 @@ class ChrootProvider:
         """Start its services and its sshd, in process and mount namespaces where there are some."""
         record, directory = self._room.read(name), self._room.path(name)
         if processes.running_pid(directory) is None:
+            self._room.keep_address(record)
             root, upper, work = (str(directory / part) for part in ("root", "upper", "work"))
             places = (record.mode, root, record.lower, upper, work)
             prefix = unshare_command()

@@ -58,9 +58,10 @@ def archive(spec: MachineSpec, address: str, port: int) -> bytes:
 
 def _build_files(spec: MachineSpec) -> tuple[MachineFile, ...]:
     pins = "".join(_pin_line(pin) for pin in spec.packages) if spec.is_exact else ""
+    source = source_text(spec.source) if spec.source is not None else ""
     return (
         MachineFile("/pins", pins.encode()),
-        MachineFile("/build.sources", source_text(spec.source).encode()),
+        MachineFile("/build.sources", source.encode()),
         MachineFile("/etc.tar", spec.etc_archive),
         MachineFile("/etc.kept", "".join(f"{pattern}\n" for pattern in IDENTITY).encode()),
         MachineFile("/setup.sh", spec.setup_script.encode()),

@@ -1,9 +1,10 @@
 """Images: a Debian base and layers of packages over it, built once and cached."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import as_file, files
 from pathlib import Path
 from tempfile import mkdtemp
@@ -12,9 +13,14 @@ from filelock import FileLock
 
 from oakum.adapters.machines.programs import MachineError, run, succeeds
 from oakum.core.canonical import Json, digest_of
+from oakum.core.errors import InputError
+from oakum.core.repositories.archive import ArchiveSource
 from oakum.ports.machines import PackageSource, Progress
 
-RECIPE = 1
+Archives = Callable[[str], tuple[ArchiveSource, ...]]
+"""Gives the archives of a release."""
+
+RECIPE = 2
 """Raise it when the images below change, and old ones are built anew."""
 
 BASE_PACKAGES = (
@@ -22,9 +28,6 @@ BASE_PACKAGES = (
     "libpam-systemd", "cron", "ca-certificates", "openssl", "curl", "less", "tzdata",
     "xz-utils", "perl-base", "gpgv", "debian-archive-keyring",
 )  # fmt: skip
-BASE_SOURCE = "deb http://deb.debian.org/debian {release} main"
-"""Without the security suite: machines start as they were released, with updates pending."""
-
 NOT_WANTED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 INSTALL_LAYER = """
@@ -52,14 +55,18 @@ class Image:
 class Images:
     """Builds and caches images under one directory."""
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, archives: Archives) -> None:
         self._cache = cache
-        self.can_overlay = self._try_overlay()
+        self._archives = archives
+
+    @cached_property
+    def can_overlay(self) -> bool:
+        """Tell whether overlays can be mounted here; it is tried once."""
+        return self._try_overlay()
 
     def base(self, release: str, progress: Progress) -> Image:
         """Return the base image of a release."""
-        name = f"base-{release}-{digest_of([RECIPE, release, list(BASE_PACKAGES)])[:12]}"
-        target = self._cache / name
+        target = self._cache / f"base-{release}-{digest_of(self._recipe(release))[:12]}"
         with self._building(target) as directory:
             if directory is not None:
                 progress(f"building the {release} base image (once; 1 to 2 minutes)")
@@ -71,7 +78,7 @@ class Images:
         base = self.base(release, progress)
         if not packages:
             return base
-        content: Json = [RECIPE, release, list(BASE_PACKAGES), sorted(packages), self.can_overlay]
+        content: Json = [*self._recipe(release), sorted(packages), self.can_overlay]
         target = self._cache / f"layer-{release}-{digest_of(content)[:12]}"
         with self._building(target) as directory:
             if directory is not None:
@@ -90,7 +97,7 @@ class Images:
         mode = "overlay" if self.can_overlay else "copy"
         with as_file(files(__package__) / "build.sh") as build:
             command = [
-                *unshare_command(), "sh", str(build), mode, str(root), image.lower,
+                *contained_command(), "sh", str(build), mode, str(root), image.lower,
                 str(upper), str(work), script, *arguments,
             ]  # fmt: skip
             return run(command, what=what, stdin=stdin)
@@ -101,16 +108,36 @@ class Images:
         source = str(image.directories[0])
         run(["cp", "-a", "--reflink=auto", source, str(root)], what=f"copying {source}")
 
+    def _recipe(self, release: str) -> list[Json]:
+        return [RECIPE, release, list(BASE_PACKAGES), self._archive(release).uri]
+
+    def _archive(self, release: str) -> ArchiveSource:
+        """Return the release's own suite, without security: machines have updates pending."""
+        for archive in self._archives(release):
+            if archive.suite == release:
+                return archive
+        raise InputError(
+            f"no archive of {release} itself is configured, only of its updates",
+            hint=f'add an [[archives]] table with suite = "{release}" to oakum.toml',
+        )
+
     def _bootstrap(self, release: str, directory: Path) -> None:
+        archive = self._archive(release)
+        line = f"deb [signed-by={archive.keyring_path}] {archive.uri} {archive.suite} main"
         excludes = [f"--dpkgopt=path-exclude={pattern}" for pattern in NOT_WANTED]
         mode = [] if self.can_overlay else ["--mode=root", "--skip=chroot/mount"]
         command = [
-            "mmdebstrap", "--variant=apt", *mode, f"--include={','.join(BASE_PACKAGES)}", *excludes,
+            *contained_command(), "mmdebstrap", "--variant=apt", *mode,
+            f"--include={','.join(BASE_PACKAGES)}", *excludes,
             "--dpkgopt=force-unsafe-io", "--format=directory",
-            release, str(directory / "root"), BASE_SOURCE.format(release=release),
+            release, str(directory / "root"), line,
         ]  # fmt: skip
         run(command, what=f"building the {release} base image")
         root = directory / "root"
+        keyring = root / archive.keyring_path.lstrip("/")
+        if not keyring.exists():
+            keyring.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(archive.keyring_path, keyring)
         for path in [*(root / "etc/ssh").glob("ssh_host_*"), root / "etc/machine-id"]:
             path.unlink(missing_ok=True)
         for path in (root / "etc/dpkg/dpkg.cfg.d").glob("*mmdebstrap*"):
@@ -134,6 +161,8 @@ class Images:
             if target.exists():
                 yield None
                 return
+            for killed in self._cache.glob(f".{target.name}.*"):
+                shutil.rmtree(killed, ignore_errors=True)
             directory = Path(mkdtemp(prefix=f".{target.name}.", dir=self._cache))
             directory.chmod(0o755)
             try:
@@ -149,6 +178,8 @@ class Images:
             raise MachineError(f"{self._cache} cannot be made: {error.strerror}") from error
 
     def _try_overlay(self) -> bool:
+        if not unshare_command():
+            return False
         self._make_cache()
         trial = Path(mkdtemp(prefix=".overlay-", dir=self._cache))
         try:
@@ -165,6 +196,13 @@ def unshare_command() -> tuple[str, ...]:
     """Return the prefix that gives a program mounts of its own, where that is allowed."""
     command = ("unshare", "--mount", "--propagation", "private")
     return command if succeeds([*command, "true"]) is None else ()
+
+
+def contained_command() -> tuple[str, ...]:
+    """Return the prefix for building: nothing of it goes on when we end, however we end."""
+    tied = ("setpriv", "--pdeathsig", "KILL")
+    inner = ("--pid", "--fork", "--kill-child", "--mount-proc")
+    return (*tied, *unshare_command(), *inner) if unshare_command() else tied
 
 
 def source_text(source: PackageSource) -> str:

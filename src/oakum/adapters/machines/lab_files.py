@@ -1,5 +1,6 @@
 """The lab's key and access files, in one directory."""
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -55,6 +56,8 @@ class DirectoryLabFiles:
     def remove(self) -> None:
         """Remove every file of the lab."""
         shutil.rmtree(self._directory, ignore_errors=True)
+        with contextlib.suppress(OSError):  # machines are beside it
+            self._directory.parent.rmdir()
 
     def _inventory(self, machines: tuple[Machine, ...], roles: dict[str, str]) -> str:
         lines: list[str] = []

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from oakum.adapters.machines import processes
 from oakum.adapters.machines.building import Builder
-from oakum.adapters.machines.images import unshare_command
+from oakum.adapters.machines.control_groups import make_groups, needs_scope_of_its_own
+from oakum.adapters.machines.images import Images, unshare_command
 from oakum.adapters.machines.programs import MachineError, succeeds
 from oakum.adapters.machines.room import Record, Room
 from oakum.ports.machines import Machine, MachineSpec, Progress
@@ -13,10 +14,25 @@ SHUTDOWN_SECONDS = 90
 
 BOOT = """
 [ "$1" = copy ] || mount -t overlay overlay -o "lowerdir=$3,upperdir=$4,workdir=$5" "$2"
-exec systemd-nspawn --quiet --directory="$2" --machine="$6" --boot --register=no --keep-unit \
-  --resolv-conf=off --timezone=off --link-journal=no --console=pipe
+while read -r group; do echo $$ >"$group/cgroup.procs"; done <"$7"
+trap 'kill -TERM "$container"' TERM
+status=133
+while [ "$status" = 133 ]; do
+  systemd-nspawn --quiet --directory="$2" --machine="$6" --boot --register=no $8 \\
+    --resolv-conf=off --timezone=off --link-journal=no --console=pipe &
+  container=$!
+  status=0
+  wait "$container" || status=$?
+  while kill -0 "$container" 2>/dev/null; do wait "$container" || status=$?; done
+done
+exit "$status"
 """
-"""The mount is in a namespace of its own and goes with the machine, however that ends."""
+"""The mount is in a namespace of its own and goes with the machine, however that ends.
+
+$8 is --keep-unit, or nothing where systemd runs this computer; $7 lists groups to go into.
+A machine that reboots ends nspawn with 133: with --keep-unit, booting it again is left to others.
+A signal cuts `wait` short, hence the second one.
+"""
 
 
 class NspawnProvider:
@@ -24,9 +40,9 @@ class NspawnProvider:
 
     name = "nspawn"
 
-    def __init__(self, directory: Path, cache: Path) -> None:
+    def __init__(self, directory: Path, images: Images) -> None:
         self._room = Room(directory)
-        self._builder = Builder(self._room, cache)
+        self._builder = Builder(self._room, images)
 
     def refusal(self) -> str | None:
         """Try namespaces and nspawn itself, on this computer's own root, read-only."""
@@ -47,8 +63,12 @@ class NspawnProvider:
         """Boot it."""
         record, directory = self._room.read(name), self._room.path(name)
         if processes.running_pid(directory) is None:
+            self._room.keep_address(record)
             machine = f"oakum-{record.address.replace('.', '-')}"
-            arguments = ("sh", "-eu", "-c", BOOT, "sh", *_directories(record, directory), machine)
+            groups = str(make_groups(directory, machine))
+            unit = "" if needs_scope_of_its_own() else "--keep-unit"
+            places = (*_directories(record, directory), machine, groups, unit)
+            arguments = ("sh", "-eu", "-c", BOOT, "sh", *places)
             processes.start_detached([*unshare_command(), *arguments], directory)
         return self._builder.machine(record)
 

@@ -55,11 +55,11 @@ def terminate(directory: Path, *, timeout_seconds: float) -> bool:
 
 
 def kill(directory: Path) -> None:
-    """End every process of a machine at once: its init first, with which all others go."""
+    """End every process of a machine at once: first the one that would start others anew."""
     pid = running_pid(directory)
     if pid is None:
         return
-    for victim in (*_children_of(pid), pid):
+    for victim in (pid, *_below(pid)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
     if not _wait_until_gone(directory, 20):
@@ -87,6 +87,11 @@ def _children_of(pid: int) -> tuple[int, ...]:
     except OSError:
         return ()
     return tuple(int(child) for child in listed.split())
+
+
+def _below(pid: int) -> tuple[int, ...]:
+    """Return its children and theirs; those in a container go with its init in any case."""
+    return tuple(each for child in _children_of(pid) for each in (child, *_below(child)))
 
 
 def _wait_until_gone(directory: Path, seconds: float) -> bool:

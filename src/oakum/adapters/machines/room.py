@@ -1,12 +1,19 @@
 """Where machines live: a directory each, with what is needed to run and to remove them."""
 
+import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from oakum.adapters.machines.addresses import SSH_PORT, claim_network, release_network
+from oakum.adapters.machines.addresses import (
+    SSH_PORT,
+    claim_network,
+    keep_network,
+    release_network,
+)
+from oakum.adapters.machines.locked import locked
 from oakum.adapters.machines.programs import MachineError
 from oakum.core.errors import NotFoundError
 
@@ -36,17 +43,32 @@ class Room:
             raise MachineError(f"{name!r} cannot be the name of a machine")
         return self._directory / name
 
-    def next_address(self, first: int = 1) -> tuple[str, int]:
-        """Return the first address that no machine of this room has."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        network = claim_network(self._directory)
-        taken = {record.address for record in self.records()}
-        number = next(n for n in range(first, 255) if f"{network}.{n}" not in taken)
-        return f"{network}.{number}", SSH_PORT
+    def reserve(self, name: str) -> tuple[str, int]:
+        """Make the directory of a machine, with the first address that no other one has."""
+        with locked(self._directory):
+            self.path(name).mkdir(exist_ok=True)
+            network = claim_network(self._directory)
+            taken = {path.read_text() for path in self._directory.glob("*/address")}
+            free = (f"{network}.{number}" for number in range(1, 255))
+            address = next((each for each in free if each not in taken), None)
+            if address is None:
+                raise MachineError(f"{self._directory} has 254 machines, and {network} no more")
+            (self.path(name) / "address").write_text(address)
+        return address, SSH_PORT
+
+    def keep_address(self, record: Record) -> None:
+        """Make sure that a machine's address is still this room's, before it is started."""
+        keep_network(self._directory, record.address)
+
+    def is_finished(self, name: str) -> bool:
+        """Tell whether a machine was built to its end."""
+        return (self.path(name) / "machine.json").exists()
 
     def write(self, record: Record) -> None:
         """Keep a record."""
-        (self.path(record.name) / "machine.json").write_bytes(msgspec.json.encode(record))
+        draft = self.path(record.name) / "machine.json.part"
+        draft.write_bytes(msgspec.json.encode(record))
+        draft.replace(self.path(record.name) / "machine.json")
 
     def read(self, name: str) -> Record:
         """Return the record of a machine. Raises NotFoundError."""
@@ -72,8 +94,14 @@ class Room:
 
     def remove(self, name: str) -> None:
         """Remove a machine's files; with the last machine, the network and the room."""
-        shutil.rmtree(self.path(name), ignore_errors=False) if self.path(name).exists() else None
-        if not self.names():
+        if self.path(name).exists():
+            shutil.rmtree(self.path(name))
+        if not self._directory.exists():
+            return
+        with locked(self._directory):
+            if self.names():
+                return
             release_network(self._directory)
-            if self._directory.exists():
-                self._directory.rmdir()
+            self._directory.rmdir()
+        with contextlib.suppress(OSError):  # rooms of another kind are beside this one
+            self._directory.parent.rmdir()

@@ -30,7 +30,7 @@ def pool_name(package: SnapshotPackage) -> str:
 def index_text(manifest: SnapshotManifest, stanzas: Mapping[Digest, str]) -> str:
     """Return the Packages file."""
     parts = []
-    for package in sorted(manifest.packages, key=lambda p: (p.name, p.architecture, p.version)):
+    for package in sorted(manifest.packages, key=_order):
         stanza = stanzas[package.sha256]
         parts.append(FILENAME.sub(f"Filename: {pool_name(package)}", stanza) + "\n")
     return "\n".join(parts)
@@ -73,6 +73,10 @@ def _release(manifest: SnapshotManifest, indices: Mapping[str, bytes]) -> str:
         *(f" {_sha256(content)} {len(content)} {path}" for path, content in indices.items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _order(package: SnapshotPackage) -> tuple[str, ...]:
+    return (package.name, package.architecture, package.version, package.sha256)
 
 
 def _sha256(content: bytes) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from oakum.core.audit.event import GENESIS
 from oakum.core.canonical import canonical_json, digest_of_bytes
+from oakum.core.errors import InputError
 from oakum.core.ids import Digest
 
 
@@ -55,10 +56,12 @@ def _fault(event: StoredEvent, expected: int, previous: Digest) -> str | None:
         return "its content is not what its digest was made of"
     try:
         fields = json.loads(event.content)
-    except ValueError:
-        return "its content is not JSON"
-    if not isinstance(fields, dict) or canonical_json(fields) != event.content:
-        return "its content is not canonical"
+        is_canonical = canonical_json(fields) == event.content
+    except (ValueError, TypeError, RecursionError, InputError):
+        # Whoever wrote it reckoned the digest as well, but not with our rules.
+        return "its content is not canonical JSON"
+    if not isinstance(fields, dict) or not is_canonical:
+        return "its content is not canonical JSON"
     if fields.get("previous") != previous:
         return "it does not follow the event before it"
     if fields.get("sequence") != event.sequence or fields.get("subject") != event.subject:

@@ -6,10 +6,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from oakum.core.errors import InputError
-from oakum.core.inventory.ssh_config import KnownAddress
+from oakum.core.inventory.ssh_config import KnownAddress, read_port
+from oakum.core.text import is_plain, one_line
 
-RANGE = re.compile(r"\[(?P<first>\w+):(?P<last>\w+)(?::(?P<step>\d+))?\]")
+HEADING = re.compile(r"\[(?P<group>[^:\]\s]+)(?::(?P<kind>\w+))?\]\s*(?:#.*)?")
+CHILD = re.compile(r"(?P<group>[^:\]\s]+)\s*(?:#.*)?")
+RANGE = re.compile(r"\[(?P<first>[0-9A-Za-z]+):(?P<last>[0-9A-Za-z]+)(?::(?P<step>[0-9]{1,6}))?\]")
+NUMBER = re.compile(r"[0-9]{1,9}")
+HOST_AND_PORT = re.compile(r"(?P<host>[^:]+):(?P<port>[0-9]+)")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 MAX_HOSTS = 100_000
+UNDERSTOOD = {"ansible_host", "ansible_port", "ansible_user", "ansible_ssh_private_key_file"}
 Variables = dict[str, str]
 
 
@@ -17,7 +24,9 @@ Variables = dict[str, str]
 class _Inventory:
     variables: dict[str, Variables] = field(default_factory=dict)
     groups: dict[str, set[str]] = field(default_factory=dict)
-    children: dict[str, set[str]] = field(default_factory=dict)
+    known_groups: set[str] = field(default_factory=set)
+    children: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Group → child → the place that says so."""
     group_variables: dict[str, Variables] = field(default_factory=dict)
 
 
@@ -26,18 +35,19 @@ def parse_ini(text: str, place: str, default_user: str) -> tuple[KnownAddress, .
     inventory, group, kind = _Inventory(), "ungrouped", ""
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
-        if not line or line[0] in "#;":
+        if not line or line.startswith(("#", ";")):
             continue
         where = f"{place}:{number}"
         if line.startswith("["):
             group, kind = _heading(line, where)
+            inventory.known_groups.add(group)
         elif kind == "vars":
             key, equals, value = line.partition("=")
             if not equals:
-                raise InputError(f"{where}: {line!r} is no `key=value`")
+                raise InputError(f"{where}: {one_line(line)!r} is no `key=value`")
             inventory.group_variables.setdefault(group, {})[key.strip()] = value.strip(" \"'")
         elif kind == "children":
-            inventory.children.setdefault(group, set()).add(line)
+            inventory.children.setdefault(group, {})[_child(line, where)] = where
         else:
             _host_line(inventory, group, line, where)
     return _addresses(inventory, place, default_user)
@@ -54,12 +64,20 @@ def parse_tree(tree: object, place: str, default_user: str) -> tuple[KnownAddres
 
 
 def _heading(line: str, where: str) -> tuple[str, str]:
-    if not line.endswith("]"):
-        raise InputError(f"{where}: the heading {line!r} is not closed")
-    group, _, kind = line[1:-1].partition(":")
+    match = HEADING.fullmatch(line)
+    if match is None:
+        raise InputError(f"{where}: {one_line(line)!r} is no heading `[group]`")
+    kind = match["kind"] or ""
     if kind not in {"", "vars", "children"}:
         raise InputError(f"{where}: {kind!r} is neither `vars` nor `children`")
-    return group, kind
+    return match["group"], kind
+
+
+def _child(line: str, where: str) -> str:
+    match = CHILD.fullmatch(line)
+    if match is None:
+        raise InputError(f"{where}: {one_line(line)!r} is no name of a group")
+    return match["group"]
 
 
 def _host_line(inventory: _Inventory, group: str, line: str, where: str) -> None:
@@ -68,11 +86,22 @@ def _host_line(inventory: _Inventory, group: str, line: str, where: str) -> None
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
     variables = dict(word.partition("=")[::2] for word in words[1:])
-    for name in _expand(words[0], where):
+    pattern = words[0]
+    if match := HOST_AND_PORT.fullmatch(pattern):
+        pattern, variables = match["host"], {"ansible_port": match["port"], **variables}
+    _add_hosts(inventory, group, pattern, variables, where)
+
+
+def _add_hosts(
+    inventory: _Inventory, group: str, pattern: str, variables: Variables, where: str
+) -> None:
+    for name in _expand(pattern, where):
+        if not NAME.fullmatch(name):
+            raise InputError(f"{where}: {one_line(name)!r} is no name of a host")
         inventory.variables.setdefault(name, {}).update(variables)
         inventory.groups.setdefault(group, set()).add(name)
-    if len(inventory.variables) > MAX_HOSTS:
-        raise InputError(f"{where}: more than {MAX_HOSTS} hosts")
+        if len(inventory.variables) > MAX_HOSTS:
+            raise InputError(f"{where}: more than {MAX_HOSTS} hosts")
 
 
 def _expand(pattern: str, where: str) -> Iterator[str]:
@@ -85,32 +114,33 @@ def _expand(pattern: str, where: str) -> Iterator[str]:
 
 
 def _range(match: re.Match[str], where: str) -> list[str]:
-    first, last, step = match["first"], match["last"], int(match["step"] or 1)
-    if first.isdecimal() and last.isdecimal():
-        numbers = range(int(first), int(last) + 1, max(1, step))
-        if len(numbers) > MAX_HOSTS:
-            raise InputError(f"{where}: the range {match[0]} holds more than {MAX_HOSTS} hosts")
-        return [str(number).zfill(len(first)) for number in numbers]
-    if len(first) == len(last) == 1:
-        return [chr(code) for code in range(ord(first), ord(last) + 1, max(1, step))]
-    raise InputError(f"{where}: {match[0]} is no range")
+    first, last, step = match["first"], match["last"], max(1, int(match["step"] or 1))
+    if NUMBER.fullmatch(first) and NUMBER.fullmatch(last):
+        numbers = range(int(first), int(last) + 1, step)
+        names = [str(number).zfill(len(first)) for number in numbers[: MAX_HOSTS + 1]]
+    elif len(first) == len(last) == 1 and first.isalpha() and last.isalpha():
+        names = [chr(code) for code in range(ord(first), ord(last) + 1, step)]
+    else:
+        raise InputError(f"{where}: {match[0]} is no range")
+    if not names:
+        raise InputError(f"{where}: the range {match[0]} ends before it begins")
+    return names
 
 
 def _group(inventory: _Inventory, name: str, content: object, place: str) -> None:
+    inventory.known_groups.add(name)
     if content is None:
         return
     if not isinstance(content, Mapping):
         raise InputError(f"{place}: group {name!r} is no mapping")
     for host, variables in _mapping(content, "hosts", name, place).items():
         values = variables if isinstance(variables, Mapping) else {}
-        for expanded in _expand(str(host), place):
-            inventory.variables.setdefault(expanded, {}).update(_texts(values))
-            inventory.groups.setdefault(name, set()).add(expanded)
+        _add_hosts(inventory, name, str(host), _texts(values), place)
     inventory.group_variables.setdefault(name, {}).update(
         _texts(_mapping(content, "vars", name, place))
     )
     for child, inside in _mapping(content, "children", name, place).items():
-        inventory.children.setdefault(name, set()).add(str(child))
+        inventory.children.setdefault(name, {})[str(child)] = place
         _group(inventory, str(child), inside, place)
 
 
@@ -128,14 +158,41 @@ def _texts(values: Mapping[object, object]) -> Variables:
 
 
 def _addresses(inventory: _Inventory, place: str, default_user: str) -> tuple[KnownAddress, ...]:
+    _require_known_children(inventory)
     groups_of = {name: set[str]() for name in inventory.variables}
     for group in {*inventory.groups, *inventory.children}:
         for name in _members(inventory, group, set()):
-            groups_of.setdefault(name, set()).add(group)
+            groups_of[name].add(group)
+    depths = _depths(inventory)
     return tuple(
-        _address(inventory, name, sorted(groups_of[name]), place, default_user)
+        _address(
+            inventory,
+            name,
+            sorted(groups_of[name], key=lambda group: (depths[group], group)),
+            place,
+            default_user,
+        )
         for name in sorted(groups_of)
     )
+
+
+def _require_known_children(inventory: _Inventory) -> None:
+    """Refuse a child that no other line names: a slip there would lose its hosts from the group."""
+    for children in inventory.children.values():
+        for child, where in children.items():
+            if child not in inventory.known_groups:
+                raise InputError(f"{where}: there is no group {child!r}")
+
+
+def _depths(inventory: _Inventory) -> dict[str, int]:
+    """Return how far below the top each group is: variables of deeper groups win, as in Ansible."""
+    depths = dict.fromkeys(inventory.known_groups | set(inventory.groups), 1)
+    depths["all"] = 0
+    for _ in depths:  # a chain is no longer than there are groups; a ring ends here as well
+        for group, children in inventory.children.items():
+            for child in children:
+                depths[child] = max(depths[child], min(depths[group] + 1, len(depths)))
+    return depths
 
 
 def _members(inventory: _Inventory, group: str, seen: set[str]) -> set[str]:
@@ -155,16 +212,20 @@ def _address(
     for group in groups:
         variables |= inventory.group_variables.get(group, {})
     variables |= inventory.variables.get(name, {})
-    port = variables.get("ansible_port", "22")
-    if not port.isdecimal():
-        raise InputError(f"{place}: the ansible_port of {name!r} is {port!r}")
+    used = {key: value for key, value in variables.items() if key in UNDERSTOOD}
+    for key, value in used.items():
+        if "{{" in value or not is_plain(value):
+            raise InputError(
+                f"{place}: the {key} of {name!r} is {one_line(value)!r}",
+                hint="templates are not evaluated: write the value out",
+            )
     return KnownAddress(
         name=name,
-        address=variables.get("ansible_host", name),
-        port=int(port),
-        user=variables.get("ansible_user", default_user),
-        identity_file=variables.get("ansible_ssh_private_key_file", ""),
-        labels=tuple(_label(group) for group in groups if group not in {"all", "ungrouped"}),
+        address=used.get("ansible_host", name),
+        port=read_port(used.get("ansible_port", "22"), f"{place}: the ansible_port of {name!r}"),
+        user=used.get("ansible_user", default_user),
+        identity_file=used.get("ansible_ssh_private_key_file", ""),
+        labels=tuple(sorted(_label(g) for g in groups if g not in {"all", "ungrouped"})),
     )
 
 

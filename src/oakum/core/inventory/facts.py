@@ -95,6 +95,8 @@ class Facts:
     """The host's apt sources, one per line, as evidence: Oakum never installs from them."""
     package_origins: tuple[tuple[str, str], ...] = ()
     """(name:architecture, origin) of packages which come from no Debian archive."""
+    has_package_indices: bool = True
+    """False where apt's lists are empty: then `package_origins` says nothing."""
     reboot_flag: bool | None = None
     """None when nothing on the host would ever set the flag."""
     unreadable: tuple[UnreadableLine, ...] = ()

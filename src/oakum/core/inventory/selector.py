@@ -13,12 +13,12 @@ from fnmatch import fnmatchcase
 from oakum.core.errors import InputError
 from oakum.core.inventory.host import Host
 
-TERM = re.compile(r"(?:(?P<key>[\w.-]+)[:=])?(?P<values>[\w.*?,@/+-]+)")
+TERM = re.compile(r"(?:(?P<key>[\w.-]+)[:=])?(?P<values>[\w.*?,@/+=-]+)")
 FIELDS: dict[str, Callable[[Host], str]] = {
     "name": lambda host: host.name,
     "address": lambda host: host.address,
     "exposure": lambda host: host.exposure.value,
-    "criticality": lambda host: host.criticality.value,
+    "criticality": lambda host: host.criticality.value.replace(" ", "-"),
 }
 
 
@@ -54,17 +54,17 @@ def parse_selector(text: str) -> Selector:
     terms, negate = list[_Term](), False
     for word in re.finditer(r"\S+", text):
         if word[0] == "not":
-            negate = True
+            negate = not negate
             continue
         match = TERM.fullmatch(word[0])
-        if match is None:
+        values = tuple(filter(None, match["values"].split(","))) if match else ()
+        if match is None or not values:
             raise InputError(
                 f"column {word.start() + 1} of {text!r}: {word[0]!r} is no condition",
                 hint="write for example: role:web,db not label:frozen www-*",
             )
-        values = tuple(value for value in match["values"].split(",") if value)
         terms.append(_Term(match["key"] or "name", values, negate))
         negate = False
-    if negate:
+    if text.split()[-1:] == ["not"]:
         raise InputError(f"column {len(text) + 1} of {text!r}: `not` needs a condition after it")
     return Selector(tuple(terms))

@@ -3,8 +3,10 @@
 import re
 import shlex
 from dataclasses import dataclass
+from itertools import takewhile
 
 from oakum.core.errors import InputError
+from oakum.core.text import is_plain, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class KnownAddress:
 
 
 SPLIT = re.compile(r"\s*=\s*|\s+")
+PORT = re.compile(r"[0-9]{1,5}")
+MAX_PORT = 65_535
 Options = dict[str, str]
 
 
@@ -35,49 +39,61 @@ def parse_ssh_config(text: str, place: str, default_user: str) -> tuple[KnownAdd
         words = line.strip()
         if not words or words.startswith("#"):
             continue
-        keyword, _, value = _option(words, f"{place}:{number}")
+        where = f"{place}:{number}"
+        keyword, values = _option(words, where)
         if keyword == "host":
-            blocks.append((tuple(value.split()), {}))
+            blocks.append((values, {}))
         elif keyword in {"match", "include"}:
             raise InputError(
-                f"{place}:{number}: `{keyword}` is not understood",
+                f"{where}: `{keyword}` is not understood",
                 hint="write the hosts out, or import them from an Ansible inventory",
             )
         else:
-            blocks[-1][1].setdefault(keyword, value)
+            if keyword == "port":
+                read_port(values[0], f"{where}: the port")
+            blocks[-1][1].setdefault(keyword, " ".join(values))
     names = [name for patterns, _ in blocks for name in patterns if not set(name) & set("*?!")]
-    return tuple(_address(name, blocks, place, default_user) for name in dict.fromkeys(names))
+    return tuple(_address(name, blocks, default_user) for name in dict.fromkeys(names))
 
 
-def _option(line: str, place: str) -> tuple[str, str, str]:
-    parts = SPLIT.split(line, maxsplit=1)
-    if len(parts) != len(("keyword", "value")):
-        raise InputError(f"{place}: {line!r} has no value")
+def read_port(text: str, what: str) -> int:
+    """Return a port. Raises InputError, which says what has it."""
+    if not PORT.fullmatch(text) or not 0 < int(text) <= MAX_PORT:
+        raise InputError(f"{what} is {one_line(text, 60)!r}, which is no port")
+    return int(text)
+
+
+def _option(line: str, where: str) -> tuple[str, tuple[str, ...]]:
+    """Return the keyword and its values; a word that begins with `#` begins a comment."""
+    keyword, *rest = SPLIT.split(line, maxsplit=1)
     try:
-        value = " ".join(shlex.split(parts[1]))
+        words = shlex.split(" ".join(rest))
     except ValueError as error:
-        raise InputError(f"{place}: {error}") from error
-    return parts[0].lower(), "", value
+        raise InputError(f"{where}: {error}") from error
+    values = tuple(takewhile(lambda word: not word.startswith("#"), words))
+    if not values:
+        raise InputError(f"{where}: {one_line(line)!r} has no value")
+    if not is_plain("".join(values)):
+        raise InputError(f"{where}: {one_line(line)!r} holds control characters")
+    return keyword.lower(), values
 
 
 def _address(
-    name: str, blocks: list[tuple[tuple[str, ...], Options]], place: str, default_user: str
+    name: str, blocks: list[tuple[tuple[str, ...], Options]], default_user: str
 ) -> KnownAddress:
     options: Options = {}
     for patterns, values in blocks:
         if _applies(name, patterns):
             for keyword, value in values.items():
                 options.setdefault(keyword, value)
-    port = options.get("port", "22")
-    if not port.isdecimal():
-        raise InputError(f"{place}: the port of {name!r} is {port!r}")
+    jump = options.get("proxyjump", "none")
     return KnownAddress(
         name=name,
         address=options.get("hostname", name).replace("%h", name),
-        port=int(port),
+        port=int(options.get("port", "22")),
         user=options.get("user", default_user),
         identity_file=options.get("identityfile", ""),
-        proxy_jump=options.get("proxyjump", "").replace("none", ""),
+        proxy_jump="" if jump.lower() == "none" else jump,
     )
 
 

@@ -60,6 +60,11 @@ class Finding:
         return (self.host, self.source_name, self.cve)
 
     @property
+    def is_to_patch(self) -> bool:
+        """Tell whether a patch is there and the vendor thinks that it matters."""
+        return self.state is FindingState.AFFECTED_FIX_AVAILABLE and not self.is_minor
+
+    @property
     def is_minor(self) -> bool:
         """Tell whether the vendor calls it unimportant: kept, and not shown unless asked for."""
         return self.urgency is Urgency.UNIMPORTANT

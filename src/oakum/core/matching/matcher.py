@@ -16,13 +16,18 @@ from oakum.core.inventory.facts import Facts, StaleProcess
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.finding import Evidence, Finding, FindingState
 from oakum.core.matching.kernel import (
-    installed_versions,
+    KERNEL,
+    is_image,
     is_kernel,
     running_version,
+    tracker_version,
 )
-from oakum.core.versions.deb import InvalidVersionError, compare, key
+from oakum.core.matching.memory import versions_in_memory
+from oakum.core.text import counted
+from oakum.core.versions.deb import InvalidVersionError, compare, is_version, key
 
-KERNEL = "linux"
+BACKPORT = "~bpo"
+"""How a version from Debian's backports is marked; the tracker's releases do not cover them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +73,29 @@ class Coverage:
     """(what, why): never counted as safe."""
 
 
-def match(host: HostId, facts: Facts, index: AdvisoryIndex) -> tuple[Finding, ...]:
+def match(
+    host: HostId, facts: Facts, index: AdvisoryIndex, earlier: Sequence[Facts] = ()
+) -> tuple[Finding, ...]:
     """Return every finding of a host, sorted by source and CVE.
 
     Good news (fixed, not affected) is returned as well: it is what closes a finding. A host of a
     distribution without vendor data has no findings; `coverage` says that it is unknown.
+    Earlier scans of the host, newest first, tell what its old processes can have loaded.
     """
     if facts.distribution.support is not Support.COVERED:
         return ()
     release = facts.distribution.codename
-    foreign = {name for name, _ in facts.package_origins}
+    foreign = _foreign(facts)
     findings = list(_kernel_findings(host, facts, index))
     sources: dict[tuple[str, str], list[InstalledPackage]] = defaultdict(list)
     for package in facts.packages:
         if package.key not in foreign and not is_kernel(package):
             sources[package.source_name, package.source_version].append(package)
-    stale = _stale_by_source(facts)
+    stale, loaded = _stale_by_source(facts), versions_in_memory(facts, earlier)
     for (source, version), packages in sources.items():
         for answer in index.answers(release, source, version):
             found = _finding(host, answer, version, packages, index.feed)
-            findings.append(_in_memory(found, stale.get(source, ())))
+            findings.append(_in_memory(found, stale.get(source, ()), loaded.get(source, "")))
     return _one_of_each(findings)
 
 
@@ -97,16 +105,52 @@ def coverage(facts: Facts) -> Coverage:
     if facts.distribution.support is not Support.COVERED:
         unknown.append((facts.distribution.label, "no vendor data for this distribution"))
         return Coverage(0, tuple(unknown))
-    unknown.extend(
-        (name, f"comes from {origin}, not Debian") for name, origin in facts.package_origins
-    )
+    if not facts.has_package_indices:
+        unknown.append(("origin of packages", NO_INDICES))
+    foreign = _foreign(facts)
+    unknown.extend((name, f"comes from {origin}, not Debian") for name, origin in foreign.items())
     unknown.extend((line.line, f"unreadable {line.section} line") for line in facts.unreadable)
     if not facts.saw_all_processes:
         unknown.append(("memory", "without root, other users' processes cannot be read"))
-    if running_version(facts) is None:
-        why = "the kernel is the machine's" if facts.is_container else "no Debian build is named"
+    unknown.extend(
+        (f"memory of process {p.pid} {p.command}", f"no package owns its replaced file {p.path}")
+        for p in facts.stale_processes
+        if not _owner(p, facts)
+    )
+    why = _why_no_kernel(facts)
+    if why:
         unknown.append((f"kernel {facts.kernel.release}", why))
-    return Coverage(len(facts.packages) - len(facts.package_origins), tuple(unknown))
+    return Coverage(len(facts.packages) - len(foreign), tuple(unknown))
+
+
+NO_INDICES = "the host has no package indices, so third-party packages cannot be told from Debian's"
+
+
+def _foreign(facts: Facts) -> dict[str, str]:
+    """Return the packages that vendor data says nothing about, with where they come from."""
+    backports = {p.key: "Debian Backports" for p in facts.packages if BACKPORT in p.version}
+    return dict(sorted((backports | dict(facts.package_origins)).items()))
+
+
+def _why_no_kernel(facts: Facts) -> str:
+    """Return why the booted kernel cannot be judged; empty when it can."""
+    if facts.is_container:
+        return "the kernel is the machine's"
+    running = running_version(facts)
+    if running is None or not is_version(running):
+        return "no Debian build is named"
+    if BACKPORT in running:
+        return "comes from Debian Backports, not Debian"
+    foreign = _foreign(facts)
+    origins = {
+        origin
+        for package in facts.packages
+        if is_image(package) and tracker_version(package) == running
+        for origin in [foreign.get(package.key, "")]
+    }
+    if origins and "" not in origins:
+        return f"comes from {', '.join(sorted(origins))}, not Debian"
+    return ""
 
 
 def _answer(statement: VendorStatement, version: str) -> _Answer:
@@ -167,10 +211,12 @@ def _kernel_findings(host: HostId, facts: Facts, index: AdvisoryIndex) -> Iterab
     kernel is none of Debian's, vendor data says nothing either: `coverage` names both.
     """
     running = running_version(facts)
-    if running is None or facts.is_container:
+    if running is None or _why_no_kernel(facts):
         return
-    packages = [package for package in facts.packages if is_kernel(package)]
-    newest = max(installed_versions(facts), key=key, default=running)
+    foreign = _foreign(facts)
+    packages = [p for p in facts.packages if is_kernel(p) and p.key not in foreign]
+    images = {tracker_version(package) for package in packages if is_image(package)}
+    newest = max(images, key=key, default=running)
     release = facts.distribution.codename
     on_disk = {a.statement.cve: a for a in index.answers(release, KERNEL, newest)}
     for answer in index.answers(release, KERNEL, running):
@@ -183,21 +229,32 @@ def _kernel_findings(host: HostId, facts: Facts, index: AdvisoryIndex) -> Iterab
 
 
 def _stale_by_source(facts: Facts) -> Mapping[str, tuple[StaleProcess, ...]]:
-    owners = {package.name: package.source_name for package in facts.packages}
     found: dict[str, list[StaleProcess]] = defaultdict(list)
     for process in facts.stale_processes:
-        source = owners.get(process.package.partition(":")[0])
-        if source is not None:
+        source = _owner(process, facts)
+        if source:
             found[source].append(process)
     return {source: tuple(processes) for source, processes in found.items()}
 
 
-def _in_memory(finding: Finding, stale: Sequence[StaleProcess]) -> Finding:
-    """Turn FIXED into EXPOSED_IN_MEMORY while a process still runs a replaced file of it."""
+def _owner(process: StaleProcess, facts: Facts) -> str:
+    """Return the source of the package that owns what a process maps; empty when none does."""
+    name = process.package.partition(":")[0]
+    return next((package.source_name for package in facts.packages if package.name == name), "")
+
+
+def _in_memory(finding: Finding, stale: Sequence[StaleProcess], in_memory: str) -> Finding:
+    """Turn FIXED into EXPOSED_IN_MEMORY while a process may still run an affected version.
+
+    `in_memory` is the lowest version that can be loaded; empty when that is not known.
+    """
     if finding.state is not FindingState.FIXED or not stale:
         return finding
+    if in_memory and compare(in_memory, finding.evidence.fixed_version) >= 0:
+        return finding
     names = tuple(f"{p.pid} {p.command} {p.unit or 'no unit'} {p.path}" for p in stale)
-    rule = f"{finding.evidence.rule}; but {len(stale)} processes still run a replaced file of it"
+    count = counted(len({p.pid for p in stale}), "process", "processes")
+    rule = f"{finding.evidence.rule}; but {count} may still run {in_memory or 'an older version'}"
     return _with_state(finding, FindingState.EXPOSED_IN_MEMORY, rule, names)
 
 

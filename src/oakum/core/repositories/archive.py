@@ -5,19 +5,26 @@ from dataclasses import dataclass
 from oakum.core.ids import Digest
 from oakum.core.repositories.snapshot import UpstreamRelease
 
+SYSTEM_KEYRINGS = "/usr/share/keyrings"
+
 
 @dataclass(frozen=True, slots=True)
 class ArchiveSource:
     """One suite of an archive, and the keys that may sign it."""
 
     uri: str
-    """`http://deb.debian.org/debian`."""
+    """Where `dists` and `pool` are, without a slash at the end."""
     suite: str
     components: tuple[str, ...]
     keyring: str
     """File name of the keyring that signatures are checked with."""
     fingerprints: tuple[str, ...] = ()
     """If given, only these keys of it count."""
+
+    @property
+    def keyring_path(self) -> str:
+        """Return where the keyring is: a name alone is one that the system ships."""
+        return self.keyring if "/" in self.keyring else f"{SYSTEM_KEYRINGS}/{self.keyring}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,18 @@ import io
 import lzma
 import tarfile
 import zlib
+from collections.abc import Iterator
 
 from oakum.core.errors import InputError
 from oakum.core.ids import Digest
+from oakum.core.repositories.stanzas import parse_stanza, split_stanzas
+from oakum.core.text import one_line
 
 AR_MAGIC = b"!<arch>\n"
 AR_HEADER = 60
 MAX_CONTROL_BYTES = 16 * 1024 * 1024
+OURS = {"filename", "size", "sha256", "sha1", "md5sum"}
+"""What an index says of a file; a control file that says it itself would have two answers."""
 
 
 def stanza_of(content: bytes, digest: Digest) -> str:
@@ -22,10 +27,13 @@ def stanza_of(content: bytes, digest: Digest) -> str:
         control = _control(content)
     except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError, ValueError) as error:
         raise InputError(f"this is no .deb file: {error}") from error
-    lines = [line for line in control.splitlines() if line.strip()]
+    try:
+        fields = parse_stanza(control, "its control file")
+    except InputError as error:
+        raise InputError(f"this is no .deb file: {error.message}") from error
     return "\n".join(
         [
-            *lines,
+            *(f"{name}: {value}" for name, value in fields.items() if name.lower() not in OURS),
             f"Filename: pool/{digest[:2]}/{digest}.deb",
             f"Size: {len(content)}",
             f"SHA256: {digest}",
@@ -38,35 +46,60 @@ def _control(content: bytes) -> str:
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         member = _named_control(tar)
         file = tar.extractfile(member)
-        if file is None or member.size > MAX_CONTROL_BYTES:
+        if file is None:
             message = "its control file cannot be read"
             raise ValueError(message)
-        return file.read().decode()
+        (paragraph,) = split_stanzas(file.read().decode())
+        return paragraph
 
 
 def _member(content: bytes) -> bytes:
-    """Return the control archive out of the ar file."""
+    """Return the control archive, after the ar file was walked to its end: a cut one is refused."""
+    members = dict(_members(content))
+    if not any(name.startswith("data.tar") for name in members):
+        message = "it has no data archive"
+        raise ValueError(message)
+    name = next((name for name in members if name.startswith("control.tar")), None)
+    if name is None:
+        message = "it has no control archive"
+        raise ValueError(message)
+    if name.endswith(".zst"):
+        message = "its control archive is packed with zstd"
+        raise ValueError(message)
+    return bytes(members[name])
+
+
+def _members(content: bytes) -> Iterator[tuple[str, memoryview]]:
     if not content.startswith(AR_MAGIC):
         message = "it does not begin as an ar archive"
         raise ValueError(message)
-    place = len(AR_MAGIC)
-    while place + AR_HEADER <= len(content):
+    view, place = memoryview(content), len(AR_MAGIC)
+    while place < len(content):
         header = content[place : place + AR_HEADER]
-        name, size = header[:16].decode().strip(" /"), int(header[48:58])
+        name, size = header[:16].decode().strip(" /"), _size(header[48:58])
         start = place + AR_HEADER
-        if name.startswith("control.tar"):
-            if name.endswith(".zst"):
-                message = "its control archive is packed with zstd"
-                raise ValueError(message)
-            return content[start : start + size]
+        if start + size > len(content):
+            message = f"it ends in the middle of {one_line(name, 40)!r}"
+            raise ValueError(message)
+        yield name, view[start : start + size]
         place = start + size + size % 2
-    message = "it has no control archive"
-    raise ValueError(message)
+
+
+def _size(field: bytes) -> int:
+    text = field.decode().strip()
+    if not text.isdecimal():  # a negative one would lead round in a circle
+        message = f"{text!r} is no size of an ar member"
+        raise ValueError(message)
+    return int(text)
 
 
 def _named_control(tar: tarfile.TarFile) -> tarfile.TarInfo:
     for member in tar:
-        if member.name.removeprefix("./") == "control":
+        if member.size > MAX_CONTROL_BYTES:
+            message = f"{one_line(member.name, 80)!r} of its control archive is too large"
+            raise ValueError(message)
+        # A link could point at nothing, or at another member than dpkg would take.
+        if member.isreg() and member.name.removeprefix("./") == "control":
             return member
     message = "its control archive holds no control file"
     raise ValueError(message)

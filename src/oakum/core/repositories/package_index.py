@@ -8,11 +8,12 @@ from oakum.core.ids import Digest
 from oakum.core.repositories.archive import ArchivePackage, ArchiveSource
 from oakum.core.repositories.stanzas import Stanza, parse_stanza, split_stanzas
 from oakum.core.text import is_plain, one_line
-from oakum.core.versions.deb import key
+from oakum.core.versions.deb import is_version
 
-SOURCE = re.compile(r"(?P<name>\S+)(?: \((?P<version>[^)]+)\))?")
+SOURCE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?: \((?P<version>[^)]+)\))?")
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+NUMBER = re.compile(r"[0-9]{1,15}")
 
 
 def parse_index(text: str, source: ArchiveSource, place: str) -> Iterator[ArchivePackage]:
@@ -28,21 +29,22 @@ def package_of(fields: Stanza, text: str, source: ArchiveSource, where: str) -> 
         name, version = fields["Package"], fields["Version"]
         match = SOURCE.fullmatch(fields.get("Source", name))
         filename, sha256, size = fields["Filename"], fields["SHA256"], fields["Size"]
-        architecture = fields["Architecture"]
+        architecture, installed_size = fields["Architecture"], fields.get("Installed-Size", "0")
     except KeyError as error:
         raise InputError(f"{where} has no field {error.args[0]}") from error
     is_safe = (
         NAME.fullmatch(name)
         and NAME.fullmatch(architecture)
         and SHA256.fullmatch(sha256)
-        and size.isdecimal()
+        and NUMBER.fullmatch(size)
+        and NUMBER.fullmatch(installed_size)
+        and is_version(version)
         and is_plain(filename)
-        and ".." not in filename
+        and ".." not in filename.split("/")
         and not filename.startswith("/")
     )
-    if match is None or not is_safe:
-        raise InputError(f"{where}: {one_line(name)} has a field that no archive would write")
-    key(version)
+    if match is None or not is_safe or not is_version(match["version"] or version):
+        raise InputError(f"{where}: {one_line(name, 80)} has a field that no archive would write")
     depends = ", ".join(fields[f] for f in ("Pre-Depends", "Depends") if f in fields)
     return ArchivePackage(
         name=name,
@@ -53,7 +55,7 @@ def package_of(fields: Stanza, text: str, source: ArchiveSource, where: str) -> 
         filename=filename,
         size_bytes=int(size),
         sha256=Digest(sha256),
-        installed_size_kib=int(fields.get("Installed-Size", "0")),
+        installed_size_kib=int(installed_size),
         depends=depends,
         provides=fields.get("Provides", ""),
         fields=text,

@@ -1,5 +1,6 @@
 """A Release file: only ever the text that a signature was checked for."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -7,6 +8,9 @@ from email.utils import parsedate_to_datetime
 from oakum.core.errors import InputError, TrustError
 from oakum.core.ids import Digest
 from oakum.core.repositories.stanzas import parse_stanza
+from oakum.core.text import one_line
+
+FILE = re.compile(r"(?P<sha256>[0-9a-f]{64})\s+(?P<size>[0-9]{1,15})\s+(?P<path>\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +75,14 @@ def require_fresh(release: ReleaseFile, now: datetime, place: str) -> None:
 def _date(text: str, place: str) -> datetime:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError as error:
-        raise InputError(f"{place}: {text!r} is no date") from error
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{place}: {one_line(text, 80)!r} is no date") from error
+    # `-0000` means UTC of which nobody says where (RFC 5322); Python leaves the zone out.
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _file(line: str, place: str) -> IndexFile:
-    columns = line.split()
-    if len(columns) != len(("sha256", "size", "path")) or not columns[1].isdecimal():
-        raise InputError(f"{place}: {line.strip()!r} is no line of SHA256")
-    return IndexFile(columns[2], Digest(columns[0]), int(columns[1]))
+    match = FILE.fullmatch(line.strip())
+    if match is None:
+        raise InputError(f"{place}: {one_line(line, 80)!r} is no line of SHA256")
+    return IndexFile(match["path"], Digest(match["sha256"]), int(match["size"]))

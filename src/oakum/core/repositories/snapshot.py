@@ -72,7 +72,7 @@ class SnapshotManifest:
             "release": self.release,
             "architecture": self.architecture,
             "packages": [_package_json(package) for package in sorted(self.packages, key=_order)],
-            "upstream": [_upstream_json(upstream) for upstream in self.upstream],
+            "upstream": [_upstream_json(u) for u in sorted(self.upstream, key=_upstream_order)],
         }
 
     @property
@@ -109,8 +109,12 @@ class Snapshot:
         return self.manifest.id
 
 
-def _order(package: SnapshotPackage) -> tuple[str, str, str]:
-    return (package.name, package.architecture, package.version)
+def _order(package: SnapshotPackage) -> tuple[str, ...]:
+    return (package.name, package.architecture, package.version, package.sha256, package.origin)
+
+
+def _upstream_order(upstream: UpstreamRelease) -> tuple[str, ...]:
+    return (upstream.uri, upstream.suite, upstream.in_release_sha256)
 
 
 def _package_json(package: SnapshotPackage) -> Json:
@@ -135,5 +139,5 @@ def _upstream_json(upstream: UpstreamRelease) -> Json:
         "codename": upstream.codename,
         "date": upstream.date,
         "in_release_sha256": upstream.in_release_sha256,
-        "signed_by": list(upstream.signed_by),
+        "signed_by": sorted(upstream.signed_by),
     }

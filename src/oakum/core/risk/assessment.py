@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from oakum.core.advisories.signals import CveSignals, Exploitation, TechnicalImpact
+from oakum.core.errors import InputError
 from oakum.core.inventory.host import Criticality, Exposure, Host
 from oakum.core.risk.lane import Lane
 from oakum.core.risk.tables import PolicyTables
@@ -27,8 +28,10 @@ class Assessment:
     deadline_row: str
     """The rule that set the date, in words."""
     exploitation: Exploitation
+    unexposed_lane: Lane
+    """The lane that it would be in if the host were not exposed."""
     counterfactual: str
-    """What would be otherwise if the host were less exposed; empty when nothing would."""
+    """The same in words; empty when nothing would be otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +41,35 @@ class Assessor:
     tables: PolicyTables
     policies: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        known = {rule.policy for rule in self.tables.deadlines}
+        for policy in self.policies:
+            if policy not in known:
+                raise InputError(
+                    f"there is no deadline policy {policy!r}",
+                    hint=f"[policy] deadlines may name: {', '.join(sorted(known))}",
+                )
+
     def assess(self, signals: CveSignals, host: Host, first_seen: date) -> Assessment:
         """Return what a CVE means on a host; unknown exposure counts as open."""
         exposure = effective(host.exposure)
-        lane = self._lane(signals, exposure, host.criticality)
         due, row = self._deadline(signals, exposure, first_seen)
+        lane = self._lane(signals, exposure, host.criticality)
+        otherwise = self._lane(signals, Exposure.SMALL, host.criticality)
+        words = f"would be {otherwise.value} if {host.name} were not exposed"
         return Assessment(
-            lane, due, row, exploitation(signals), self._counterfactual(signals, host, lane)
+            lane=lane,
+            due=due,
+            deadline_row=row,
+            exploitation=exploitation(signals),
+            unexposed_lane=otherwise,
+            counterfactual="" if otherwise is lane else words,
         )
 
     def _lane(self, signals: CveSignals, exposure: Exposure, criticality: Criticality) -> Lane:
         impact = HUMAN_IMPACT[criticality]
         key = (exploitation(signals), exposure, is_automatable(signals), impact)
         return self.tables.lanes[key]
-
-    def _counterfactual(self, signals: CveSignals, host: Host, lane: Lane) -> str:
-        if effective(host.exposure) is Exposure.SMALL:
-            return ""
-        otherwise = self._lane(signals, Exposure.SMALL, host.criticality)
-        if otherwise is lane:
-            return ""
-        return f"would be {otherwise.value} if {host.name} were not exposed"
 
     def _deadline(
         self, signals: CveSignals, exposure: Exposure, first_seen: date

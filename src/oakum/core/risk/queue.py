@@ -9,7 +9,7 @@ from functools import reduce
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.host import Criticality, Exposure, Host
-from oakum.core.matching.finding import Finding, FindingState
+from oakum.core.matching.finding import Finding
 from oakum.core.risk.assessment import Assessment, Assessor, effective
 from oakum.core.risk.lane import Lane
 
@@ -75,11 +75,11 @@ class FleetView:
 def build_queue(findings: Iterable[Finding], view: FleetView) -> tuple[QueueItem, ...]:
     """Return the queue: by lane, then deadline, then risk removed per disruption.
 
-    Only findings with a fix are in it.
+    Only findings with a fix are in it, and of those none that the vendor calls unimportant.
     """
     by_source: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
-        if finding.state is FindingState.AFFECTED_FIX_AVAILABLE:
+        if finding.is_to_patch:
             by_source[finding.source_name].append(finding)
     unranked = [_item(source, found, view) for source, found in by_source.items()]
     total = sum(entry.item.risk for entry in unranked)
@@ -109,7 +109,7 @@ def _item(source: str, findings: Sequence[Finding], view: FleetView) -> _Unranke
         for f in findings
     ]
     worst, finding = min(assessed, key=lambda pair: _urgency(pair[0], known[pair[1].cve]))
-    dated = [assessment.due for assessment, _ in assessed if assessment.due is not None]
+    first, first_due = min(assessed, key=lambda pair: (pair[0].due or date.max, pair[1].cve))
     fixed = reduce(view.newest, (found.evidence.fixed_version for found in findings))
     risk = _risk(findings, view.hosts, known)
     needs_reboot = source in NEEDS_REBOOT
@@ -121,13 +121,13 @@ def _item(source: str, findings: Sequence[Finding], view: FleetView) -> _Unranke
         kev=tuple(sorted(cve for cve, signal in known.items() if signal.kev is not None)),
         max_epss_ppm=max(_epss(signal) for signal in known.values()),
         lane=worst.lane,
-        due=min(dated, default=None),
+        due=first.due,
         needs_reboot=needs_reboot,
         risk=risk,
         share_ppm=0,
         cumulative_ppm=0,
-        why=_why(worst, finding, known[finding.cve]),
-        counterfactual=worst.counterfactual,
+        why=_why(worst, finding, known[finding.cve]) + _why_earlier(worst, first, first_due),
+        counterfactual=_counterfactual(assessed, worst.lane, view.hosts),
     )
     disruption = 1 + (REBOOT_COST if needs_reboot else RESTART_COST)
     return _Unranked(item, risk // disruption)
@@ -147,6 +147,21 @@ def _risk(
         of_host[finding.host] *= 1 - _probability(known[finding.cve]) / MILLION
     return sum(
         round(_weight(hosts[host]) * MILLION * (1 - spared)) for host, spared in of_host.items()
+    )
+
+
+def risk_of(
+    findings: Iterable[Finding],
+    hosts: Mapping[HostId, Host],
+    signals: Mapping[CveId, CveSignals],
+) -> int:
+    """Return the risk that goes when these findings are closed, in the queue's own measure."""
+    by_source: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        by_source[finding.source_name].append(finding)
+    return sum(
+        _risk(found, hosts, {f.cve: signals.get(f.cve) or CveSignals(f.cve) for f in found})
+        for found in by_source.values()
     )
 
 
@@ -175,3 +190,23 @@ def _why(assessment: Assessment, finding: Finding, signals: CveSignals) -> str:
         reasons.append(f"CVSS {signals.cvss.base_tenths / 10} ({signals.cvss.source})")
     reasons.append(assessment.deadline_row)
     return "; ".join(reasons)
+
+
+def _why_earlier(worst: Assessment, first: Assessment, finding: Finding) -> str:
+    """Name the CVE that sets the date, where it is not the one that sets the lane."""
+    if first.due == worst.due:
+        return ""
+    return f"; the date is {finding.cve}'s: {first.deadline_row}"
+
+
+def _counterfactual(
+    assessed: Sequence[tuple[Assessment, Finding]], lane: Lane, hosts: Mapping[HostId, Host]
+) -> str:
+    """Say what the lane would be if the hosts that cause it were not exposed; empty if the same."""
+    otherwise = min((a.unexposed_lane for a, _ in assessed), key=lambda other: other.urgency)
+    if otherwise is lane:
+        return ""
+    causes = {f.host for a, f in assessed if a.lane.urgency < otherwise.urgency}
+    names = sorted(hosts[host].name for host in causes)
+    who = f"{names[0]} were" if len(names) == 1 else f"its {len(names)} exposed hosts were"
+    return f"would be {otherwise.value} if {who} not exposed"

@@ -1,10 +1,12 @@
 """Policy tables: rules as data, read from CSV with a comment that names their source."""
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 
-from oakum.core.advisories.signals import Exploitation
+from oakum.core.advisories.signals import Exploitation, TechnicalImpact
 from oakum.core.errors import InputError
 from oakum.core.inventory.host import Exposure
 from oakum.core.risk.lane import Lane
@@ -39,40 +41,67 @@ class PolicyTables:
     lanes: Mapping[LaneKey, Lane]
 
 
-CONDITIONS = ("kev", "exposed", "automatable", "impact", "critical")
+WORDS = {
+    "kev": {"yes", "no"},
+    "exposed": {"yes", "no"},
+    "automatable": {"yes", "no"},
+    "impact": {impact.value for impact in TechnicalImpact},
+    "critical": {"yes", "no"},
+}
 IMPACTS = ("low", "medium", "high", "very high")
+EXPOSURES = (Exposure.SMALL, Exposure.CONTROLLED, Exposure.OPEN)
+DAYS = re.compile(r"[0-9]{1,4}")
 
 
 def parse_deadlines(text: str) -> tuple[DeadlineRule, ...]:
-    """Return the rules. Raises InputError with the row."""
-    rules = []
-    for number, row in _rows(text):
-        days = row.get("days", "")
-        if days and not days.isdecimal():
-            raise InputError(f"deadline table, row {number}: {days!r} is no number of days")
-        conditions = tuple((name, row[name]) for name in CONDITIONS)
-        rules.append(
-            DeadlineRule(
-                row["policy"], row["version"], conditions, int(days) if days else None, row["note"]
-            )
-        )
-    return tuple(rules)
+    """Return the rules. Raises InputError with the line."""
+    return tuple(_rule(number, row) for number, row in _rows(text, "deadline table"))
+
+
+def _rule(number: int, row: Mapping[str, str]) -> DeadlineRule:
+    where = f"deadline table, line {number}"
+    try:
+        conditions = tuple((name, row[name]) for name in WORDS)
+        policy, version, days, note = (row[n] for n in ("policy", "version", "days", "note"))
+    except KeyError as error:
+        raise InputError(f"{where}: there is no column {error}") from error
+    for name, word in conditions:
+        # A condition that can never hold would silently take the rule's date away.
+        if word != ANY and word not in WORDS[name]:
+            raise InputError(f"{where}: {word!r} is no value of {name}")
+    if days and not DAYS.fullmatch(days):
+        raise InputError(f"{where}: {days!r} is no number of days")
+    return DeadlineRule(policy, version, conditions, int(days) if days else None, note)
 
 
 def parse_lanes(text: str) -> Mapping[LaneKey, Lane]:
-    """Return the SSVC deployer table. Raises InputError with the row."""
+    """Return the SSVC deployer table. Raises InputError with the line, or the missing row."""
     lanes: dict[LaneKey, Lane] = {}
-    for number, row in _rows(text):
+    for number, row in _rows(text, "SSVC table"):
         try:
             exploitation, exposure = Exploitation(row["exploitation"]), Exposure(row["exposure"])
+            is_automatable = {"yes": True, "no": False}[row["automatable"]]
             for impact in IMPACTS:
-                key = (exploitation, exposure, row["automatable"] == "yes", impact)
-                lanes[key] = Lane(row[impact])
+                lanes[exploitation, exposure, is_automatable, impact] = Lane(row[impact])
         except (KeyError, ValueError) as error:
-            raise InputError(f"SSVC table, row {number}: {error}") from error
+            raise InputError(f"SSVC table, line {number}: {error}") from error
+    for key in product(Exploitation, EXPOSURES, (False, True), IMPACTS):
+        if key not in lanes:
+            raise InputError(f"SSVC table: no row for {key[0].value}, {key[1].value}")
     return lanes
 
 
-def _rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return enumerate(csv.DictReader(lines), 2)
+def _rows(text: str, table: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Give the rows with the number of their line; lines with `#` are comments."""
+    lines = [
+        (number, line)
+        for number, line in enumerate(text.splitlines(), 1)
+        if line and not line.startswith("#")
+    ]
+    names = lines[0][1].split(",") if lines else []
+    for (number, _), cells in zip(
+        lines[1:], csv.reader(line for _, line in lines[1:]), strict=True
+    ):
+        if len(cells) != len(names):
+            raise InputError(f"{table}, line {number}: {len(cells)} cells, not {len(names)}")
+        yield number, dict(zip(names, cells, strict=True))

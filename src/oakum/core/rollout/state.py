@@ -19,7 +19,7 @@ class Phase(Enum):
     ABORTED = "aborted"
     """By a person, with the hosts left as they are."""
     ROLLED_BACK = "rolled back"
-    """Every host that was changed is as it was before."""
+    """Every host that was to be put back is as it was before."""
     NEEDS_HELP = "needs help"
     """Final: at least one host could not be put back. It is named, with the next step."""
 

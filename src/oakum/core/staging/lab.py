@@ -1,6 +1,9 @@
 """The lab: which hosts, in which roles, with which services that can be checked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from oakum.core.repositories.archive import ArchiveSource
 
 MIN_HOSTS, MAX_HOSTS = 3, 40
 
@@ -25,21 +28,6 @@ class LabRole:
     """A conffile with a pending update, for `lab break conffile`."""
 
 
-SOURCES = """\
-Types: deb
-URIs: http://deb.debian.org/debian
-Suites: bookworm bookworm-updates
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
-
-Types: deb
-URIs: http://deb.debian.org/debian-security
-Suites: bookworm-security
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
-"""
-"""As on any Debian host. Their names do not resolve in the lab: Oakum never installs from them."""
-
 NGINX = """\
 server {
     listen lab-address:8080;
@@ -47,12 +35,10 @@ server {
 }
 """
 PAGE = "<!doctype html><title>oakum lab</title><p>All seams are tight.</p>\n"
-POSTGRESQL = "listen_addresses = 'lab-address'\n"
+POSTGRESQL = "listen_addresses = 'lab-address'\nport = 5432\n"
+"""The port is said: Debian's scripts take the next one while another lab's database listens."""
 
-EVERY_HOST_FILES = (
-    RoleFile("/etc/apt/sources.list.d/debian.sources", SOURCES),
-    RoleFile("/etc/sudoers.d/oakum", "oakum ALL=(ALL) NOPASSWD: ALL\n"),
-)
+SUDOERS = RoleFile("/etc/sudoers.d/oakum", "oakum ALL=(ALL) NOPASSWD: ALL\n")
 MAKE_USER = """
 rm -f /etc/apt/sources.list
 id oakum >/dev/null 2>&1 || useradd --create-home --shell /bin/bash oakum
@@ -80,6 +66,19 @@ ROLES = (
     ),
     LabRole("plain", (), (), "", "/etc/ssl/openssl.cnf"),
 )
+
+
+def sources_file(archives: Sequence[ArchiveSource]) -> RoleFile:
+    """Return the apt sources of a lab host, as on any Debian host.
+
+    Their names do not resolve in the lab: Oakum never installs from them.
+    """
+    stanzas = [
+        f"Types: deb\nURIs: {archive.uri}\nSuites: {archive.suite}\n"
+        f"Components: {' '.join(archive.components)}\nSigned-By: {archive.keyring_path}\n"
+        for archive in archives
+    ]
+    return RoleFile("/etc/apt/sources.list.d/debian.sources", "\n".join(stanzas))
 
 
 @dataclass(frozen=True, slots=True)

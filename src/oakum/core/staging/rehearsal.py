@@ -47,13 +47,10 @@ class TwinResult:
     @property
     def verdict(self) -> Verdict:
         """Return the first verdict that is not a pass; a missing stage is an error."""
-        if len(self.stages) < len(Stage) and all(
-            stage.verdict is Verdict.PASSED for stage in self.stages
-        ):
-            return Verdict.ERROR
+        is_whole = {result.stage for result in self.stages} == set(Stage)
         return next(
             (stage.verdict for stage in self.stages if stage.verdict is not Verdict.PASSED),
-            Verdict.PASSED,
+            Verdict.PASSED if is_whole else Verdict.ERROR,
         )
 
 

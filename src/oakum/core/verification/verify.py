@@ -1,5 +1,6 @@
 """Is what was planned what runs now? On disk, in memory, booted: three different questions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -7,6 +8,7 @@ from oakum.core.inventory.facts import Facts, StaleProcess
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.planning.change import PackageChange
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
+from oakum.core.text import counted
 
 GONE = "nc"  # dpkg's second letter: not installed; only configuration files left
 SESSION_UNITS = ("session-", "user@")
@@ -17,9 +19,9 @@ class Effect(Enum):
     """How far the change has got. Only EFFECTIVE closes a finding."""
 
     NOT_ON_DISK = "not on disk"
-    EXPOSED_IN_MEMORY = "fixed on disk, exposed in memory"
-    AWAITING_REBOOT = "fixed on disk, awaiting reboot"
-    UNKNOWN_IN_MEMORY = "fixed on disk, memory could not be read"
+    EXPOSED_IN_MEMORY = "as planned on disk, old code in memory"
+    AWAITING_REBOOT = "as planned on disk, awaiting reboot"
+    UNKNOWN_IN_MEMORY = "as planned on disk, memory could not be read"
     EFFECTIVE = "effective"
 
 
@@ -66,12 +68,15 @@ def verify(
     kernel = _kernel_differences(expected, facts) if booted else ()
     reboot_reason = "" if booted else status.reboot_reason
     stale = tuple(process for process in facts.stale_processes if not _is_session(process))
-    explained = bool(reboot_reason) or not restarts_allowed
-    in_memory = () if explained else tuple(_name_stale(process) for process in stale)
+    unexplained = tuple(
+        process
+        for process in stale
+        if restarts_allowed and not _awaits_reboot(process, reboot_reason)
+    )
     return Verification(
         effect=_effect(on_disk, facts, reboot_reason or "; ".join((*not_booted, *kernel)), stale),
-        differences=(*on_disk, *not_booted, *kernel, *in_memory),
-        pending=_pending(facts, reboot_reason, stale if explained else ()),
+        differences=(*on_disk, *not_booted, *kernel, *_named_once(unexplained)),
+        pending=_pending(facts, reboot_reason, restarts_allowed=restarts_allowed),
     )
 
 
@@ -157,9 +162,21 @@ def _is_session(process: StaleProcess) -> bool:
     return process.unit.startswith(SESSION_UNITS) or is_login
 
 
-def _name_stale(process: StaleProcess) -> str:
-    owner = process.unit or "no unit"
-    return f"process {process.pid} ({process.command}, {owner}) still maps old {process.path}"
+def _awaits_reboot(process: StaleProcess, reboot_reason: str) -> bool:
+    """Tell whether the host itself named this process as one that only a reboot renews."""
+    owner = process.unit or f"process {process.command}"
+    return owner in reboot_reason
+
+
+def _named_once(processes: Iterable[StaleProcess]) -> tuple[str, ...]:
+    """Name each process by the first old file that it maps: it often maps a dozen."""
+    first: dict[int, StaleProcess] = {}
+    for process in processes:
+        first.setdefault(process.pid, process)
+    return tuple(
+        f"process {p.pid} ({p.command}, {p.unit or 'no unit'}) still maps old {p.path}"
+        for p in first.values()
+    )
 
 
 def _effect(
@@ -176,10 +193,16 @@ def _effect(
     return Effect.EFFECTIVE
 
 
-def _pending(facts: Facts, reboot_reason: str, stale: tuple[StaleProcess, ...]) -> tuple[str, ...]:
-    sessions = [process for process in facts.stale_processes if _is_session(process)]
-    return (
-        *((f"effective after a reboot: {reboot_reason}",) if reboot_reason else ()),
-        *(_name_stale(process) for process in stale),
-        *(f"{_name_stale(process)} until its session ends" for process in sessions),
-    )
+def _pending(facts: Facts, reboot_reason: str, *, restarts_allowed: bool) -> tuple[str, ...]:
+    services = [process for process in facts.stale_processes if not _is_session(process)]
+    sessions = {process.pid for process in facts.stale_processes if _is_session(process)}
+    owners = sorted({process.unit or process.command for process in services})
+    found = []
+    if reboot_reason:
+        found.append(f"effective after a reboot: {reboot_reason}")
+    if owners and not restarts_allowed:
+        found.append(f"the plan restarts nothing: {', '.join(owners)} still run old code")
+    if sessions:
+        those = counted(len(sessions), "process of a login session", "processes of login sessions")
+        found.append(f"old code runs in {those} until the session ends")
+    return tuple(found)

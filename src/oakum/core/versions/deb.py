@@ -9,9 +9,11 @@ from oakum.core.text import one_line
 Part = int | str
 Key = tuple[int, tuple[Part, ...], tuple[Part, ...]]
 
-SHAPE = re.compile(
-    r"(?:(?P<epoch>[0-9]+):)?(?P<upstream>[A-Za-z0-9.+:~-]+?)(?:-(?P<revision>[A-Za-z0-9.+~]*))?"
-)
+EPOCH = re.compile(r"[0-9]{1,9}")
+UPSTREAM = re.compile(r"[A-Za-z0-9.+:~-]+")
+REVISION = re.compile(r"[A-Za-z0-9.+~]+")
+MAX_LENGTH = 1000
+"""No archive has longer ones, and reading a number of very many digits takes very long."""
 PIECES = re.compile(r"([^0-9]*)([0-9]*)")
 TILDE, END, LETTER, OTHER = 0, 1, 2, 3
 """How dpkg ranks the characters of a part that holds no digits: `~` sorts before its very end."""
@@ -24,11 +26,28 @@ class InvalidVersionError(InputError):
 @lru_cache(maxsize=1 << 17)
 def key(version: str) -> Key:
     """Return a value that sorts as dpkg sorts the version. Raises InvalidVersionError."""
-    match = SHAPE.fullmatch(version)
-    if match is None:
-        raise InvalidVersionError(f"{one_line(version)!r} is no Debian version")
-    upstream, revision = match["upstream"], match["revision"]
-    return (int(match["epoch"] or 0), _parts(upstream), _parts(revision or ""))
+    before, colon, after = version.partition(":")
+    epoch, rest = (before, after) if colon else ("0", version)
+    before, hyphen, after = rest.rpartition("-")
+    upstream, revision = (before, after) if hyphen else (rest, "0")
+    is_version = (
+        len(version) <= MAX_LENGTH
+        and EPOCH.fullmatch(epoch)
+        and UPSTREAM.fullmatch(upstream)
+        and REVISION.fullmatch(revision)
+    )
+    if not is_version:
+        raise InvalidVersionError(f"{one_line(version, 60)!r} is no Debian version")
+    return (int(epoch), _parts(upstream), _parts(revision))
+
+
+def is_version(text: str) -> bool:
+    """Tell whether the text is a version, for those who count what is none."""
+    try:
+        key(text)
+    except InvalidVersionError:
+        return False
+    return True
 
 
 def compare(first: str, second: str) -> int:
@@ -50,9 +69,6 @@ def _parts(text: str) -> tuple[Part, ...]:
     for letters, digits in PIECES.findall(text):
         if letters or digits:
             parts.extend((_ranked(letters), int(digits or 0)))
-    # `1.` and `1.0` are equal to dpkg: what is missing at the end counts as an empty piece and 0.
-    while parts and parts[-1] == 0 and parts[-2] == _ranked(""):
-        del parts[-2:]
     return (*parts, _ranked(""))
 
 

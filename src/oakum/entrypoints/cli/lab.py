@@ -1,5 +1,6 @@
 """oakum lab: real hosts on this machine, for trying everything without risk."""
 
+import asyncio
 import os
 from typing import Annotated
 
@@ -9,7 +10,9 @@ from oakum.core.errors import InputError
 from oakum.core.staging.lab import CHECKS
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import application, run
-from oakum.services.break_lab import TROUBLES, Breaker
+from oakum.ports.machines import Machine
+from oakum.services.await_boot import require_booted
+from oakum.services.break_lab import TROUBLES, Breaker, lab_host
 from oakum.services.run_lab import Lab
 
 app = typer.Typer(help="Real hosts on this machine, to try everything on.", no_args_is_help=True)
@@ -22,7 +25,7 @@ def _lab() -> Lab:
     if os.geteuid() != 0:
         raise InputError("the lab needs root: it boots machines", hint="run it with sudo")
     chosen = application()
-    return Lab(chosen.lab_files, chosen.lab_machines, output.say)
+    return Lab(chosen.lab_files, chosen.lab_machines, chosen.distribution_archives, output.say)
 
 
 @app.command()
@@ -31,11 +34,16 @@ def up(
     provider: Annotated[str, typer.Option(help="auto, nspawn or chroot.")] = "auto",
 ) -> None:
     """Bring up hosts with pending security updates; running it again goes on where it stopped."""
-    with application().locks.hold("lab", "oakum lab up"):
+    chosen = application()
+    with chosen.locks.hold("lab", "oakum lab up"):
         machines = _lab().up(hosts, provider)
+        output.say(f"waiting until {len(machines)} hosts have booted")
+        run(_await_all(machines))
     rows = [(m.name, m.address, m.port, m.state.value) for m in machines]
     output.print_table(("host", "address", "port", "state"), rows)
-    output.say("next: oakum hosts import --ansible <inventory.ini of the lab>; then: oakum scan")
+    access = chosen.lab_files.identity_file.parent
+    output.say(f"reach them with: ssh -F {access}/ssh_config web-1")
+    output.say(f"next: oakum hosts import --ansible {access}/inventory.ini; then: oakum scan")
 
 
 @app.command()
@@ -50,6 +58,8 @@ def down() -> None:
 def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show the hosts of the lab."""
     machines = _lab().status()
+    if not machines:
+        output.say("there is no lab; `oakum lab up` makes one")
     if json:
         output.print_json(machines)
         return
@@ -81,7 +91,8 @@ def mend(kind: Kind, host: HostName) -> None:
     if kind == "sshd":
         provider = _lab().provider()
         provider.stop(host)
-        provider.start(host)
+        machine = provider.start(host)
+        run(_await_all((machine,)))
         output.say(f"{host}: booted anew")
         return
     _trouble(kind, host, mend=True)
@@ -104,10 +115,13 @@ def start(host: HostName) -> None:
 
 def _trouble(kind: str, host: str, *, mend: bool) -> str:
     chosen = application()
-    machines = {machine.name: machine for machine in _lab().status()}
-    if host not in machines:
-        raise InputError(
-            f"the lab has no host {host!r}", hint=f"its hosts are: {', '.join(machines) or 'none'}"
-        )
     breaker = Breaker(chosen.ssh, str(chosen.lab_files.identity_file))
-    return run(breaker.run(kind, machines[host], mend=mend))
+    return run(breaker.run(kind, _lab().machine(host), mend=mend))
+
+
+async def _await_all(machines: tuple[Machine, ...]) -> None:
+    """Wait until all have booted; the first that cannot is an error."""
+    chosen = application()
+    identity_file = str(chosen.lab_files.identity_file)
+    hosts = [lab_host(machine, identity_file) for machine in machines]
+    await asyncio.gather(*(require_booted(chosen.ssh, host) for host in hosts))

@@ -14,10 +14,15 @@ from oakum.core.text import harmless
 from oakum.entrypoints.cli import (
     advisories,
     audit,
+    explain,
     findings,
     hosts,
     lab,
+    plans,
     queue,
+    rehearse,
+    rollback,
+    rollouts,
     scan,
     snapshots,
 )
@@ -32,12 +37,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (scan, findings, queue):
+for command in (scan, findings, explain, queue, rehearse, rollback):
     command.register(app)
+plans.register(app)
 for name, group in (
     ("hosts", hosts.app),
     ("advisories", advisories.app),
     ("snapshots", snapshots.app),
+    ("plan", plans.app),
+    ("rollout", rollouts.app),
     ("audit", audit.app),
     ("lab", lab.app),
 ):

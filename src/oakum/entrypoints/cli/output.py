@@ -37,7 +37,7 @@ def talk() -> Console:
 
 def say(line: str) -> None:
     """Tell a person something."""
-    talk().print(Text(harmless(line)))
+    talk().print(Text(harmless(line)), soft_wrap=not sys.stderr.isatty())
 
 
 def show(line: str = "", style: str = "") -> None:

@@ -9,6 +9,7 @@ from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.selector import parse_selector
 from oakum.core.matching.finding import FindingState
+from oakum.core.matching.matcher import coverage
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.entrypoints.cli.words import age_lines, queue_rows
@@ -71,7 +72,7 @@ def _show(hosts: list[Host], result: ScanResult) -> None:
     for host in hosts:
         facts = result.facts.get(host.id)
         if facts is not None:
-            unknown = len(facts.unreadable) + len(facts.package_origins)
+            unknown = len(coverage(facts).unknown)
             old = len(facts.stale_processes)
             rows.append((host.name, facts.distribution.label, len(facts.packages), old, unknown))
     output.print_table(("host", "system", "packages", "old in memory", "unknown"), rows)

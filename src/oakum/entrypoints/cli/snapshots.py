@@ -142,6 +142,12 @@ def verify(which: Which = "latest") -> None:
 
 
 @app.command()
+def key() -> None:
+    """Print the public key that snapshots are signed with; hosts trust it and no other."""
+    output.show(application().snapshot_store.public_key().rstrip())
+
+
+@app.command()
 def remove(which: Which) -> None:
     """Withdraw a snapshot, unless a plan or a rollout still needs it."""
     chosen = application()

@@ -35,10 +35,19 @@ finish() {
   {
     printf 'state\t%s\nstep\t%s\nreason\t%s\n' "$1" "$STEP" "$(printf '%s' "$2" | one_line)"
     [ ! -f "$T/restarted" ] || sort -u "$T/restarted" | sed "s/^/restarted$TAB/"
-    [ ! -f "$T/reboot" ] || printf 'reboot\t%s\n' "$(sort -u "$T/reboot" | paste -s -d ';' | one_line)"
+    [ ! -f "$T/reboot" ] || printf 'reboot\t%s\n' "$(reboot_reason <"$T/reboot" | one_line)"
   } >"$T/result.new"
   sync "$T/result.new" && mv "$T/result.new" "$T/result" && sync "$T"
   exit 0
+}
+
+# Owners of old code are named once each, whatever number of files they map; other reasons stay as they are.
+reboot_reason() {
+  sort -u | awk '
+    { owner = $0 }
+    sub(/ maps old .*/, "", owner) { if (!(owner in seen)) { seen[owner]; owners = owners (owners ? ", " : "") owner }; next }
+    { other = other (other ? "; " : "") $0 }
+    END { if (owners) owners = "old code runs in " owners; print owners (owners && other ? "; " : "") other }'
 }
 
 # refuse REASON: end before anything was changed. After an interruption it is too late for that: then undo, or fail.

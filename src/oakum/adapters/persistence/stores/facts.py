@@ -66,6 +66,16 @@ class SqlFactsStore:
         """Return the newest facts of every host that has some."""
         return self._latest(None)
 
+    def earlier(self, host: HostId) -> tuple[Facts, ...]:
+        """Return what is kept of a host's scans before the latest, newest first."""
+        query = (
+            select(facts_table.c.id)
+            .where(facts_table.c.host == host)
+            .order_by(facts_table.c.id.desc())
+        )
+        ids = [row.id for row in self._connection.execute(query)]
+        return tuple(found for _, found in self._read(ids[1:]))
+
     def failures(self) -> Mapping[HostId, ScanFailure]:
         """Return the hosts whose last scan failed."""
         rows = self._connection.execute(select(scan_failures))
@@ -76,22 +86,36 @@ class SqlFactsStore:
 
     def _latest(self, host: HostId | None) -> dict[HostId, Facts]:
         newest = select(func.max(facts_table.c.id)).group_by(facts_table.c.host)
-        query = select(facts_table.c.host, facts_table.c.document, package_sets.c.members).join(
-            package_sets, package_sets.c.digest == facts_table.c.package_set
-        )
-        query = query.where(facts_table.c.id.in_(newest))
         if host is not None:
-            query = query.where(facts_table.c.host == host)
-        rows = self._connection.execute(query).all()
+            newest = newest.where(facts_table.c.host == host)
+        return dict(self._read([number for (number,) in self._connection.execute(newest)]))
+
+    def _read(self, ids: Sequence[int]) -> list[tuple[HostId, Facts]]:
+        """Return facts by their numbers, newest first."""
+        columns = (facts_table.c.host, facts_table.c.document, package_sets.c.members)
+        join = package_sets.c.digest == facts_table.c.package_set
+        rows = [
+            row
+            for start in range(0, len(ids), BATCH)
+            for row in self._connection.execute(
+                select(*columns)
+                .join(package_sets, join)
+                .where(facts_table.c.id.in_(ids[start : start + BATCH]))
+                .order_by(facts_table.c.id.desc())
+            )
+        ]
         decoded = {row.members: _members(row.members) for row in rows}
         versions = self._versions({m[0] for members in decoded.values() for m in members})
-        return {
-            HostId(row.host): replace(
-                from_document(row.document, Facts, "facts of a host"),
-                packages=tuple(_package(member, versions) for member in decoded[row.members]),
+        return [
+            (
+                HostId(row.host),
+                replace(
+                    from_document(row.document, Facts, "facts of a host"),
+                    packages=tuple(_package(member, versions) for member in decoded[row.members]),
+                ),
             )
             for row in rows
-        }
+        ]
 
     def _members(self, packages: Sequence[InstalledPackage]) -> list[Member]:
         keys = {_key(package) for package in packages}

@@ -1,0 +1,1 @@
+"""The whole loop on real hosts, narrated: `make demo`."""

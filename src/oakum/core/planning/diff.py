@@ -1,0 +1,43 @@
+"""What differs between two plans, line by line."""
+
+from collections.abc import Iterator
+
+from oakum.core.planning.plan import Plan
+
+
+def diff(old: Plan, new: Plan) -> tuple[str, ...]:
+    """Return lines that begin with `-` (old only), `+` (new only) or `~` (another value)."""
+    before, after = set(_lines(old)), set(_lines(new))
+    return (
+        *_settings(old, new),
+        *(f"- {line}" for line in sorted(before - after)),
+        *(f"+ {line}" for line in sorted(after - before)),
+    )
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    for host_class in plan.classes:
+        for host in host_class.hosts:
+            for change in host_class.changes:
+                old, new = change.old_version or "new", change.new_version or "removed"
+                yield f"{host}: {change.key} {old} -> {new} {change.sha256[:12]}".rstrip()
+            for unit in host_class.restarts:
+                yield f"{host}: restart {unit}"
+            if host_class.needs_reboot:
+                yield f"{host}: reboot: {host_class.reboot_reason}"
+    for ring in plan.rings:
+        yield f"{ring.name}: {', '.join(ring.hosts)}; soaks {ring.soak_seconds} s"
+
+
+def _settings(old: Plan, new: Plan) -> Iterator[str]:
+    pairs = {
+        "snapshot": (old.snapshot, new.snapshot),
+        "window": (str(old.window), str(new.window)),
+        "budget": (str(old.budget), str(new.budget)),
+        "restarts": (old.restart_policy.value, new.restart_policy.value),
+        "reboots": (old.reboot_policy.value, new.reboot_policy.value),
+        "way back": (old.rollback_verdict.value, new.rollback_verdict.value),
+    }
+    for name, (before, after) in pairs.items():
+        if before != after:
+            yield f"~ {name}: {before} -> {after}"

@@ -1,0 +1,139 @@
+"""A plan as people read it before they give their word for it."""
+
+from collections.abc import Sequence
+
+from oakum.core.planning.change import ChangeKind, PackageChange
+from oakum.core.planning.plan import HostClass, Plan, RebootPolicy, Window
+from oakum.core.staging.rehearsal import Rehearsal
+from oakum.entrypoints.cli import output
+from oakum.entrypoints.cli.words import short
+from oakum.ports.stores import Approval
+
+SIGNS = {
+    ChangeKind.UPGRADE: "~",
+    ChangeKind.DOWNGRADE: "v",
+    ChangeKind.INSTALL: "+",
+    ChangeKind.REMOVE: "-",
+}
+COLOURS = {
+    ChangeKind.UPGRADE: "yellow",
+    ChangeKind.DOWNGRADE: "magenta",
+    ChangeKind.INSTALL: "green",
+    ChangeKind.REMOVE: "red",
+}
+PER_MILLE = 10_000
+SHOWN_REASONS = 8
+
+
+def show_plan(plan: Plan, rehearsals: Sequence[Rehearsal], approvals: Sequence[Approval]) -> None:
+    """Print a plan and its evidence."""
+    output.show(f"{plan.id}  {plan.title}", "bold")
+    output.show(f"  digest     {plan.digest}")
+    output.show(f"  snapshot   {plan.snapshot}")
+    output.show(f"  created    {plan.created_at:%Y-%m-%d %H:%M} UTC by {plan.created_by}")
+    for host_class in plan.classes:
+        _show_class(host_class, plan)
+    output.show()
+    _show_order(plan)
+    _show_way_back(plan)
+    _show_effect(plan)
+    for rehearsal in rehearsals:
+        show_rehearsal(rehearsal, plan)
+    for approval in approvals:
+        _show_approval(approval, plan)
+
+
+def _show_class(host_class: HostClass, plan: Plan) -> None:
+    output.show()
+    output.show(
+        f"  {host_class.name}: {len(host_class.hosts)} hosts: {', '.join(host_class.hosts)}", "bold"
+    )
+    for change in host_class.changes:
+        output.show(f"    {_change_line(change)}", COLOURS[change.kind])
+    for key, reason in host_class.kept_back:
+        output.show(f"    = {key} stays: {reason}")
+    for path in host_class.conffile_prompts:
+        output.show(f"    ! {path} was changed by hand: it is kept, the new one comes beside it")
+    if host_class.restarts:
+        output.show(f"    restarts   {', '.join(host_class.restarts)}")
+    if host_class.needs_reboot:
+        done = "will reboot" if plan.reboot_policy is RebootPolicy.WHEN_NEEDED else "not done here"
+        output.show(f"    reboot     {done}: {host_class.reboot_reason}")
+    output.show(
+        f"    download   {output.bytes_in_words(host_class.download_bytes)} a host; "
+        f"disk {output.bytes_in_words(host_class.disk_bytes)}"
+    )
+
+
+def _change_line(change: PackageChange) -> str:
+    old, new = change.old_version or "(new)", change.new_version or "(removed)"
+    return (
+        f"{SIGNS[change.kind]} {change.key}  {old} -> {new}  "
+        f"[{change.rollback_class.value}] {change.source_name} {short(change.sha256)}".rstrip()
+    )
+
+
+def _show_order(plan: Plan) -> None:
+    for ring in plan.rings:
+        output.show(f"  {ring.name:<10} {', '.join(ring.hosts)}; soaks {ring.soak_seconds} s")
+    budget = plan.budget
+    output.show(
+        f"  budget     {budget.concurrency} hosts at once, {budget.max_failed} failed ones borne"
+    )
+    output.show(f"  window     {_window(plan.window)}")
+    output.show(f"  duration   about {output.seconds_in_words(plan.predicted_seconds)}")
+
+
+def _window(window: Window) -> str:
+    if window.opens_at is None and window.closes_at is None:
+        return "at any time: no window is set"
+    opens = f"{window.opens_at:%Y-%m-%d %H:%M} UTC" if window.opens_at else "now"
+    closes = f"{window.closes_at:%Y-%m-%d %H:%M} UTC" if window.closes_at else "open end"
+    return f"{opens} to {closes}"
+
+
+def _show_way_back(plan: Plan) -> None:
+    classes = ", ".join(found.value for found in plan.worst_rollback_classes())
+    output.show(f"  way back   {plan.rollback_verdict.value} (rollback classes {classes})")
+    for reason in plan.rollback_reasons[:SHOWN_REASONS]:
+        output.show(f"    ! {reason}")
+    if len(plan.rollback_reasons) > SHOWN_REASONS:
+        output.show(f"    ! and {len(plan.rollback_reasons) - SHOWN_REASONS} more (--json)")
+
+
+def _show_effect(plan: Plan) -> None:
+    output.show(
+        f"  fixes      {len(plan.fixes)} CVEs in their packages, "
+        f"{plan.risk_removed_ppm / PER_MILLE:.1f} % of the risk that patching can remove"
+    )
+
+
+def show_rehearsal(rehearsal: Rehearsal, plan: Plan) -> None:
+    """Print the verdict of a rehearsal, stage by stage."""
+    output.show()
+    stale = "" if rehearsal.plan_digest == plan.digest else " of ANOTHER digest: it does not count"
+    seconds = round((rehearsal.finished_at - rehearsal.started_at).total_seconds())
+    output.show(
+        f"  rehearsal{stale}: {rehearsal.verdict.value}, "
+        f"{rehearsal.finished_at:%Y-%m-%d %H:%M} UTC, {output.seconds_in_words(seconds)}",
+        "bold",
+    )
+    for twin in rehearsal.twins:
+        output.show(
+            f"    {twin.host_class}: {twin.verdict.value}; twin of {twin.modelled_on}, "
+            f"{twin.fidelity_ppm / PER_MILLE:.1f} % of its packages exactly alike"
+        )
+        for stage in twin.stages:
+            output.show(
+                f"      {stage.verdict.value:<8} {stage.stage.value} "
+                f"({output.seconds_in_words(stage.seconds)}): {stage.detail}"
+            )
+
+
+def _show_approval(approval: Approval, plan: Plan) -> None:
+    holds = "" if approval.digest == plan.digest else " for ANOTHER digest: it does not count"
+    overrides = "; the rehearsal is overridden" if approval.overrides_rehearsal else ""
+    reason = f": {approval.reason}" if approval.reason else ""
+    output.show(
+        f"  approved   by {approval.by}, {approval.at:%Y-%m-%d %H:%M} UTC{holds}{overrides}{reason}"
+    )

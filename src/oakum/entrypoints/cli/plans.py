@@ -1,0 +1,223 @@
+"""oakum plan, oakum approve: exactly what will change, and a person's word for it."""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Annotated
+
+import typer
+
+from oakum.core.errors import InputError
+from oakum.core.ids import CveId
+from oakum.core.inventory.facts import Facts
+from oakum.core.inventory.selector import parse_selector
+from oakum.core.planning.diff import diff as compare
+from oakum.core.planning.plan import Budget, RebootPolicy, RestartPolicy, Window
+from oakum.core.repositories.snapshot import Snapshot
+from oakum.entrypoints.cli import output
+from oakum.entrypoints.cli.context import actor, application, run
+from oakum.entrypoints.cli.plan_view import show_plan
+from oakum.services.approve_plan import ApprovalRequest, approve_plan
+from oakum.services.create_plan import PlanMaker, PlanRequest
+
+app = typer.Typer(help="Create, show and compare plans.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Which = Annotated[str, typer.Argument(help="Its id or the beginning of it; `latest`.")]
+MAX_PERCENT = 100
+
+
+def register(app_of_all: typer.Typer) -> None:
+    """Add the command that stands at the top."""
+    app_of_all.command("approve")(approve)
+
+
+@app.command()
+def create(
+    title: Annotated[str, typer.Option(help="What it is for.")] = "",
+    snapshot: Annotated[str, typer.Option(help="Its id or the beginning of it.")] = "latest",
+    limit: Annotated[str, typer.Option(help="For example: role:web not label:frozen.")] = "",
+    package: Annotated[list[str] | None, typer.Option(help="Only this source package.")] = None,
+    cve: Annotated[list[str] | None, typer.Option(help="Only what fixes this CVE.")] = None,
+    rings: Annotated[str, typer.Option(help="Cumulative percentages: 10,40,100.")] = "",
+    soak: Annotated[int, typer.Option(min=-1, help="Seconds after each ring.")] = -1,
+    opens: Annotated[str, typer.Option(help="Window: begin, ISO 8601 with zone.")] = "",
+    closes: Annotated[str, typer.Option(help="Window: end, ISO 8601 with zone.")] = "",
+    concurrency: Annotated[int, typer.Option(min=0, help="Hosts at once.")] = 0,
+    max_failed: Annotated[int, typer.Option(min=-1, help="Failed hosts to bear.")] = -1,
+    restart: Annotated[RestartPolicy, typer.Option()] = RestartPolicy.AFFECTED,
+    reboot: Annotated[RebootPolicy, typer.Option()] = RebootPolicy.NEVER,
+    json: Json = False,
+) -> None:
+    """Ask every host what exactly it would do with a snapshot, and write it down."""
+    chosen, selector = application(), parse_selector(limit)
+    settings = chosen.configuration.rollout
+    with chosen.begin() as work:
+        frozen = work.snapshots.get(snapshot)
+        facts = work.facts.all_latest()
+        hosts = tuple(
+            host
+            for host in work.hosts.all()
+            if selector.matches(host) and (host.id not in facts or _runs(facts[host.id], frozen))
+        )
+    request = PlanRequest(
+        title=title or f"security updates of {frozen.id[:12]}",
+        created_by=actor(),
+        snapshot=frozen,
+        hosts=hosts,
+        sources=frozenset(package or ()),
+        cves=frozenset(CveId(name) for name in cve or ()),
+        ring_percents=_percents(rings) if rings else settings.ring_percents,
+        soak_seconds=settings.soak_seconds if soak < 0 else soak,
+        window=Window(_moment(opens, "--opens"), _moment(closes, "--closes")),
+        budget=Budget(
+            concurrency or settings.concurrency,
+            settings.max_failed if max_failed < 0 else max_failed,
+        ),
+        restart_policy=restart,
+        reboot_policy=reboot,
+    )
+    chosen.require_served()
+    with output.progress_bar() as progress:
+        maker = PlanMaker(
+            chosen.begin,
+            chosen.transport,
+            chosen.package_manager,
+            chosen.clock,
+            settings.concurrency,
+            progress,
+        )
+        plan = run(maker.create(request, chosen.access(frozen)))
+    if json:
+        output.print_json({"id": plan.id, "digest": plan.digest, "plan": plan.to_json()})
+        return
+    show_plan(plan, (), ())
+    output.say(f"next: oakum rehearse {plan.id}")
+
+
+@app.command("list")
+def list_plans(json: Json = False) -> None:
+    """List plans, oldest first."""
+    with application().begin() as work:
+        plans = work.plans.all()
+        approved = {plan.id: bool(work.plans.approvals(plan.id)) for plan in plans}
+        rehearsed = {plan.id: work.plans.rehearsals(plan.id) for plan in plans}
+    if json:
+        output.print_json(
+            [{"id": p.id, "digest": p.digest, "approved": approved[p.id]} for p in plans]
+        )
+        return
+    rows = [
+        (
+            plan.id,
+            f"{plan.created_at:%Y-%m-%d %H:%M}",
+            plan.title,
+            len(plan.hosts),
+            plan.rollback_verdict.value,
+            rehearsed[plan.id][-1].verdict.value if rehearsed[plan.id] else "not yet",
+            "yes" if approved[plan.id] else "no",
+        )
+        for plan in plans
+    ]
+    headings = ("plan", "created (UTC)", "title", "hosts", "way back", "rehearsal", "approved")
+    output.print_table(headings, rows)
+
+
+@app.command()
+def show(which: Which = "latest", json: Json = False) -> None:
+    """Show a plan: every change, the way back, the rings, and its evidence."""
+    with application().begin() as work:
+        plan = work.plans.get(which)
+        rehearsals, approvals = work.plans.rehearsals(plan.id), work.plans.approvals(plan.id)
+    if json:
+        output.print_json(
+            {
+                "id": plan.id,
+                "digest": plan.digest,
+                "plan": plan.to_json(),
+                "rehearsals": [rehearsal.to_json() for rehearsal in rehearsals],
+                "approvals": approvals,
+            }
+        )
+        return
+    show_plan(plan, rehearsals, approvals)
+
+
+@app.command()
+def diff(old: Which, new: Which = "latest", json: Json = False) -> None:
+    """Compare what two plans would do."""
+    with application().begin() as work:
+        first, second = work.plans.get(old), work.plans.get(new)
+    lines = compare(first, second)
+    if json:
+        output.print_json(lines)
+        return
+    for line in lines:
+        output.show(line)
+    output.say(f"{len(lines)} differences between {first.id} and {second.id}")
+
+
+def approve(
+    which: Which,
+    reason: Annotated[str, typer.Option(help="Why; needed to override a rehearsal.")] = "",
+    accept_no_way_back: Annotated[
+        bool, typer.Option(help="Accept that parts cannot be rolled back.")
+    ] = False,
+    override_rehearsal: Annotated[
+        bool, typer.Option(help="Approve without a passed rehearsal, on the record.")
+    ] = False,
+    digest: Annotated[str, typer.Option(help="The digest that you read.")] = "",
+    json: Json = False,
+) -> None:
+    """Approve a plan: the word of a person for exactly this digest."""
+    chosen = application()
+    if override_rehearsal and not reason:
+        raise InputError(
+            "to override a rehearsal takes a reason", hint="give --reason; it is kept for good"
+        )
+    with chosen.begin() as work:
+        plan = work.plans.get(which)
+    if digest and not plan.digest.startswith(digest):
+        raise InputError(
+            f"{plan.id} has the digest {plan.digest}, and not {digest}",
+            hint=f"read it again: oakum plan show {plan.id}",
+        )
+    request = ApprovalRequest(plan.id, actor(), reason, accept_no_way_back, override_rehearsal)
+    approval = approve_plan(request, chosen.begin, chosen.clock)
+    if json:
+        output.print_json(approval)
+        return
+    output.say(f"{plan.id} is approved by {approval.by} for the digest {approval.digest}")
+    output.say(f"next: oakum rollout start {plan.id}")
+
+
+def _runs(facts: Facts, snapshot: Snapshot) -> bool:
+    return facts.distribution.codename == snapshot.manifest.release
+
+
+def _percents(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise InputError(f"--rings {text!r}: not whole percentages", hint="write: 10,40,100")
+    percents = tuple(int(part) for part in parts)
+    rising = all(a < b for a, b in pairwise(percents))
+    if not rising or percents[-1] != MAX_PERCENT or percents[0] < 1:
+        raise InputError(
+            f"--rings {text!r}: they must rise and end with 100", hint="write: 10,40,100"
+        )
+    return percents
+
+
+def _moment(text: str, option: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(
+            f"{option} {text!r} is no moment", hint="write: 2026-11-25T22:00+01:00"
+        ) from error
+    if moment.tzinfo is None:
+        raise InputError(
+            f"{option} {text!r} names no time zone", hint="write: 2026-11-25T22:00+01:00"
+        )
+    return moment.astimezone(UTC)

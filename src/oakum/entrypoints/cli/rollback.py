@@ -1,0 +1,40 @@
+"""oakum rollback: put hosts back to exactly what they were."""
+
+from typing import Annotated
+
+import typer
+
+from oakum.core.errors import NotFoundError
+from oakum.core.ids import HostId, RolloutId
+from oakum.core.rollout.state import Phase, Wish
+from oakum.entrypoints.cli import output
+from oakum.entrypoints.cli.context import actor, application
+from oakum.entrypoints.cli.rollout_view import drive
+from oakum.services.start_rollout import Wanted, last_rollout_of, want
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("rollback")(rollback)
+
+
+def rollback(
+    what: Annotated[str, typer.Argument(help="A rollout (all its hosts), or one host.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Roll back a rollout, or the last rollout of one host; verified like a deployment."""
+    chosen = application()
+    rollout, hosts = _scope(what)
+    want(Wanted(rollout, Wish.ROLL_BACK, actor(), hosts), chosen.begin, chosen.clock)
+    output.say(f"rolling back {', '.join(hosts) or 'every changed host'} of {rollout}")
+    drive(rollout, wanted=Phase.ROLLED_BACK, json=json)
+
+
+def _scope(what: str) -> tuple[RolloutId, tuple[HostId, ...]]:
+    chosen = application()
+    with chosen.begin() as work:
+        try:
+            return work.rollouts.get(what).id, ()
+        except NotFoundError:
+            host = work.hosts.get(what)
+    return last_rollout_of(host.id, chosen.begin).id, (host.id,)

@@ -1,0 +1,156 @@
+"""A rollout in the terminal: a live table, or a line for each change where there is none."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from oakum.core.ids import HostId, RolloutId
+from oakum.core.rollout.rollout import HostRun, Rollout
+from oakum.core.rollout.state import Phase, RunState
+from oakum.core.text import harmless, one_line
+from oakum.entrypoints.cli import output
+from oakum.entrypoints.cli.context import actor, application, run
+from oakum.services.run_rollout import LostLeaseError, OnChange, is_idle
+
+LOOK_SECONDS = 1.0
+STYLES = {
+    RunState.SUCCEEDED: "green",
+    RunState.ROLLED_BACK: "cyan",
+    RunState.REFUSED: "yellow",
+    RunState.FAILED: "red",
+    RunState.ROLLBACK_FAILED: "red",
+}
+HEADINGS = ("host", "ring", "state", "why")
+
+
+def drive(rollout: RolloutId, *, wanted: Phase = Phase.SUCCEEDED, json: bool = False) -> None:
+    """Drive a rollout to its end; where another controller does, look on.
+
+    Exits with 1 unless it ends in the wanted phase.
+    """
+    chosen = application()
+    with _view() as on_change:
+        try:
+            ended = run(chosen.reconciler(rollout, actor(), on_change).run())
+        except LostLeaseError as error:
+            output.say(f"{error.message}; looking on")
+            ended = run(_look(rollout, on_change))
+    _end(ended, wanted, json=json)
+
+
+def look(rollout: RolloutId, *, json: bool = False) -> None:
+    """Show a rollout that another controller drives, until it is at rest."""
+    with _view() as on_change:
+        ended = run(_look(rollout, on_change))
+    _end(ended, Phase.SUCCEEDED, json=json)
+
+
+async def _look(rollout: RolloutId, on_change: OnChange) -> Rollout:
+    chosen = application()
+    while True:
+        with chosen.begin() as work:
+            state = work.rollouts.get(rollout)
+        on_change(state)
+        if is_idle(state):
+            return state
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def show_rollout(rollout: Rollout) -> None:
+    """Print how a rollout and each host stand."""
+    output.show(f"{rollout.id}  {_headline(rollout)}", "bold")
+    output.print_table(HEADINGS, [_row(found) for found in rollout.runs])
+
+
+def _end(rollout: Rollout, wanted: Phase, *, json: bool) -> None:
+    if json:
+        output.print_json(rollout)
+    else:
+        show_rollout(rollout)
+    output.say(_next_step(rollout))
+    if rollout.phase is not wanted:
+        raise typer.Exit(1)
+
+
+def _next_step(rollout: Rollout) -> str:
+    match rollout.phase:
+        case Phase.SUCCEEDED:
+            return "next: oakum scan; it closes the findings"
+        case Phase.ROLLED_BACK:
+            return _after_rolling_back(rollout)
+        case Phase.NEEDS_HELP:
+            return "hosts named above could not be put back: look at them, then roll back again"
+        case Phase.PAUSED:
+            return f"paused; next: oakum rollout resume {rollout.id}, abort or oakum rollback"
+        case Phase.ABORTED:
+            return f"aborted; to put changed hosts back: oakum rollback {rollout.id}"
+        case Phase.WAITING | Phase.PROGRESSING | Phase.ROLLING_BACK | Phase.ABORTING:
+            return f"not at its end; next: oakum rollout watch {rollout.id}"
+
+
+def _after_rolling_back(rollout: Rollout) -> str:
+    changed = [found.host for found in rollout.runs if found.state.may_have_changed]
+    if not changed:
+        return "every host that was changed is as it was before; nothing more is to be done"
+    return (
+        f"still changed: {', '.join(changed)}; next, if they shall go back too: "
+        f"oakum rollback {rollout.id}"
+    )
+
+
+@contextmanager
+def _view() -> Iterator[OnChange]:
+    if not sys.stderr.isatty():
+        yield _Lines()
+        return
+    with Live(console=output.talk(), refresh_per_second=4, transient=True) as live:
+        yield lambda rollout: live.update(_table(rollout))
+
+
+class _Lines:
+    """Says each change of a state once."""
+
+    def __init__(self) -> None:
+        self._phase = ""
+        self._states: dict[HostId, RunState] = {}
+
+    def __call__(self, rollout: Rollout) -> None:
+        """Say what changed since the last call."""
+        for found in rollout.runs:
+            if self._states.get(found.host) is not found.state:
+                is_news = found.host in self._states or found.state.is_busy
+                self._states[found.host] = found.state
+                if is_news:
+                    output.say(f"{found.host}: {found.state.value}: {one_line(found.reason)}")
+        headline = _headline(rollout)
+        if headline != self._phase:
+            self._phase = headline
+            output.say(headline)
+
+
+def _table(rollout: Rollout) -> Table:
+    table = Table(*HEADINGS, box=None, pad_edge=False, title_justify="left")
+    table.title = Text(harmless(_headline(rollout)))
+    for found in rollout.runs:
+        cells = (Text(harmless(cell)) for cell in _row(found))
+        table.add_row(*cells, style=STYLES.get(found.state, ""))
+    return table
+
+
+def _headline(rollout: Rollout) -> str:
+    ring = rollout.rings[rollout.ring].name
+    done = sum(found.state.is_final for found in rollout.runs)
+    return (
+        f"{rollout.phase.value} ({ring}, {done} of {len(rollout.runs)} hosts done): "
+        f"{one_line(rollout.reason)}"
+    )
+
+
+def _row(found: HostRun) -> tuple[str, str, str, str]:
+    return (found.host, str(found.ring + 1), found.state.value, one_line(found.reason))

@@ -1,0 +1,104 @@
+"""oakum rollout: carry an approved plan out, ring by ring."""
+
+from typing import Annotated
+
+import typer
+
+from oakum.core.ids import RolloutId
+from oakum.core.rollout.state import Wish
+from oakum.entrypoints.cli import output
+from oakum.entrypoints.cli.context import actor, application
+from oakum.entrypoints.cli.rollout_view import drive, look, show_rollout
+from oakum.services.start_rollout import Wanted, start_rollout, want
+
+app = typer.Typer(help="Start, watch, pause, resume and abort rollouts.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Which = Annotated[str, typer.Argument(help="Its id or the beginning of it; `latest`.")]
+Plan = Annotated[str, typer.Argument(help="A plan: its id or the beginning of it; `latest`.")]
+
+
+@app.command()
+def start(plan: Plan, json: Json = False) -> None:
+    """Start a rollout of an approved plan, and drive it until it ends or is paused.
+
+    If this command ends early, `oakum rollout watch` takes the rollout up where it stands.
+    Exit status 0 says that every host was changed and is well.
+    """
+    chosen = application()
+    chosen.require_served()
+    rollout = start_rollout(plan, actor(), chosen.begin, chosen.clock)
+    output.say(f"{rollout.id} is started")
+    drive(rollout.id, json=json)
+
+
+@app.command()
+def watch(
+    which: Which = "latest",
+    only_look: Annotated[
+        bool, typer.Option(help="Do not drive it; show how another controller does.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Take a rollout up where it stands and drive it, or look at it."""
+    rollout = _id(which)
+    if only_look:
+        look(rollout, json=json)
+    else:
+        drive(rollout, json=json)
+
+
+@app.command("list")
+def list_rollouts(json: Json = False) -> None:
+    """List rollouts, oldest first."""
+    with application().begin() as work:
+        rollouts = work.rollouts.all()
+    if json:
+        output.print_json(rollouts)
+        return
+    rows = [
+        (r.id, r.plan, r.phase.value, f"{r.started_at:%Y-%m-%d %H:%M}", len(r.runs), r.reason)
+        for r in rollouts
+    ]
+    output.print_table(("rollout", "plan", "phase", "started (UTC)", "hosts", "why"), rows)
+
+
+@app.command()
+def show(which: Which = "latest", json: Json = False) -> None:
+    """Show how a rollout and each of its hosts stand."""
+    with application().begin() as work:
+        rollout = work.rollouts.get(which)
+    if json:
+        output.print_json(rollout)
+    else:
+        show_rollout(rollout)
+
+
+@app.command()
+def pause(which: Which = "latest") -> None:
+    """Let what runs end, and start nothing new."""
+    _want(which, Wish.PAUSE)
+
+
+@app.command()
+def resume(which: Which = "latest") -> None:
+    """Go on with a paused rollout, and drive it."""
+    drive(_want(which, Wish.RESUME))
+
+
+@app.command()
+def abort(which: Which = "latest") -> None:
+    """End a rollout; hosts that are at work end first, and changed ones stay as they are."""
+    drive(_want(which, Wish.ABORT))
+
+
+def _want(which: str, wish: Wish) -> RolloutId:
+    chosen = application()
+    rollout = want(Wanted(which, wish, actor()), chosen.begin, chosen.clock)
+    output.say(f"{rollout.id}: {wish.value} is asked for")
+    return rollout.id
+
+
+def _id(which: str) -> RolloutId:
+    with application().begin() as work:
+        return work.rollouts.get(which).id

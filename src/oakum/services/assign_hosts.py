@@ -1,0 +1,50 @@
+"""Assign hosts: everything that is needed to carry out a plan on each of them."""
+
+from collections.abc import Sequence
+
+from oakum.core.errors import NotFoundError, RefusedError
+from oakum.core.ids import HostId
+from oakum.core.inventory.host import Host
+from oakum.core.inventory.selector import parse_selector
+from oakum.core.planning.plan import Plan
+from oakum.core.staging.check import Check
+from oakum.ports.package_manager import SnapshotAccess
+from oakum.ports.stores import UnitOfWork
+from oakum.services.drive_host import Assignment
+
+
+def assign_hosts(
+    plan: Plan, access: SnapshotAccess, checks: Sequence[Check], work: UnitOfWork
+) -> dict[HostId, Assignment]:
+    """Return an assignment for every host of the plan.
+
+    Raises RefusedError when a host was removed since it was planned for.
+    """
+    manifest = work.snapshots.get(plan.snapshot).manifest
+    found: dict[HostId, Assignment] = {}
+    for identity in plan.hosts:
+        host = _host(identity, plan, work)
+        found[identity] = Assignment(
+            host=host,
+            plan=plan,
+            changes=plan.class_of(identity).changes,
+            manifest=manifest,
+            access=access,
+            checks=checks_for(host, checks),
+        )
+    return found
+
+
+def checks_for(host: Host, checks: Sequence[Check]) -> tuple[Check, ...]:
+    """Return the checks that are declared for a host."""
+    return tuple(check for check in checks if parse_selector(check.selector).matches(host))
+
+
+def _host(identity: HostId, plan: Plan, work: UnitOfWork) -> Host:
+    try:
+        return work.hosts.get(identity)
+    except NotFoundError as error:
+        raise RefusedError(
+            f"{plan.id} names the host {identity}, which was removed since",
+            hint="create the plan anew",
+        ) from error

@@ -1,0 +1,152 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, update
+from tests.plans import NOW, PLAN
+
+from oakum.adapters.persistence.documents import to_document
+from oakum.adapters.persistence.tables import plans
+from oakum.core.audit.event import Action
+from oakum.core.errors import ConflictError, RefusedError
+from oakum.core.ids import Digest, HostId
+from oakum.core.planning.plan import Plan, Ring
+from oakum.core.rollout.rollout import Rollout
+from oakum.core.rollout.state import Phase, RunState, Wish
+from oakum.ports.clock import Clock
+from oakum.ports.stores import Approval, UnitOfWorkFactory
+from oakum.services.start_rollout import Wanted, last_rollout_of, start_rollout, want
+
+
+def approve(begin: UnitOfWorkFactory, plan: Plan = PLAN, digest: Digest | None = None) -> None:
+    with begin() as work:
+        work.plans.add(plan)
+        approval = Approval(
+            plan.id, digest or plan.digest, "ann", NOW, "",
+            accepts_no_way_back=False, overrides_rehearsal=False,
+        )  # fmt: skip
+        work.plans.add_approval(approval)
+        work.commit()
+
+
+def save(begin: UnitOfWorkFactory, rollout: Rollout) -> None:
+    with begin() as work:
+        work.rollouts.save(rollout)
+        work.commit()
+
+
+def test_an_approved_plan_becomes_a_rollout(
+    begin: UnitOfWorkFactory, clock: Clock, actions: Callable[[], list[Action]]
+) -> None:
+    """Each host waits for its ring, with the names of its transactions fixed from the start."""
+    approve(begin)
+    rollout = start_rollout(PLAN.id, "bob", begin, clock)
+    assert (rollout.phase, rollout.concurrency, rollout.max_failed) == (Phase.WAITING, 2, 0)
+    assert [(run.host, run.ring, run.state) for run in rollout.runs] == [
+        ("web-1", 0, RunState.PENDING),
+        ("web-2", 1, RunState.PENDING),
+    ]
+    assert rollout.runs[0].rollback_transaction == f"{rollout.runs[0].transaction}.undo"
+    with begin() as work:
+        assert work.rollouts.get(rollout.id) == rollout
+    assert actions() == [Action.ROLLOUT_STARTED]
+
+
+def test_a_plan_that_nobody_approved_is_refused(begin: UnitOfWorkFactory, clock: Clock) -> None:
+    """Nothing is stored."""
+    with begin() as work:
+        work.plans.add(PLAN)
+        work.commit()
+    with pytest.raises(RefusedError, match="not approved"):
+        start_rollout(PLAN.id, "bob", begin, clock)
+    with begin() as work:
+        assert work.rollouts.all() == ()
+
+
+def test_an_approval_of_another_digest_is_void(begin: UnitOfWorkFactory, clock: Clock) -> None:
+    """The approval binds to what the plan was."""
+    approve(begin, digest=Digest("0" * 64))
+    with pytest.raises(RefusedError, match="changed after its approval"):
+        start_rollout(PLAN.id, "bob", begin, clock)
+
+
+def test_a_plan_that_was_changed_in_the_database_is_refused(
+    begin: UnitOfWorkFactory, clock: Clock, tmp_path: Path
+) -> None:
+    """Whoever adds a host to a stored plan gets no rollout of it."""
+    approve(begin)
+    more = Ring("ring 3", (HostId("db"),), 0)
+    forged = replace(PLAN, rings=(*PLAN.rings, more))
+    engine = create_engine(f"sqlite:///{tmp_path / 'oakum.sqlite'}")
+    with engine.begin() as connection:
+        connection.execute(update(plans).values(document=to_document(forged)))
+    engine.dispose()
+    with pytest.raises(RefusedError):
+        start_rollout(PLAN.id, "bob", begin, clock)
+
+
+def test_a_host_is_in_one_rollout_at_a_time(begin: UnitOfWorkFactory, clock: Clock) -> None:
+    """Another plan with one host in common waits; when the first has ended, it may start."""
+    other = replace(PLAN, title="other", rings=PLAN.rings[:1])
+    approve(begin)
+    approve(begin, other)
+    first = start_rollout(PLAN.id, "bob", begin, clock)
+    with pytest.raises(ConflictError, match=rf"web-1 is in {first.id}, which is waiting"):
+        start_rollout(other.id, "bob", begin, clock)
+    save(begin, replace(first, phase=Phase.SUCCEEDED))
+    assert start_rollout(other.id, "bob", begin, clock).plan == other.id
+
+
+def test_each_rollout_of_a_plan_has_its_own_number(begin: UnitOfWorkFactory, clock: Clock) -> None:
+    """A second one does not take the transactions of the first for its own."""
+    approve(begin)
+    first = start_rollout(PLAN.id, "bob", begin, clock)
+    save(begin, replace(first, phase=Phase.ABORTED))
+    second = start_rollout(PLAN.id, "bob", begin, clock)
+    assert (first.id[-2:], second.id[-2:]) == ("-1", "-2")
+    assert not {r.transaction for r in first.runs} & {r.transaction for r in second.runs}
+
+
+@pytest.mark.parametrize(
+    ("phase", "wish", "makes_sense"),
+    [
+        (Phase.WAITING, Wish.PAUSE, True),
+        (Phase.PAUSED, Wish.PAUSE, False),
+        (Phase.PAUSED, Wish.RESUME, True),
+        (Phase.WAITING, Wish.RESUME, False),
+        (Phase.PROGRESSING, Wish.ABORT, True),
+        (Phase.SUCCEEDED, Wish.ABORT, False),
+        (Phase.WAITING, Wish.ROLL_BACK, False),
+    ],
+)
+def test_a_wish_that_makes_no_sense_is_refused(
+    begin: UnitOfWorkFactory,
+    clock: Clock,
+    phase: Phase,
+    wish: Wish,
+    makes_sense: bool,  # noqa: FBT001 (a table's column)
+) -> None:
+    """It would wait for ever; the present state is named instead."""
+    approve(begin)
+    rollout = replace(start_rollout(PLAN.id, "bob", begin, clock), phase=phase)
+    save(begin, rollout)
+    wanted = Wanted(rollout.id, wish, "bob")
+    if makes_sense:
+        assert want(wanted, begin, clock).wish is wish
+    else:
+        with pytest.raises(ConflictError, match=phase.value):
+            want(wanted, begin, clock)
+
+
+def test_the_last_rollout_that_changed_a_host_is_found(
+    begin: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """One that only waited has changed nothing."""
+    approve(begin)
+    rollout = start_rollout(PLAN.id, "bob", begin, clock)
+    with pytest.raises(RefusedError, match="no rollout has changed web-1"):
+        last_rollout_of(HostId("web-1"), begin)
+    done = replace(rollout.runs[0], state=RunState.SUCCEEDED)
+    save(begin, replace(rollout, runs=(done, *rollout.runs[1:])))
+    assert last_rollout_of(HostId("web-1"), begin).id == rollout.id

@@ -1,0 +1,59 @@
+"""A plan with something in every field, for tests that change one."""
+
+from datetime import UTC, datetime
+
+from oakum.core.ids import CveId, Digest, HostId, SnapshotId
+from oakum.core.planning.change import ChangeKind, PackageChange, RollbackClass
+from oakum.core.planning.plan import (
+    Budget,
+    HostClass,
+    Plan,
+    RebootPolicy,
+    RestartPolicy,
+    Ring,
+    RollbackVerdict,
+    Window,
+)
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+CHANGE = PackageChange(
+    kind=ChangeKind.UPGRADE,
+    name="libssl3",
+    architecture="amd64",
+    old_version="3.0.20-1",
+    new_version="3.0.22-1",
+    sha256=Digest("a" * 64),
+    size_bytes=2_000_000,
+    source_name="openssl",
+    rollback_class=RollbackClass.LIBRARY,
+)
+WEB = HostClass(
+    name="web-1",
+    hosts=(HostId("web-1"), HostId("web-2")),
+    changes=(CHANGE,),
+    restarts=("nginx.service",),
+    needs_reboot=False,
+    reboot_reason="",
+    download_bytes=2_000_000,
+    disk_bytes=10,
+    kept_back=(("bash:amd64", "held"),),
+    conffile_prompts=("/etc/ssl/openssl.cnf",),
+)
+PLAN = Plan(
+    created_at=NOW,
+    created_by="me",
+    title="openssl",
+    snapshot=SnapshotId("b" * 64),
+    release="bookworm",
+    classes=(WEB,),
+    rings=(Ring("ring 1", (HostId("web-1"),), 60), Ring("ring 2", (HostId("web-2"),), 60)),
+    window=Window(NOW, None),
+    budget=Budget(concurrency=2, max_failed=0),
+    restart_policy=RestartPolicy.AFFECTED,
+    reboot_policy=RebootPolicy.NEVER,
+    rollback_verdict=RollbackVerdict.FULL,
+    rollback_reasons=("all at hand",),
+    fixes=((CveId("CVE-2026-0001"), "openssl"),),
+    risk_removed_ppm=1000,
+    predicted_seconds=120,
+)

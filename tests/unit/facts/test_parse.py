@@ -1,0 +1,226 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.strategies import hostile_text
+
+from oakum.adapters.facts.parse import SECTIONS, parse_facts
+from oakum.core.errors import HostError
+from oakum.core.inventory.facts import Facts, FileSystem, ListeningSocket, ModifiedConffile
+from oakum.core.text import is_plain
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+GOLDEN = Path(__file__).parents[2] / "golden" / "facts" / "bookworm-container.txt"
+BASH = "ii \tbash\t5.2.15-2+b13\tamd64\tbash\t5.2.15-2"
+SMALL = {
+    "os-release": ["ID=debian", 'VERSION_ID="12"', "VERSION_CODENAME=bookworm", "# a comment"],
+    "identity": ["hostname\tweb-1", "uid\t0", "init\tsystemd", "container\tno"],
+    "packages": [BASH, "ii \tlibc6\t2.36-9\tamd64\tglibc\t2.36-9", "rc \told\t1\tamd64\told\t1"],
+    "automatic": ["libc6:amd64"],
+    "indices": ["count\t3"],
+}
+MD5, OTHER_MD5 = "0" * 32, "1" * 32
+
+
+def answer(**sections: list[str]) -> bytes:
+    known = SMALL | {name.replace("_", "-"): lines for name, lines in sections.items()}
+    lines = [line for name in SECTIONS for line in (f"@T {name}", *known.get(name, ()))]
+    return "\n".join((*lines, "")).encode(errors="surrogateescape")
+
+
+def read(**sections: list[str]) -> Facts:
+    return parse_facts(answer(**sections), "T", NOW)
+
+
+def test_reads_a_real_answer_whole() -> None:
+    """Everything that a real host printed is understood."""
+    facts = parse_facts(GOLDEN.read_bytes(), "TOKEN", NOW)
+    assert facts.unreadable == ()
+    assert len(facts.packages) == 217
+    assert facts.distribution.label == "debian 12 (bookworm)"
+    assert (facts.hostname, facts.architecture, facts.is_container) == ("vm", "amd64", True)
+    assert facts.has_package_indices
+    assert len(facts.sockets) == 3
+    assert facts.file_systems == (FileSystem("/", 80_899_004 * 1024, 264_212_084 * 1024),)
+
+
+def test_a_real_binary_rebuild_keeps_its_source_version() -> None:
+    """Trackers speak of the source: `+b13` is not part of it."""
+    package = read().package("bash:amd64")
+    assert package is not None
+    assert (package.version, package.source_version) == ("5.2.15-2+b13", "5.2.15-2")
+
+
+def test_removed_packages_are_not_there_and_marks_are_kept() -> None:
+    """Configuration files alone are no package; apt's marks are."""
+    facts = read()
+    assert [(p.name, p.is_automatic) for p in facts.packages] == [("bash", False), ("libc6", True)]
+
+
+@pytest.mark.parametrize("cut", [0, 1, 100, 5_000, 20_000, -1, -2, -10])
+def test_a_cut_answer_is_no_answer(cut: int) -> None:
+    """A host whose connection was lost never looks like one with few packages."""
+    whole = GOLDEN.read_bytes().rstrip()
+    with pytest.raises(HostError, match="incomplete"):
+        parse_facts(whole[:cut], "TOKEN", NOW)
+
+
+def test_headings_with_another_token_are_text() -> None:
+    """Nothing that a host's file says can begin a section."""
+    facts = read(packages=[BASH, "@forged packages"])
+    assert [(line.section, line.line) for line in facts.unreadable] == [
+        ("packages", "@forged packages")
+    ]
+
+
+def test_a_host_without_packages_is_an_error() -> None:
+    """No dpkg is not the same as nothing to patch."""
+    with pytest.raises(HostError, match="no installed package"):
+        read(packages=[])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "garbage",
+        "ii \tbash\t5.2\tamd64\tbash",
+        "zz \tbash\t5.2\tamd64\tbash\t5.2",
+        "ii \tBash\t5.2\tamd64\tbash\t5.2",
+        "ii \tbash\t5.2 x\tamd64\tbash\t5.2",
+        "ii \tbash\t5.2-\tamd64\tbash\t5.2",
+        "ii \tbash\t5.2\tamd64\t../bash\t5.2",
+        "ii \tbash\t5.2\tamd64\tbash\t5.2\textra",
+        "ii \tba\x1b[31msh\t5.2\tamd64\tbash\t5.2",
+        "ii \tbash\t" + "9" * 5000 + "\tamd64\tbash\t5.2",
+        "ii \tbash\t5.2\tamd64\tbash\t5.2\r",
+        "ii \tbash\udcff\t5.2\tamd64\tbash\t5.2",
+    ],
+)
+def test_a_package_line_that_makes_no_sense_is_counted(line: str) -> None:
+    """It is kept, harmless, and not taken for a package."""
+    facts = read(packages=[BASH, line])
+    assert [p.name for p in facts.packages] == ["bash"]
+    (unreadable,) = facts.unreadable
+    assert unreadable.section == "packages"
+    assert is_plain(unreadable.line)
+
+
+def test_interrupted_and_held_packages_are_packages() -> None:
+    """Dpkg's letters are kept: a half-installed package is on disk."""
+    facts = read(packages=[BASH.replace("ii ", "iF "), "hi \tnginx\t1\tamd64\tnginx\t1"])
+    assert [(p.is_configured, p.is_held) for p in facts.packages] == [(False, False), (True, True)]
+
+
+def test_stale_processes_have_their_unit_and_package() -> None:
+    """The owner is found by the path, by its other name, or by a library's stem."""
+    facts = read(
+        stale=[
+            "7\tnginx\t/system.slice/nginx.service\t/usr/lib/x86_64-linux-gnu/libssl.so.3",
+            "9\tcrypt\t/user.slice\t/lib/x86_64-linux-gnu/libcrypt.so.1.1.0",
+            "8\town\t/\t/opt/own",
+        ],
+        owners=[
+            "libssl3:amd64: /lib/x86_64-linux-gnu/libssl.so.3",
+            "libcrypt1:amd64, libcrypt1:i386: /usr/lib/x86_64-linux-gnu/libcrypt.so.1.2.0",
+            "diversion by dash from: /bin/sh",
+        ],
+    )
+    assert [(p.pid, p.unit, p.package) for p in facts.stale_processes] == [
+        (7, "nginx.service", "libssl3:amd64"),
+        (8, "", ""),
+        (9, "", "libcrypt1:i386"),
+    ]
+    assert facts.unreadable == ()
+
+
+def test_modified_configuration_files_are_told_from_whole_ones() -> None:
+    """A changed file and a missing one are modified; a sum that makes no sense is counted."""
+    recorded = [f"bash\t{MD5}\t/etc/{name}" for name in ("same", "changed", "gone", "odd")]
+    sums = [f"{MD5}  /etc/same", f"{OTHER_MD5}  /etc/changed", "\x1b[31m  /etc/odd"]
+    facts = read(conffiles=[*recorded, "--", *sums])
+    assert facts.modified_conffiles == (
+        ModifiedConffile("/etc/changed", "bash", MD5, OTHER_MD5),
+        ModifiedConffile("/etc/gone", "bash", MD5, ""),
+        ModifiedConffile("/etc/odd", "bash", MD5, ""),
+    )
+    assert [line.section for line in facts.unreadable] == ["conffiles"]
+
+
+def test_origins_of_both_architectures_are_kept() -> None:
+    """A third-party package counts as such on each architecture on which it is installed."""
+    packages = [f"ii \tdocker-ce\t5\t{arch}\tdocker-ce\t5" for arch in ("amd64", "i386")]
+    origins = [f"docker-ce\t{version}\t{arch}\tDocker"
+               for version in ("4", "5") for arch in ("amd64", "i386")]  # fmt: skip
+    facts = read(packages=packages, origins=[*origins, "bash\t1\tamd64\tDocker"])
+    assert facts.package_origins == (("docker-ce:amd64", "Docker"), ("docker-ce:i386", "Docker"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "has"), [(["count\t0"], False), ([], False), (["count\t2"], True)]
+)
+def test_missing_package_indices_are_told(lines: list[str], has: bool) -> None:  # noqa: FBT001
+    """Without indices nobody can tell where packages come from."""
+    assert read(indices=lines).has_package_indices is has
+
+
+def test_sockets_and_file_systems() -> None:
+    """Addresses with colons are read from the right; a read-only mount is marked."""
+    facts = read(
+        sockets=["tcp\t[::]:22", "tcp\t*:80", "tcp\tnonsense", "udp\t[fe80::1]%eth0:68"],
+        file_systems=["/dev/a 10 4 6 40% /", "/dev/b 10 4 6 40% /boot", "?", "--", "/boot"],
+    )
+    assert facts.sockets[0] == ListeningSocket("tcp", "::", 22)
+    assert [(f.mount_point, f.is_read_only) for f in facts.file_systems] == [
+        ("/", False), ("/boot", True),
+    ]  # fmt: skip
+    assert [line.section for line in facts.unreadable] == ["file-systems", "sockets"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "flag"),
+    [(["flag\tset"], True), (["flag\tunset", "hook\tyes"], False), (["flag\tunset"], None)],
+)
+def test_a_missing_reboot_flag_proves_nothing_without_a_hook(
+    lines: list[str],
+    flag: bool | None,  # noqa: FBT001 (a table's column)
+) -> None:
+    """Only where something would set it does its absence mean no."""
+    assert read(reboot=lines).reboot_flag is flag
+
+
+def every_text(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, tuple):
+        return [text for item in value for text in every_text(item)]
+    fields = getattr(type(value), "__slots__", ())
+    return [text for name in fields for text in every_text(getattr(value, name))]
+
+
+LINES = st.lists(
+    hostile_text.map(lambda text: text.replace("\n", "")) | st.just("x\t" + "9" * 5000), max_size=3
+)
+
+
+@given(st.dictionaries(st.sampled_from(SECTIONS).map(lambda name: name.replace("-", "_")), LINES))
+def test_hostile_lines_are_harmless_in_every_section(sections: dict[str, list[str]]) -> None:
+    """No escape of a host reaches a terminal, and nothing but HostError is raised."""
+    packages = [BASH, *sections.pop("packages", [])]
+    facts = read(packages=packages, **sections)
+    assert all(is_plain(text) for text in every_text(facts))
+
+
+@given(st.lists(hostile_text.filter(lambda t: t and "\n" not in t), max_size=6))
+def test_no_package_line_is_lost(lines: list[str]) -> None:
+    """Each line is a package or is counted as unreadable."""
+    facts = read(packages=[BASH, *lines])
+    assert len(facts.packages) + len(facts.unreadable) == 1 + len(lines)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_no_answer(output: bytes) -> None:
+    """Whatever a login shell prints instead is an error of the host's."""
+    with pytest.raises(HostError):
+        parse_facts(output, "T", NOW)

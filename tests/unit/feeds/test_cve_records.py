@@ -1,0 +1,60 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.strategies import hostile_text
+
+from oakum.adapters.feeds.cve_records import parse_records
+from oakum.core.advisories.signals import CvssScore, Exploitation, TechnicalImpact
+from oakum.core.text import is_plain
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "feeds"
+RECORDS = [(path.name, path.read_bytes()) for path in sorted((GOLDEN / "cve-records").iterdir())]
+
+
+def test_cve_record_excerpts() -> None:
+    """Scores by vector, whose they are, SSVC's decision points and weaknesses."""
+    parsed = parse_records(RECORDS)
+    assert parsed.unreadable == []
+    found = {signal.cve: signal for signal in parsed.signals}
+    assert found["CVE-2024-40711"].cvss == CvssScore(
+        "CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 98, "cna"
+    )
+    four = found["CVE-2024-7262"]
+    assert four.cvss is not None
+    assert (four.cvss.base_tenths, four.cwes) == (93, ("CWE-22",))
+    points = found["CVE-2023-49460"].ssvc
+    assert points is not None
+    assert (points.exploitation, points.automatable, points.technical_impact) == (
+        Exploitation.POC, False, TechnicalImpact.TOTAL,
+    )  # fmt: skip
+    assert found["CVE-2024-6716"].cvss is found["CVE-2024-6716"].ssvc is None
+
+
+def record(**cna: object) -> bytes:
+    metadata = {"cveId": "CVE-2026-0001"}
+    return json.dumps({"cveMetadata": metadata, "containers": {"cna": cna}}).encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"{}", b"\xff", record(metrics=5), record(metrics=[5]),
+     record(problemTypes=[{"descriptions": [3]}]), b'{"a":' * 100_000,
+     record().replace(b"CVE-2026-0001", b"CVE-1")],
+)  # fmt: skip
+def test_a_record_that_makes_no_sense_is_counted(content: bytes) -> None:
+    """With the name of its file; the others are read."""
+    parsed = parse_records([("a/\x1b[31m.json", content), *RECORDS])
+    assert len(parsed.signals) == 4
+    assert len(parsed.unreadable) == 1
+    assert is_plain(parsed.unreadable[0])
+
+
+@given(st.sampled_from(["CVSS:3.1/", "CVSS:4.0/", "CVSS:3.1/AV:N/AC:L/", "AV:N/"]), hostile_text)
+def test_a_vector_of_any_text_is_a_score_or_none(head: str, tail: str) -> None:
+    """The score is what the vector gives; a vector that gives none is no score."""
+    metric = {"cvssV3_1": {"vectorString": head + tail, "baseScore": 9.9}}
+    (signal,) = parse_records([("x", record(metrics=[metric]))]).signals
+    assert signal.cvss is None or is_plain(signal.cvss.vector)

@@ -1,0 +1,98 @@
+import gzip
+import io
+import lzma
+import tarfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oakum.adapters.feeds.debian_tracker import parse_tracker
+from oakum.adapters.feeds.kev import parse_kev
+from oakum.adapters.feeds.reading import Provenance, read_feed
+from oakum.adapters.feeds.unpacking import MAX_RECORD_BYTES, json_members, unpacked
+from oakum.core.advisories.feed import FeedName
+from oakum.core.errors import InputError
+from oakum.core.text import is_plain
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "feeds"
+TRACKER = (GOLDEN / "debian-tracker.json").read_bytes()
+KEV = (GOLDEN / "kev.json").read_bytes()
+EPSS = (GOLDEN / "epss.csv").read_bytes()
+RECORDS = [(path.name, path.read_bytes()) for path in sorted((GOLDEN / "cve-records").iterdir())]
+BOOKWORM = frozenset({"bookworm"})
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+HERE = Provenance("here", NOW, NOW)
+PARSERS = {
+    FeedName.DEBIAN_TRACKER: TRACKER,
+    FeedName.KEV: KEV,
+    FeedName.EPSS: EPSS,
+}
+
+
+@pytest.mark.parametrize("parse", [lambda c: parse_tracker(c, BOOKWORM), parse_kev])
+@pytest.mark.parametrize("content", [b"", b"[]", b"<html>", b"null", b"\xff\xfe", b"[" * 100_000,
+                                     b'{"a":' * 100_000])  # fmt: skip
+def test_what_is_no_such_document_is_refused(parse: object, content: bytes) -> None:
+    """A login page, half a file or a nest without end is an error with words."""
+    with pytest.raises(InputError, match="not what it should be"):
+        parse(content)  # type: ignore[operator]  # one of two parsers
+
+
+@given(st.sampled_from(sorted(PARSERS, key=lambda f: f.value)), st.data())
+def test_a_cut_or_changed_feed_is_read_or_refused(feed: FeedName, data: st.DataObject) -> None:
+    """Whatever happens to some bytes, nothing but InputError is raised."""
+    content = bytearray(PARSERS[feed])
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    end = data.draw(st.sampled_from([len(content), place]))
+    with suppress(InputError):
+        read_feed(feed, bytes(content[:end]), HERE)
+
+
+@pytest.mark.parametrize("content", [b'{"openssl": {}}', b"{}"])
+def test_a_tracker_without_a_statement_is_refused(content: bytes) -> None:
+    """Stored, it would make every host look safe with data of today."""
+    with pytest.raises(InputError, match="no record"):
+        read_feed(FeedName.DEBIAN_TRACKER, content, HERE)
+
+
+def test_packed_feeds_are_unpacked() -> None:
+    """Gzip and xz are told by their first bytes; what is cut off is refused."""
+    for packed in (gzip.compress(KEV), lzma.compress(KEV), KEV):
+        assert unpacked(packed, "x") == KEV
+    for packed in (gzip.compress(KEV)[:-9], lzma.compress(KEV)[:-9]):
+        with pytest.raises(InputError, match="cannot be unpacked"):
+            unpacked(packed, "x")
+
+
+def tar(**files: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def test_records_of_a_tar_are_read_one_by_one() -> None:
+    """Other files are passed over; a record of many megabytes is refused, its name harmless."""
+    content = gzip.compress(tar(**{"a/CVE-2026-0001.json": b"{}", "README": b"x"}))
+    assert list(json_members(content, "x")) == [("a/CVE-2026-0001.json", b"{}")]
+    big = tar(**{"\x1b[31m.json": b" " * (MAX_RECORD_BYTES + 1)})
+    with pytest.raises(InputError, match="holds") as caught:
+        list(json_members(big, "x"))
+    assert is_plain(caught.value.message)
+
+
+@given(st.integers(0, 1_500), st.binary(max_size=8), st.booleans())
+def test_a_damaged_tar_is_read_or_refused(place: int, damage: bytes, packed: bool) -> None:  # noqa: FBT001
+    """Nothing but InputError is raised."""
+    content = bytearray(tar(**dict(RECORDS[:1])))
+    content[place : place + len(damage)] = damage
+    with suppress(InputError):
+        list(json_members(gzip.compress(content) if packed else bytes(content), "x"))

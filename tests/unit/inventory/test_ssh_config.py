@@ -1,0 +1,74 @@
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.strategies import hostile_text
+
+from oakum.core.errors import InputError
+from oakum.core.inventory.ssh_config import KnownAddress, parse_ssh_config
+
+CONFIG = """
+User everyone
+Host web-* !web-9
+    Port 2022
+    ProxyJump none
+Host web-1 web-9 # the two
+    HostName = %h.example
+    IdentityFile "~/.ssh/of the web"
+Host db
+    hostname 192.0.2.7
+    User=postgres
+    ProxyJump nonesuch.example
+    Port 99
+    Port 100
+Host *
+    Port 23
+"""
+
+
+def parse(text: str) -> dict[str, KnownAddress]:
+    return {known.name: known for known in parse_ssh_config(text, "config", "me")}
+
+
+def test_hosts_have_the_first_value_of_each_option() -> None:
+    """As ssh does: blocks are read from the top, patterns apply, the first value found wins."""
+    assert parse(CONFIG) == {
+        "web-1": KnownAddress("web-1", "web-1.example", 2022, "everyone", "~/.ssh/of the web"),
+        "web-9": KnownAddress("web-9", "web-9.example", 23, "everyone", "~/.ssh/of the web"),
+        "db": KnownAddress("db", "192.0.2.7", 99, "everyone", proxy_jump="nonesuch.example"),
+    }
+
+
+def test_the_default_user_is_used_last() -> None:
+    """A host for which nobody names a user gets ours."""
+    assert parse("Host web")["web"].user == "me"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("Host web\nMatch user x", 2, "match"),
+        ("Include other", 1, "include"),
+        ("Host web\n\n  Port", 3, "no value"),
+        ("Host web\nPort # 22", 2, "no value"),
+        ("Host web\nPort 0", 2, "no port"),
+        ("Host web\nPort 70000", 2, "no port"),
+        ("Host web\nPort " + "9" * 5000, 2, "no port"),
+        ('Host "web', 1, "quotation"),
+        ("Host web\nHostName a\x1b]0;b", 2, "control characters"),
+    ],
+)
+def test_bad_lines_are_refused_with_their_number(text: str, line: int, words: str) -> None:
+    """The person who wrote the file is told where to look."""
+    with pytest.raises(InputError, match=words) as caught:
+        parse(text)
+    assert caught.value.message.startswith(f"config:{line}:")
+    assert caught.value.message.isprintable()
+
+
+@given(st.lists(hostile_text | st.sampled_from(CONFIG.splitlines()), max_size=8).map("\n".join))
+def test_any_text_is_hosts_or_an_error(text: str) -> None:
+    """Nothing but InputError is raised."""
+    with suppress(InputError):
+        parse(text)

@@ -1,0 +1,136 @@
+from itertools import product
+
+import pytest
+
+from oakum.adapters.policies.shipped import shipped_tables
+from oakum.core.advisories.signals import Exploitation
+from oakum.core.errors import InputError
+from oakum.core.inventory.host import Exposure
+from oakum.core.risk.lane import Lane
+from oakum.core.risk.tables import DeadlineRule, parse_deadlines, parse_lanes
+
+TRIAGE = "forensic triage before patching"
+# KEV, publicly exposed, automatable, technical impact: days, as CERT/CC publishes BOD 26-04.
+BOD_26_04 = """
+no  no  no  partial -     yes no  no  total   14
+yes no  no  partial 14    no  yes no  total   14
+no  yes no  partial 60    no  no  yes total   60
+no  no  yes partial 60    yes yes yes partial 3
+no  no  no  total   -     yes yes no  total   3T
+yes yes no  partial 14    yes no  yes total   3T
+yes no  yes partial 14    no  yes yes total   3
+no  yes yes partial 14    yes yes yes total   3T
+"""
+# Exploitation, exposure: human impact low to very high, not automatable then automatable.
+DEPLOYER = """
+none   small      D D S S  D S S S
+none   controlled D S S S  S S S S
+none   open       D S S S  S S S O
+poc    small      D S S S  S S S S
+poc    controlled D S S S  S S S O
+poc    open       S S S O  S S O O
+active small      S S O O  S O O O
+active controlled S S O O  O O O O
+active open       S O O I  O O I I
+"""
+OUTCOME = {"D": Lane.DEFER, "S": Lane.SCHEDULED, "O": Lane.OUT_OF_CYCLE, "I": Lane.IMMEDIATE}
+IMPACTS = ("low", "medium", "high", "very high")
+HEADING = "policy,version,kev,exposed,automatable,impact,critical,days,note\n"
+
+
+def rules(policy: str, **answers: str) -> list[DeadlineRule]:
+    defaults = {"kev": "no", "exposed": "no", "automatable": "no", "impact": "partial"}
+    known = defaults | {"critical": "no"} | answers
+    return [r for r in shipped_tables().deadlines if r.policy == policy and r.holds(known)]
+
+
+def test_bod_26_04_has_each_of_its_sixteen_rows() -> None:
+    """Cell by cell, with exactly one row for every combination of answers."""
+    words = BOD_26_04.split()
+    rows = [words[start : start + 5] for start in range(0, len(words), 5)]
+    assert len({tuple(row[:4]) for row in rows}) == 16
+    for kev, exposed, automatable, impact, days in rows:
+        (rule,) = rules(
+            "bod-26-04", kev=kev, exposed=exposed, automatable=automatable, impact=impact
+        )
+        assert rule.days == (None if days == "-" else int(days.rstrip("T")))
+        assert (TRIAGE in rule.note) is days.endswith("T")
+
+
+@pytest.mark.parametrize(
+    ("kev", "exposed", "critical", "days"),
+    [
+        ("yes", "yes", "no", 2),
+        ("yes", "no", "no", 2),
+        ("no", "yes", "yes", 2),
+        ("no", "no", "yes", 2),
+        ("no", "yes", "no", 14),
+        ("no", "no", "no", 30),
+    ],
+)
+def test_asd_essential_eight(kev: str, exposed: str, critical: str, days: int) -> None:
+    """48 hours where exploited or critical; else two weeks exposed, a month inside (ML3)."""
+    found = rules("asd-e8", kev=kev, exposed=exposed, critical=critical)
+    assert min(rule.days or 0 for rule in found) == days
+
+
+@pytest.mark.parametrize(("exposed", "days"), [("yes", 5), ("no", 7)])
+def test_ncsc(exposed: str, days: int) -> None:
+    """Five days where the internet reaches, seven elsewhere."""
+    assert [rule.days for rule in rules("ncsc", exposed=exposed)] == [days]
+
+
+def test_ssvc_deployer_table() -> None:
+    """Cell by cell, as CERT/CC publishes it."""
+    lanes = shipped_tables().lanes
+    rows = [line.split() for line in DEPLOYER.strip().splitlines()]
+    cells = [(Exploitation(r[0]), Exposure(r[1]), r[2:]) for r in rows]
+    expected = {
+        (exploitation, exposure, automatable, impact): OUTCOME[letters[4 * automatable + place]]
+        for exploitation, exposure, letters in cells
+        for automatable, (place, impact) in product((False, True), enumerate(IMPACTS))
+    }
+    assert lanes == expected
+    assert len(lanes) == 72
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("p,1,maybe,*,*,*,*,3,", "kev"),
+        ("p,1,*,*,*,some,*,3,", "impact"),
+        ("p,1,*,*,*,*,*,soon,", "days"),
+        ("p,1,*,*,*,*,*,99999999,", "days"),
+        ("p,1,*,*,*", "5 cells"),
+        ("p,1,*,*,*,*,*,3,a,b", "10 cells"),
+    ],
+)
+def test_a_rule_that_could_never_hold_is_refused_with_its_line(row: str, words: str) -> None:
+    """A slip in a policy must not take a date away without a word."""
+    with pytest.raises(InputError, match=f"line 3: .*{words}"):
+        parse_deadlines(f"# a comment\n{HEADING}{row}\n")
+
+
+def test_a_table_without_a_column_is_refused() -> None:
+    """All conditions must be stated."""
+    with pytest.raises(InputError, match="kev"):
+        parse_deadlines("policy,version\np,1\n")
+
+
+SSVC_HEADING = "exploitation,exposure,automatable,low,medium,high,very high\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("none,small,no,defer,defer,defer,soon", "line 2"),
+        ("none,small,perhaps,defer,defer,defer,defer", "line 2"),
+        ("none,small,no,defer", "line 2"),
+        ("none,small,no,defer,defer,defer,defer", "no row"),
+        ("", "no row"),
+    ],
+)
+def test_an_ssvc_table_with_a_gap_is_refused(row: str, words: str) -> None:
+    """Each combination has a lane, or the table is no table."""
+    with pytest.raises(InputError, match=words):
+        parse_lanes(SSVC_HEADING + row)

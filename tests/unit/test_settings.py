@@ -1,0 +1,62 @@
+"""The configuration file: what it may say, and what holds without it."""
+
+from pathlib import Path
+
+import pytest
+
+from oakum.bootstrap import Application
+from oakum.core.errors import InputError
+from oakum.core.repositories.archive import ArchiveSource
+from oakum.settings import Settings, read_settings
+
+MIRROR = """\
+[[archives]]
+uri = "http://mirror.example/debian"
+suite = "bookworm"
+"""
+EXTRA = """\
+[[extra_archives]]
+uri = "https://packages.example/debian"
+suite = "own"
+keyring = "/etc/oakum/own.gpg"
+"""
+
+
+def _settings(home: Path, text: str) -> Settings:
+    (home / "oakum.toml").write_text(text)
+    return read_settings({"OAKUM_HOME": str(home), "HOME": str(home)})
+
+
+def test_no_archive_is_built_in(tmp_path: Path) -> None:
+    """Without a file, which archives count is asked of apt, not assumed."""
+    settings = read_settings({"OAKUM_HOME": str(tmp_path), "HOME": str(tmp_path)})
+    assert settings.configuration.archives == ()
+
+
+def test_configured_archives_are_used(tmp_path: Path) -> None:
+    """What the file names is taken instead of apt's configuration."""
+    sources = Application(_settings(tmp_path, MIRROR)).archive_sources("bookworm")
+    keyring = "debian-archive-keyring.gpg"
+    assert sources == (
+        ArchiveSource("http://mirror.example/debian", "bookworm", ("main",), keyring),
+    )
+
+
+def test_extra_archives_stand_beside_the_others(tmp_path: Path) -> None:
+    """A company's own archive does not replace the distribution's, and builds no machine."""
+    application = Application(_settings(tmp_path, MIRROR + EXTRA))
+    suites = [source.suite for source in application.archive_sources("bookworm")]
+    assert suites == ["bookworm", "own"]
+    assert [a.suite for a in application.distribution_archives("bookworm")] == ["bookworm"]
+
+
+def test_a_release_without_archives_is_an_error(tmp_path: Path) -> None:
+    """Archives of one release say nothing about another."""
+    with pytest.raises(InputError, match="trixie"):
+        Application(_settings(tmp_path, MIRROR)).archive_sources("trixie")
+
+
+def test_an_unknown_key_is_an_error_with_its_place(tmp_path: Path) -> None:
+    """A misspelt key would otherwise be a setting that silently does nothing."""
+    with pytest.raises(InputError, match="archive_list"):
+        _settings(tmp_path, "archive_list = []\n")
