@@ -68,10 +68,10 @@ class DebianArchive:
 
     def fetch(self, packages: Iterable[ArchivePackage], progress: Progress) -> None:
         """Bring packages into the pool, a few at a time."""
-        by_digest = {package.sha256: package for package in packages}
+        distinct = {package.sha256: package for package in packages}.values()
         wanted = [
             package
-            for package in by_digest.values()
+            for package in distinct
             if not has_size(pool_path(self._pool, package.sha256), package.size_bytes)
         ]
         total, done = sum(p.size_bytes for p in wanted), 0
