@@ -4,6 +4,8 @@ import contextlib
 import shutil
 from pathlib import Path
 
+from filelock import FileLock
+
 from oakum.adapters.machines.programs import run
 from oakum.ports.machines import Machine
 
@@ -21,10 +23,11 @@ class DirectoryLabFiles:
 
     def authorized_key(self) -> str:
         """Return the lab's public key, making the pair at first use."""
-        if not self.identity_file.exists():
-            self._directory.mkdir(parents=True, exist_ok=True)
-            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "oakum-lab"]
-            run([*command, "-f", str(self.identity_file)], what="making the lab's key")
+        self._directory.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._directory / "key.lock"):  # hosts are built side by side
+            if not self.identity_file.exists():
+                command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "oakum-lab"]
+                run([*command, "-f", str(self.identity_file)], what="making the lab's key")
         return self.identity_file.with_suffix(".pub").read_text().strip()
 
     def remember_provider(self, name: str) -> None:
