@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 
 OAKUM = Path(sys.executable).with_name("oakum")
 SSH_SECONDS = 120
+COMMAND_SECONDS = 600
+"""No command of the demo or the tests takes as long: one that does is ended, and that is a fault."""
 SERVER_SECONDS = 20
 FOUND_WORK = 100
 
@@ -112,11 +115,14 @@ class Fleet:
         lines = []
         with self.popen(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
             assert process.stdout is not None  # noqa: S101 (a pipe was asked for)
+            guard = Timer(COMMAND_SECONDS, process.kill)
+            guard.start()
             for raw in process.stdout:
                 line = raw.decode(errors="replace").rstrip("\n")
                 lines.append(line)
                 if not quiet:
                     self.echo(line)
+            guard.cancel()
         answer = Answer(process.wait(), "\n".join(lines), time.monotonic() - begun)
         if expect is not None and answer.status != expect:
             raise UnexpectedError(

@@ -38,7 +38,6 @@ def test_a_disk_that_fills_up_after_the_plan_is_refused(fleet: Fleet) -> None:
     try:
         fleet.run("rollout", "start", "latest", expect=1)
         run = run_of(fleet, "plain-1")
-        print(run)
         assert run["state"] == "refused"
     finally:
         fleet.run("lab", "mend", "full-disk", "plain-1")

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 from rich.live import Live
@@ -18,6 +19,9 @@ from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.services.run_rollout import LostLeaseError, OnChange, is_idle
 
+if TYPE_CHECKING:
+    from oakum.bootstrap import Application
+
 LOOK_SECONDS = 1.0
 STYLES = {
     RunState.SUCCEEDED: "green",
@@ -30,18 +34,29 @@ HEADINGS = ("host", "ring", "state", "why")
 
 
 def drive(rollout: RolloutId, *, wanted: Phase = Phase.SUCCEEDED, json: bool = False) -> None:
-    """Drive a rollout to its end; where another controller does, look on.
+    """Drive a rollout to its end; where another controller does, look on until it is gone.
 
     Exits with 1 unless it ends in the wanted phase.
     """
-    chosen = application()
     with _view() as on_change:
-        try:
-            ended = run(chosen.reconciler(rollout, actor(), on_change).run())
-        except LostLeaseError as error:
-            output.say(f"{error.message}; looking on")
-            ended = run(_look(rollout, on_change))
+        ended = run(_drive(rollout, on_change))
     _end(ended, wanted, json=json)
+
+
+async def _drive(rollout: RolloutId, on_change: OnChange) -> Rollout:
+    chosen, is_told = application(), False
+    while True:
+        try:
+            return await chosen.reconciler(rollout, actor(), on_change).run()
+        except LostLeaseError as error:
+            if not is_told:
+                output.say(f"{error.message}; looking on, and taking over should it be gone")
+            is_told = True
+        state = _read(rollout, chosen)
+        on_change(state)
+        if is_idle(state):
+            return state
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def look(rollout: RolloutId, *, json: bool = False) -> None:
@@ -54,12 +69,16 @@ def look(rollout: RolloutId, *, json: bool = False) -> None:
 async def _look(rollout: RolloutId, on_change: OnChange) -> Rollout:
     chosen = application()
     while True:
-        with chosen.begin() as work:
-            state = work.rollouts.get(rollout)
+        state = _read(rollout, chosen)
         on_change(state)
         if is_idle(state):
             return state
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _read(rollout: RolloutId, chosen: "Application") -> Rollout:
+    with chosen.begin() as work:
+        return work.rollouts.get(rollout)
 
 
 def show_rollout(rollout: Rollout) -> None:
