@@ -16,7 +16,7 @@ from threading import Timer
 OAKUM = Path(sys.executable).with_name("oakum")
 SSH_SECONDS = 120
 COMMAND_SECONDS = 600
-"""No command of the demo or the tests takes as long: one that does is ended, and that is a fault."""
+"""No command of the demo or the tests takes as long: one that does is ended, as a fault."""
 SERVER_SECONDS = 20
 FOUND_WORK = 100
 
@@ -144,7 +144,8 @@ class Fleet:
     def popen(self, *arguments: str, **options: object) -> "subprocess.Popen[bytes]":
         """Start an oakum command."""
         return subprocess.Popen(
-            [str(OAKUM), *arguments],
+            # Whoever started us may have had SIGINT ignored, as shells do for what they put behind.
+            ["env", "--default-signal=INT", str(OAKUM), *arguments],
             env=os.environ | {"OAKUM_HOME": str(self.home), "NO_COLOR": "1"},
             stdin=subprocess.DEVNULL,
             **options,  # type: ignore[call-overload]

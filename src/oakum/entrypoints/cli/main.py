@@ -79,9 +79,10 @@ def main() -> None:
         if error.hint:
             _tell(f"hint: {error.hint}")
         sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        _tell("interrupted; what was stored before stays, and the command can be run again")
-        sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as ended:
+        if ended.code == EXIT_INTERRUPTED:  # Typer's own word for Ctrl-C
+            _tell("interrupted; what was stored before stays, and the command can be run again")
+        raise
     except BrokenPipeError:
         # The reader of our output has seen enough; Python must not complain at its end either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
