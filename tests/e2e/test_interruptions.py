@@ -47,7 +47,7 @@ def test_a_controller_that_dies_while_apt_runs_is_followed(
 
 def test_a_second_controller_looks_on(fleet: Fleet) -> None:
     """Two commands drive one rollout: one acts, the other shows; the change happens once."""
-    approved_plan(fleet, "--package", "xz-utils", "--limit", "plain-1")
+    approved_plan(fleet, "--package", "xz-utils", "--limit", "plain-1", "--soak", "20")
     first = fleet.popen(
         "rollout", "start", "latest", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

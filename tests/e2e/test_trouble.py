@@ -39,6 +39,7 @@ def test_a_disk_that_fills_up_after_the_plan_is_refused(fleet: Fleet) -> None:
         fleet.run("rollout", "start", "latest", expect=1)
         run = run_of(fleet, "plain-1")
         assert run["state"] == "refused"
+        assert "No space left on device" in str(run["reason"])
     finally:
         fleet.run("lab", "mend", "full-disk", "plain-1")
         fleet.run("rollout", "abort", "latest", expect=1)

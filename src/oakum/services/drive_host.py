@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from oakum.core.errors import HostError
 from oakum.core.inventory.host import Host
 from oakum.core.planning.change import PackageChange
 from oakum.core.planning.plan import Plan, RebootPolicy, RestartPolicy
@@ -114,9 +115,27 @@ async def _drive(
     may_reboot = job.plan.reboot_policy is RebootPolicy.WHEN_NEEDED
     status = await tools.package_manager.status(session, transaction.id)
     if status.state in {TransactionState.ABSENT, TransactionState.INTERRUPTED}:
-        await tools.package_manager.start(session, transaction)
-        status = await tools.package_manager.status(session, transaction.id)
+        status = await _start(transaction, session, tools)
     return TransactionSeen(status, may_reboot)
+
+
+async def _start(transaction: Transaction, session: Session, tools: Tools) -> TransactionStatus:
+    """Hand a transaction over. A host that cannot take an upgrade has refused it, and is as it was.
+
+    A roll-back is tried again instead: it is the way out, and must not end at the first obstacle.
+    """
+    try:
+        await tools.package_manager.start(session, transaction)
+    except HostError as error:
+        status = await tools.package_manager.status(session, transaction.id)
+        if (
+            transaction.mode is TransactionMode.ROLL_BACK
+            or status.state is not TransactionState.ABSENT
+        ):
+            raise
+        reason = f"{error.message}; {error.hint or 'look at the host'}"
+        return replace(status, state=TransactionState.REFUSED, step="hand over", reason=reason)
+    return await tools.package_manager.status(session, transaction.id)
 
 
 async def _reboot(run: HostRun, job: Assignment, session: Session, tools: Tools) -> Booted:
