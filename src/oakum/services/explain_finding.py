@@ -76,7 +76,7 @@ def explain_finding(cve: CveId, name: str, assessor: Assessor, work: UnitOfWork)
     return Explanation(
         host=host,
         facts=facts,
-        coverage=coverage(facts) if facts else None,
+        coverage=coverage(facts, work.advisories.releases()) if facts else None,
         statements=_statements(cve, facts, work),
         signals=signals,
         feeds=tuple(work.advisories.feeds()[name] for name in _present_feeds(work)),

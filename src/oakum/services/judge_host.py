@@ -33,7 +33,8 @@ def judge_host(
     """Match a machine with a bundle and order what it needs."""
     contents = {feed: source.load(feed) for feed in source.feeds()}
     tracker = contents[FeedName.DEBIAN_TRACKER]
-    findings = match(HostId(host.id), facts, AdvisoryIndex.of(tracker.state, tracker.statements))
+    index = AdvisoryIndex.of(tracker.state, tracker.statements)
+    findings = match(HostId(host.id), facts, index)
     fixable = [finding for finding in findings if finding.is_to_patch]
     wanted = {finding.cve for finding in fixable}
     signals = {cve: CveSignals(cve) for cve in wanted}
@@ -42,5 +43,6 @@ def judge_host(
             if signal.cve in wanted:
                 signals[signal.cve] = signals[signal.cve].laid_over(signal)
     view = FleetView({host.id: host}, signals, {f.key: today for f in fixable}, assessor, later)
+    known = coverage(facts, index.releases)
     states = tuple(content.state for content in contents.values())
-    return Judgement(facts, findings, build_queue(fixable, view), coverage(facts), states)
+    return Judgement(facts, findings, build_queue(fixable, view), known, states)

@@ -15,6 +15,7 @@ from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.matching.matcher import AdvisoryIndex, coverage, match, sources_of
 
+RELEASES = frozenset({"bookworm"})
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 FEED = FeedState(FeedName.DEBIAN_TRACKER, NOW, NOW, Digest("0" * 64), 1, "test")
 CVE = CveId("CVE-2026-0001")
@@ -64,7 +65,7 @@ def state(known: Facts, *statements: VendorStatement) -> FindingState:
 
 
 def unknown(known: Facts) -> dict[str, str]:
-    return dict(coverage(known).unknown)
+    return dict(coverage(known, RELEASES).unknown)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,7 @@ def test_third_party_packages_are_unknown_and_never_judged() -> None:
     """Another archive's openssl is not held against Debian's versions, nor counted as judged."""
     known = replace(facts(OPENSSL, NEW_IMAGE), package_origins=((OPENSSL.key, "Vendor"),))
     assert judge(known, statement()) == ()
-    assert coverage(known).judged == 1
+    assert coverage(known, RELEASES).judged == 1
     assert unknown(known) == {"libssl3:amd64": "comes from Vendor, not Debian"}
 
 
@@ -246,7 +247,7 @@ def test_backports_are_told_by_their_version() -> None:
 def test_a_host_without_package_indices_says_so() -> None:
     """Third-party packages cannot be told from Debian's there: that is unknown, not fine."""
     known = replace(facts(OPENSSL), has_package_indices=False)
-    assert coverage(known).unknown == (
+    assert coverage(known, RELEASES).unknown == (
         (
             "origin of packages",
             "the host has no package indices, so third-party packages cannot be told from Debian's",
@@ -267,7 +268,7 @@ def test_an_unknown_distribution_has_no_findings_and_says_so(distribution: Distr
     """Nothing is judged with another vendor's data."""
     known = replace(facts(OPENSSL), distribution=distribution)
     assert judge(known, statement()) == ()
-    assert coverage(known).judged == 0
+    assert coverage(known, RELEASES).judged == 0
     assert unknown(known) == {distribution.label: "no vendor data for this distribution"}
 
 
@@ -321,3 +322,11 @@ def test_the_same_input_gives_the_same_findings(
     assert match(HostId("h"), known, AdvisoryIndex.of(FEED, said)) == first
     assert [f.state for f in match(HostId("h"), turned, index)] == [f.state for f in first]
     assert len({finding.key for finding in first}) == len(first)
+
+
+def test_a_release_of_which_the_advisories_are_silent_is_unknown() -> None:
+    """No statement about a release is not good news: its packages are not counted as judged."""
+    trixie = replace(facts(OPENSSL), distribution=Distribution("debian", "13", "trixie"))
+    found = coverage(trixie, RELEASES)
+    assert found.judged == 0
+    assert found.unknown[0][1] == "the advisories hold nothing about this release"

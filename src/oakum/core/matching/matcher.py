@@ -5,7 +5,7 @@ distinct (source, version) is compared once, however many hosts have it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from oakum.core.advisories.feed import FeedState
@@ -55,6 +55,11 @@ class AdvisoryIndex:
             by_source[statement.release, statement.source_name].append(statement)
         return cls(feed, by_source)
 
+    @property
+    def releases(self) -> frozenset[str]:
+        """Return the releases that some statement speaks of."""
+        return frozenset(release for release, _ in self.by_source)
+
     def answers(self, release: str, source: str, version: str) -> tuple[_Answer, ...]:
         """Return what every statement about a source means for a version of it."""
         wanted = (release, source, version)
@@ -99,11 +104,14 @@ def match(
     return _one_of_each(findings)
 
 
-def coverage(facts: Facts) -> Coverage:
-    """Say what could not be judged, and why."""
+def coverage(facts: Facts, releases: Collection[str]) -> Coverage:
+    """Say what could not be judged, and why. `releases` are those that the advisories speak of."""
     unknown: list[tuple[str, str]] = []
     if facts.distribution.support is not Support.COVERED:
         unknown.append((facts.distribution.label, "no vendor data for this distribution"))
+        return Coverage(0, tuple(unknown))
+    if facts.distribution.codename not in releases:
+        unknown.append((facts.distribution.label, "the advisories hold nothing about this release"))
         return Coverage(0, tuple(unknown))
     if not facts.has_package_indices:
         unknown.append(("origin of packages", NO_INDICES))

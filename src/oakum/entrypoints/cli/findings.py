@@ -6,10 +6,11 @@ import typer
 
 from oakum.core.inventory.selector import parse_selector
 from oakum.core.matching.finding import Finding, FindingState
-from oakum.core.matching.matcher import coverage
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import application
-from oakum.entrypoints.cli.words import age_lines
+from oakum.entrypoints.cli.words import Knowledge, age_lines
+
+SHOWN_GAPS = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +34,7 @@ def findings(
         hosts = {h.id: h for h in work.hosts.all() if selector.matches(h)}
         found = work.findings.of(hosts)
         feeds = work.advisories.feeds()
-        facts = work.facts.all_latest()
+        knowledge = Knowledge.of(list(hosts.values()), work)
 
     def wanted(finding: Finding) -> bool:
         shown = every or state is not None or (finding.state.is_open and not finding.is_minor)
@@ -62,12 +63,7 @@ def findings(
     ]
     output.print_table(("host", "CVE", "package", "state", "installed", "fixed in", "vendor"), rows)
     output.say(f"{len(chosen_findings)} findings")
-    unknown = {h: coverage(facts[h]).unknown for h in hosts if h in facts}
-    for identity, entries in unknown.items():
-        for what, why in entries[:3]:
-            output.say(f"not judged on {hosts[identity].name}: {what}: {why}")
-    for identity, known in hosts.items():
-        if identity not in facts:
-            output.say(f"not judged: {known.name}: never scanned")
+    for line in knowledge.gaps(SHOWN_GAPS):
+        output.say(line)
     for line in age_lines(feeds.values(), chosen.feed_limits(), chosen.clock.now()):
         output.say(line)

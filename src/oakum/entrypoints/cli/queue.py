@@ -7,7 +7,7 @@ import typer
 from oakum.core.inventory.selector import parse_selector
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import application
-from oakum.entrypoints.cli.words import age_lines, queue_rows
+from oakum.entrypoints.cli.words import Knowledge, age_lines, queue_rows
 from oakum.services.prioritise_findings import prioritise
 
 EXIT_WORK_TO_DO = 100
@@ -29,19 +29,22 @@ def queue(
     """
     chosen, selector = application(), parse_selector(limit)
     with chosen.begin() as work:
-        hosts = [host.id for host in work.hosts.all() if selector.matches(host)]
-        items = prioritise(work, chosen.assessor, hosts)
+        hosts = [host for host in work.hosts.all() if selector.matches(host)]
+        items = prioritise(work, chosen.assessor, [host.id for host in hosts])
         feeds = work.advisories.feeds()
+        knowledge = Knowledge.of(hosts, work)
     shown = items[:first] if first else items
     if json:
         output.print_json(shown)
     else:
         output.print_table(*queue_rows(shown))
+        for line in knowledge.gaps(0):
+            output.say(line)
         for line in age_lines(feeds.values(), chosen.feed_limits(), chosen.clock.now()):
             output.say(line)
         if items:
             output.say("next: oakum snapshots create; then: oakum plan create")
         else:
-            output.say("nothing that has a fix is left to do")
+            output.say("nothing that has a fix is left to do on what could be judged")
     if items:
         raise typer.Exit(EXIT_WORK_TO_DO)

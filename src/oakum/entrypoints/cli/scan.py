@@ -61,18 +61,20 @@ def scan(
     if json:
         output.print_json({"scanned": len(result.facts), "failures": result.failures})
     else:
-        _show(hosts, result)
+        with chosen.begin() as work:
+            releases = work.advisories.releases()
+        _show(hosts, result, releases)
         output.say(f"{matched.changed} findings changed; `oakum queue` says what to do first")
     if result.failures:
         raise typer.Exit(1)
 
 
-def _show(hosts: list[Host], result: ScanResult) -> None:
+def _show(hosts: list[Host], result: ScanResult, releases: frozenset[str]) -> None:
     rows = []
     for host in hosts:
         facts = result.facts.get(host.id)
         if facts is not None:
-            unknown = len(coverage(facts).unknown)
+            unknown = len(coverage(facts, releases).unknown)
             old = len(facts.stale_processes)
             rows.append((host.name, facts.distribution.label, len(facts.packages), old, unknown))
     output.print_table(("host", "system", "packages", "old in memory", "unknown"), rows)
@@ -130,8 +132,10 @@ def _show_judgement(judged: Judgement) -> None:
         output.show("")
         output.show(f"{len(judged.queue)} patches to apply; the first {len(shown)}:")
         output.print_table(*queue_rows(shown))
+    elif judged.coverage.judged:
+        output.show("  nothing that has a fix is left to do on what could be judged")
     else:
-        output.show("  nothing that has a fix is left to do")
+        output.show("  this machine could not be judged: see below")
     for what, why in judged.coverage.unknown[:5]:
         output.say(f"not judged: {what}: {why}")
     if len(judged.coverage.unknown) > 5:  # noqa: PLR2004 (as above)

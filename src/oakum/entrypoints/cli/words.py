@@ -1,10 +1,16 @@
 """How values are put into words and rows; shared by several commands."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from oakum.core.advisories.feed import FeedName, FeedState
+from oakum.core.ids import HostId
+from oakum.core.inventory.facts import Facts
+from oakum.core.inventory.host import Host
+from oakum.core.matching.matcher import coverage
 from oakum.core.risk.queue import QueueItem
+from oakum.ports.stores import ScanFailure, UnitOfWork
 
 
 def age_lines(
@@ -19,6 +25,38 @@ def age_lines(
             line += " - STALE: newer vulnerabilities are not in it; run `oakum advisories update`"
         lines.append(line)
     return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is known of hosts, and so what an answer about them leaves out."""
+
+    hosts: Sequence[Host]
+    facts: Mapping[HostId, Facts]
+    failures: Mapping[HostId, ScanFailure]
+    releases: frozenset[str]
+
+    @classmethod
+    def of(cls, hosts: Sequence[Host], work: UnitOfWork) -> "Knowledge":
+        """Read what is known."""
+        releases = work.advisories.releases()
+        return cls(hosts, work.facts.all_latest(), work.facts.failures(), releases)
+
+    def gaps(self, each: int) -> list[str]:
+        """Return a line for what is not judged: whole hosts, and so many parts of each other."""
+        return [line for host in self.hosts for line in self._gaps_of(host, each)]
+
+    def _gaps_of(self, host: Host, each: int) -> Iterator[str]:
+        known, failure = self.facts.get(host.id), self.failures.get(host.id)
+        if failure is not None:
+            yield f"{host.name} is judged by older facts: its last scan failed: {failure.reason}"
+        if known is None:
+            yield f"not judged: {host.name}: never scanned"
+            return
+        answer = coverage(known, self.releases)
+        shown = answer.unknown if answer.judged == 0 else answer.unknown[:each]
+        for what, why in shown:
+            yield f"not judged on {host.name}: {what}: {why}"
 
 
 def queue_rows(items: Sequence[QueueItem]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:

@@ -76,6 +76,11 @@ class SqlAdvisoryStore:
             )
         return tuple(found)
 
+    def releases(self) -> frozenset[str]:
+        """Return the releases that some statement speaks of."""
+        query = select(statements.c.release).distinct()
+        return frozenset(release for (release,) in self._connection.execute(query))
+
     def signals(self, cves: Iterable[CveId]) -> Mapping[CveId, CveSignals]:
         """Return all that feeds contribute to these CVEs, laid together."""
         wanted, found = sorted(set(cves)), dict[CveId, CveSignals]()
