@@ -4,6 +4,7 @@ import contextlib
 import shutil
 from pathlib import Path
 
+from oakum.adapters.machines.locked import locked
 from oakum.adapters.machines.programs import run
 from oakum.ports.machines import Machine
 
@@ -21,11 +22,13 @@ class DirectoryLabFiles:
 
     def authorized_key(self) -> str:
         """Return the lab's public key, making the pair at first use."""
-        if not self.identity_file.exists():
-            self._directory.mkdir(parents=True, exist_ok=True)
-            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "oakum-lab"]
-            run([*command, "-f", str(self.identity_file)], what="making the lab's key")
-        return self.identity_file.with_suffix(".pub").read_text().strip()
+        public = self.identity_file.with_suffix(".pub")
+        with locked(self._directory):  # hosts are built at the same time, and all ask for it
+            if not public.exists():
+                self.identity_file.unlink(missing_ok=True)  # a killed run left half a pair
+                command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "oakum-lab"]
+                run([*command, "-f", str(self.identity_file)], what="making the lab's key")
+        return public.read_text().strip()
 
     def remember_provider(self, name: str) -> None:
         """Keep which provider the lab was made with."""
