@@ -28,14 +28,22 @@ class Trouble:
     mend: str
 
 
-IS_HELD = '[ "$(cat "/proc/$(cat /run/oakum-lab-lock)/comm")" = oakum-lab-lock ] 2>/dev/null'
-"""A number alone is not the holder: after a crash another process may have it."""
+LOCK = """
+        holds_lock() {
+          [ -s /run/oakum-lab-lock ] && perl -e 'use Fcntl;
+            open(my $file, "<", "/var/lib/dpkg/lock-frontend") or die "$!\\n";
+            my $lock = pack("s s x![q] q q l x![q]", F_WRLCK, 0, 0, 0, 0);
+            fcntl($file, F_GETLK, $lock) or die "$!\\n";
+            print((unpack("s s x![q] q q l", $lock))[4]);' | cmp -s - /run/oakum-lab-lock
+        }
+"""
+"""Asks the lock itself: after a crash our number may be that of another process."""
 
 TROUBLES: Mapping[str, Trouble] = {
     "apt-lock": Trouble(
         "another process holds apt's lock, as apt itself would",
-        f"""
-        {IS_HELD} && exit 0
+        f"""{LOCK}
+        holds_lock && exit 0
         rm -f /run/oakum-lab-lock
         setsid perl -e 'use Fcntl;
           $0 = "oakum-lab-lock";
@@ -49,13 +57,13 @@ TROUBLES: Mapping[str, Trouble] = {
           open(STDERR, ">", "/dev/null");
           sleep' </dev/null >/dev/null &
         holder=$!
-        until {IS_HELD}; do
+        until holds_lock; do
           kill -0 "$holder" 2>/dev/null || exit 1  # it has said why
           sleep 0.1
         done
         """,
-        f"""
-        while {IS_HELD}; do
+        f"""{LOCK}
+        while holds_lock; do
           kill "$(cat /run/oakum-lab-lock)"
           sleep 0.1
         done
@@ -67,7 +75,8 @@ TROUBLES: Mapping[str, Trouble] = {
         """
         for place in /var/lib/oakum /var/cache/apt/archives; do
           mkdir -p "$place" || exit
-          grep -qs " $place tmpfs " /proc/mounts || mount -t tmpfs -o size=64k tmpfs "$place" || exit
+          grep -qs " $place tmpfs " /proc/mounts ||
+            mount -t tmpfs -o size=64k tmpfs "$place" || exit
           dd if=/dev/zero of="$place/full" bs=4k 2>/dev/null
           [ "$(df -P "$place" | awk 'END { print $4 }')" = 0 ] || exit
         done
