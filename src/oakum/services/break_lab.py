@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from oakum.core.errors import HostError, InputError
+from oakum.core.errors import HostError, InputError, UnreachableError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.staging.lab import ROLES
 from oakum.core.text import one_line
-from oakum.ports.machines import Machine
+from oakum.ports.machines import Machine, MachineState
 from oakum.ports.transport import Transport
 
 SECONDS = 60
@@ -28,44 +28,70 @@ class Trouble:
     mend: str
 
 
+LOCK = """
+        holds_lock() {
+          [ -s /run/oakum-lab-lock ] && perl -e 'use Fcntl;
+            open(my $file, "<", "/var/lib/dpkg/lock-frontend") or die "$!\\n";
+            my $lock = pack("s s x![q] q q l x![q]", F_WRLCK, 0, 0, 0, 0);
+            fcntl($file, F_GETLK, $lock) or die "$!\\n";
+            print((unpack("s s x![q] q q l", $lock))[4]);' | cmp -s - /run/oakum-lab-lock
+        }
+"""
+"""Asks the lock itself: after a crash our number may be that of another process."""
+
 TROUBLES: Mapping[str, Trouble] = {
     "apt-lock": Trouble(
         "another process holds apt's lock, as apt itself would",
-        """
-        [ -e /run/oakum-lab-lock ] && exit 0
-        setsid perl -e 'use Fcntl; open(F, ">", "/var/lib/dpkg/lock-frontend") or die;
-          fcntl(F, F_SETLK, pack("s s l! l! i", F_WRLCK, 0, 0, 0, 0)) or die "held already\\n";
-          sleep 3600' </dev/null >/dev/null 2>&1 &
-        echo $! >/run/oakum-lab-lock
-        sleep 0.5
-        kill -0 "$(cat /run/oakum-lab-lock)"
+        f"""{LOCK}
+        holds_lock && exit 0
+        rm -f /run/oakum-lab-lock
+        setsid perl -e 'use Fcntl;
+          $0 = "oakum-lab-lock";
+          open(my $file, ">", "/var/lib/dpkg/lock-frontend") or die "$!\\n";
+          my $lock = pack("s s x![q] q q l x![q]", F_WRLCK, 0, 0, 0, 0);  # fcntl writes to it
+          fcntl($file, F_SETLK, $lock) or die "another process holds it: $!\\n";
+          open(my $note, ">", "/run/oakum-lab-lock.new") or die "$!\\n";
+          print $note $$;
+          close($note);
+          rename("/run/oakum-lab-lock.new", "/run/oakum-lab-lock") or die "$!\\n";
+          open(STDERR, ">", "/dev/null");
+          sleep' </dev/null >/dev/null &
+        holder=$!
+        until holds_lock; do
+          kill -0 "$holder" 2>/dev/null || exit 1  # it has said why
+          sleep 0.1
+        done
         """,
-        """
-        [ ! -e /run/oakum-lab-lock ] || kill "$(cat /run/oakum-lab-lock)"
+        f"""{LOCK}
+        while holds_lock; do
+          kill "$(cat /run/oakum-lab-lock)"
+          sleep 0.1
+        done
         rm -f /run/oakum-lab-lock
         """,
     ),
     "full-disk": Trouble(
         "no room for downloads and transactions",
         """
-        mkdir -p /var/lib/oakum /var/cache/apt/archives
         for place in /var/lib/oakum /var/cache/apt/archives; do
-          grep -qs " $place " /proc/mounts || mount -t tmpfs -o size=64k tmpfs "$place"
-          dd if=/dev/zero of="$place/full" bs=4k 2>/dev/null || true
+          mkdir -p "$place" || exit
+          grep -qs " $place tmpfs " /proc/mounts ||
+            mount -t tmpfs -o size=64k tmpfs "$place" || exit
+          dd if=/dev/zero of="$place/full" bs=4k 2>/dev/null
+          [ "$(df -P "$place" | awk 'END { print $4 }')" = 0 ] || exit
         done
         """,
         """
         for place in /var/lib/oakum /var/cache/apt/archives; do
-          grep -qs " $place tmpfs" /proc/mounts && umount "$place"
+          while grep -qs " $place tmpfs " /proc/mounts; do umount -l "$place" || exit; done
         done
-        true
         """,
     ),
     "conffile": Trouble(
         "the administrator changed a configuration file of a package",
-        """grep -qs 'changed by the administrator' "$1" ||
-           printf '\\n# changed by the administrator\\n' >>"$1" """,
-        "sed -i '/# changed by the administrator/d' \"$1\"",
+        """grep -qs '^# changed by the administrator$' "$1" ||
+           echo '# changed by the administrator' >>"$1" """,
+        "sed -i '/^# changed by the administrator$/d' \"$1\"",
     ),
     "hold": Trouble(
         "the administrator holds a package at its version",
@@ -75,8 +101,8 @@ TROUBLES: Mapping[str, Trouble] = {
     "sshd": Trouble(
         "its sshd does not answer",
         """
-        if [ -d /run/systemd/system ]; then systemctl stop --no-block ssh.service ssh.socket
-        else pkill -o -f 'sshd: /usr/sbin/sshd|/usr/sbin/sshd -D'; fi
+        if [ -d /run/systemd/system ]; then systemctl stop ssh.socket ssh.service
+        else kill "$(cat /run/sshd.pid)"; fi
         """,
         "",
     ),
@@ -100,12 +126,21 @@ class Breaker:
             raise InputError(
                 f"{kind!r} is no kind of trouble", hint=f"there are: {', '.join(TROUBLES)}"
             )
+        if machine.state is MachineState.STOPPED:
+            raise HostError(
+                f"{machine.name} does not run", hint=f"boot it: oakum lab start {machine.name}"
+            )
         trouble = TROUBLES[kind]
         role = machine.name.rpartition("-")[0]
-        async with self.transport.connect(lab_host(machine, self.identity_file)) as session:
-            script = trouble.mend if mend else trouble.make
-            arguments = (CONFFILES.get(role, ""), HELD.get(role, ""))
-            result = await session.run(script, *arguments, timeout_seconds=SECONDS)
+        script = trouble.mend if mend else trouble.make
+        arguments = (CONFFILES.get(role, ""), HELD.get(role, ""))
+        try:
+            async with self.transport.connect(lab_host(machine, self.identity_file)) as session:
+                result = await session.run(script, *arguments, timeout_seconds=SECONDS)
+        except UnreachableError:
+            if kind != "sshd":
+                raise
+            return trouble.what  # it does not answer already
         if result.exit_status != 0:
             said = one_line(result.stderr.decode(errors="replace"))
             raise HostError(f"{machine.name} could not be changed: {said}")

@@ -5,25 +5,46 @@ from pathlib import Path
 from oakum.adapters.machines import processes
 from oakum.adapters.machines.building import Builder
 from oakum.adapters.machines.images import Images, unshare_command
-from oakum.adapters.machines.programs import succeeds
+from oakum.adapters.machines.programs import MachineError, succeeds
 from oakum.adapters.machines.room import Room
 from oakum.ports.machines import Machine, MachineSpec, Progress
 
+STOP_SECONDS = 60
+
 BOOT = """
 [ "$1" = copy ] || mount -t overlay overlay -o "lowerdir=$3,upperdir=$4,workdir=$5" "$2"
-mount -t proc proc "$2/proc" 2>/dev/null || true
+if [ "$6" = contained ]; then
+  mount -t proc proc "$2/proc"
+  mount -t tmpfs -o mode=755,size=64m tmpfs "$2/run"
+  mount -t tmpfs -o mode=1777,size=64m tmpfs "$2/dev/shm"
+  mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 devpts "$2/dev/pts"
+  ln -sf pts/ptmx "$2/dev/ptmx"
+fi
 exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
   chroot "$2" /bin/sh -c '
-    trap "exit 0" TERM
+    call_services() {
+      for service in /etc/rc2.d/S*; do
+        case $service in
+          *ssh | *dbus | *cron | *sudo | *console-setup* | *rsync) ;;
+          *) "$service" "$1" </dev/null || true ;;
+        esac
+      done
+    }
+    shut_down() {
+      call_services stop
+      exit 0
+    }
+    trap shut_down TERM
+    find /run -mindepth 1 -delete
     mkdir -p /run/sshd /run/lock
-    for service in /etc/rc2.d/S*; do
-      case $service in
-        *ssh | *dbus | *cron | *sudo | *console-setup* | *rsync) ;;
-        *) "$service" start </dev/null || true ;;
-      esac
-    done
+    call_services start
     /usr/sbin/sshd -D &
-    while sleep 1; do :; done'
+    while :; do sleep 1 & wait $!; done'
+"""
+"""$6 is `contained` in mount and process namespaces of its own: elsewhere a mount would outlive us.
+
+Without them /run is on the disk, and has pid files from before. What was started is stopped, and
+nothing else is called: the scripts of rc0.d would set our clock and turn us off.
 """
 
 
@@ -50,16 +71,24 @@ class ChrootProvider:
         if processes.running_pid(directory) is None:
             self._room.keep_address(record)
             root, upper, work = (str(directory / part) for part in ("root", "upper", "work"))
-            places = (record.mode, root, record.lower, upper, work)
-            prefix = unshare_command()
+            prefix, how = unshare_command(), "bare"
             if prefix:
-                prefix = (*prefix, "--pid", "--fork", "--kill-child")
-            processes.start_detached([*prefix, "sh", "-eu", "-c", BOOT, "sh", *places], directory)
+                prefix, how = (*prefix, "--pid", "--fork", "--kill-child"), "contained"
+            arguments = (record.mode, root, record.lower, upper, work, how)
+            command = [*prefix, "sh", "-eu", "-c", BOOT, "sh", *arguments]
+            processes.start_detached(command, directory)
         return self._builder.machine(record)
 
     def stop(self, name: str) -> None:
-        """End it: there is no init to shut it down in order."""
+        """Have its init scripts stop its services, then end what is left."""
+        directory = self._room.path(self._room.read(name).name)
+        stopped = processes.terminate(directory, timeout_seconds=STOP_SECONDS)
         self.kill(name)
+        if not stopped:
+            raise MachineError(
+                f"{name} did not shut down within {STOP_SECONDS} s, and was killed",
+                hint=f"its console is in {directory / 'console.log'}",
+            )
 
     def kill(self, name: str) -> None:
         """End all its processes at once."""

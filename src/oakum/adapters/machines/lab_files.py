@@ -4,8 +4,7 @@ import contextlib
 import shutil
 from pathlib import Path
 
-from filelock import FileLock
-
+from oakum.adapters.machines.locked import locked
 from oakum.adapters.machines.programs import run
 from oakum.ports.machines import Machine
 
@@ -23,12 +22,13 @@ class DirectoryLabFiles:
 
     def authorized_key(self) -> str:
         """Return the lab's public key, making the pair at first use."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._directory / "key.lock"):  # hosts are built side by side
-            if not self.identity_file.exists():
+        public = self.identity_file.with_suffix(".pub")
+        with locked(self._directory):  # hosts are built at the same time, and all ask for it
+            if not public.exists():
+                self.identity_file.unlink(missing_ok=True)  # a killed run left half a pair
                 command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "oakum-lab"]
                 run([*command, "-f", str(self.identity_file)], what="making the lab's key")
-        return self.identity_file.with_suffix(".pub").read_text().strip()
+        return public.read_text().strip()
 
     def remember_provider(self, name: str) -> None:
         """Keep which provider the lab was made with."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from oakum.adapters.machines.programs import MachineError
 
 PROC = Path("/proc")
+GONE_SECONDS = 20.0
 
 
 def start_detached(command: Sequence[str], directory: Path) -> int:
@@ -50,8 +51,14 @@ def terminate(directory: Path, *, timeout_seconds: float) -> bool:
     if pid is None:
         return True
     with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
+        os.kill(_first_inside(pid), signal.SIGTERM)
     return _wait_until_gone(directory, timeout_seconds)
+
+
+def _first_inside(pid: int) -> int:
+    """Return whom to ask: unshare only waits for its child, and would take it along unasked."""
+    is_waiting = (PROC / str(pid) / "comm").read_text().strip() == "unshare"
+    return next(iter(_children_of(pid)), pid) if is_waiting else pid
 
 
 def kill(directory: Path) -> None:
@@ -62,16 +69,26 @@ def kill(directory: Path) -> None:
     for victim in (pid, *_below(pid)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
-    if not _wait_until_gone(directory, 20):
+    if not _wait_until_gone(directory, GONE_SECONDS):
         raise MachineError(f"process {pid} of {directory.name} does not end")
 
 
 def kill_all_in(root: Path) -> None:
     """End whatever still has this root: processes of a chroot that had no namespace."""
-    for process in PROC.iterdir():
-        if process.name.isdigit() and _root_of(process) == str(root):
+    end = time.monotonic() + GONE_SECONDS
+    while left := _processes_in(root):  # they may start others while we look
+        for pid in left:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(int(process.name), signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > end:
+            raise MachineError(f"processes {left} of {root.parent.name} do not end")
+        time.sleep(0.02)
+
+
+def _processes_in(root: Path) -> list[int]:
+    """Return who has this root; one that has ended, and nobody waited for, has none."""
+    numbered = (process for process in PROC.iterdir() if process.name.isdigit())
+    return [int(process.name) for process in numbered if _root_of(process) == str(root)]
 
 
 def _root_of(process: Path) -> str:

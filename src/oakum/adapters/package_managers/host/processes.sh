@@ -48,9 +48,10 @@ unit_of() { # pid
 init_script_of() { # pid
   ancestor=$1
   while [ "${ancestor:-0}" -gt 1 ]; do
-    file=$(grep -s -l -x -F "$ancestor" /run/*.pid /run/*/*.pid | head -n 1)
-    for name in "$(basename "${file:-none}" .pid)" "$(basename "$(dirname "${file:-none}")")"; do
-      if [ -x "/etc/init.d/$name" ]; then echo "$name"; return; fi
+    for file in $(grep -s -l -x -F "$ancestor" /run/*.pid /run/*/*.pid | head -n 1); do
+      for name in "$(basename "$file" .pid)" "$(basename "$(dirname "$file")")"; do
+        if [ -x "/etc/init.d/$name" ]; then echo "$name"; return; fi
+      done
     done
     ancestor=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$ancestor/status" 2>/dev/null)
   done
