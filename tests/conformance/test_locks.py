@@ -37,7 +37,8 @@ except StorageError as error:
 def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Run another process that holds the lock."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)],
+        # Shells have SIGINT ignored in what they put behind; here it must reach the holder.
+        ["env", "--default-signal=INT", sys.executable, "-c", HOLD, str(tmp_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
