@@ -44,6 +44,8 @@ class Knowledge:
 
     def gaps(self, each: int) -> list[str]:
         """Return a line for what is not judged: whole hosts, and so many parts of each other."""
+        if not self.hosts:
+            return ["there is no such host, so nothing is judged: `oakum hosts list` shows all"]
         return [line for host in self.hosts for line in self._gaps_of(host, each)]
 
     def _gaps_of(self, host: Host, each: int) -> Iterator[str]:
