@@ -68,7 +68,7 @@ def create(
         cves=frozenset(CveId(name) for name in cve or ()),
         ring_percents=_percents(rings) if rings else settings.ring_percents,
         soak_seconds=settings.soak_seconds if soak < 0 else soak,
-        window=Window(_moment(opens, "--opens"), _moment(closes, "--closes")),
+        window=_window(opens, closes),
         budget=Budget(
             concurrency or settings.concurrency,
             settings.max_failed if max_failed < 0 else max_failed,
@@ -220,4 +220,17 @@ def _moment(text: str, option: str) -> datetime | None:
         raise InputError(
             f"{option} {text!r} names no time zone", hint="write: 2026-11-25T22:00+01:00"
         )
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise InputError(f"{option} {text!r} is beyond all calendars") from error
+
+
+def _window(opens: str, closes: str) -> Window:
+    window = Window(_moment(opens, "--opens"), _moment(closes, "--closes"))
+    if window.opens_at and window.closes_at and window.closes_at <= window.opens_at:
+        raise InputError(
+            f"the window closes at {closes}, before it opens at {opens}",
+            hint="give --closes later than --opens",
+        )
+    return window
