@@ -208,7 +208,11 @@ class _Performance:
 
     async def _transact(self, work: Work, run: HostRun) -> StageResult:
         while True:
-            seen = await self._do(work, run)
+            try:
+                seen = await self._do(work, run)
+            except TransportError:  # it may just be restarting sshd; the stage has a time limit
+                await asyncio.sleep(POLL_SECONDS)
+                continue
             assert isinstance(seen, TransactionSeen)  # noqa: S101 (as above)
             match seen.status.state:
                 case TransactionState.SUCCEEDED:
