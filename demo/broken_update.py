@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pysequoia
 
+from demo.archive import sign_archive
+
 SUITE = "broken"
 SUFFIX = "+broken1"
 PROGRAM = """\
@@ -43,36 +45,12 @@ def publish_broken_nginx(good: Path, directory: Path) -> str:
     (tree / "DEBIAN/md5sums").unlink(missing_ok=True)
     _run("dpkg-deb", "--root-owner-group", "-Zgzip", "--build", str(tree), str(pool))
     shutil.rmtree(tree)
-    _sign(directory)
+    key = pysequoia.Tsk.generate("Broken on purpose")
+    sign_archive(directory, SUITE, "Broken on purpose", key)
+    (directory / "key.pgp").write_bytes(bytes(key.extract_certificate()))
     return ARCHIVE.format(directory=directory, suite=SUITE)
 
 
-def _sign(directory: Path) -> None:
-    index = directory / "dists" / SUITE / "main/binary-amd64"
-    index.mkdir(parents=True)
-    packages = _run("apt-ftparchive", "packages", "pool", cwd=directory)
-    (index / "Packages").write_bytes(packages)
-    options = [
-        f"-oAPT::FTPArchive::Release::{name}={value}"
-        for name, value in {
-            "Origin": "Broken on purpose",
-            "Suite": SUITE,
-            "Codename": SUITE,
-            "Architectures": "amd64",
-            "Components": "main",
-        }.items()
-    ]
-    dist = directory / "dists" / SUITE
-    release = _run("apt-ftparchive", *options, "release", str(dist), cwd=directory)
-    key = pysequoia.Tsk.generate("Broken on purpose")
-    signed = pysequoia.sign(key.signer(), release, mode=pysequoia.SignatureMode.CLEAR)
-    (dist / "InRelease").write_bytes(signed)
-    (directory / "key.pgp").write_bytes(bytes(key.extract_certificate()))
-
-
-def _run(*command: str, cwd: Path | None = None) -> bytes:
+def _run(*command: str) -> None:
     environment = os.environ | {"LC_ALL": "C.UTF-8"}
-    done = subprocess.run(
-        command, cwd=cwd, check=True, capture_output=True, timeout=120, env=environment
-    )
-    return done.stdout
+    subprocess.run(command, check=True, capture_output=True, timeout=120, env=environment)

@@ -73,7 +73,7 @@ async def do(
         case Work.DRIVE_ROLLBACK:
             return await _drive(rollback_of(run, job), job, session, tools)
         case Work.DRIVE_REBOOT:
-            return await _reboot(run, job, session, tools)
+            return await _reboot(run, session, tools)
         case Work.VERIFY:
             return await _verify(upgrade_of(run, job), run, job, session, tools)
         case Work.VERIFY_ROLLBACK:
@@ -138,11 +138,10 @@ async def _start(transaction: Transaction, session: Session, tools: Tools) -> Tr
     return await tools.package_manager.status(session, transaction.id)
 
 
-async def _reboot(run: HostRun, job: Assignment, session: Session, tools: Tools) -> Booted:
+async def _reboot(run: HostRun, session: Session, tools: Tools) -> Booted:
     facts = await tools.collector.collect(session, now=tools.clock.now())
     if facts.boot_id == run.boot_id_before:
         await tools.package_manager.reboot(session, run.transaction)
-    _ = job
     return Booted(facts.boot_id)
 
 

@@ -64,6 +64,7 @@ def explain_finding(cve: CveId, name: str, assessor: Assessor, work: UnitOfWork)
     host = work.hosts.get(name)
     facts = work.facts.latest(host.id)
     signals = work.advisories.signals([cve]).get(cve)
+    feeds = work.advisories.feeds()
     history = work.findings.history(host.id, cve)
     sources = {finding.source_name for _, finding in history}
     since = work.findings.first_seen([host.id])
@@ -79,7 +80,7 @@ def explain_finding(cve: CveId, name: str, assessor: Assessor, work: UnitOfWork)
         coverage=coverage(facts, work.advisories.releases()) if facts else None,
         statements=_statements(cve, facts, work),
         signals=signals,
-        feeds=tuple(work.advisories.feeds()[name] for name in _present_feeds(work)),
+        feeds=tuple(feeds[name] for name in FeedName if name in feeds),
         history=history,
         assessment=assessed[0] if assessed else None,
         plans=tuple(
@@ -88,11 +89,6 @@ def explain_finding(cve: CveId, name: str, assessor: Assessor, work: UnitOfWork)
             if host.id in plan.hosts and any((cve, source) in plan.fixes for source in sources)
         ),
     )
-
-
-def _present_feeds(work: UnitOfWork) -> tuple[FeedName, ...]:
-    known = work.advisories.feeds()
-    return tuple(name for name in FeedName if name in known)
 
 
 def _statements(cve: CveId, facts: Facts | None, work: UnitOfWork) -> tuple[VendorStatement, ...]:

@@ -137,7 +137,7 @@ class _Performance:
         for stage, act in (
             (Stage.UPGRADE, lambda: self._upgrade(run)),
             (Stage.AFTER_UPGRADE, lambda: self._verify(Work.VERIFY, run)),
-            (Stage.ROLL_BACK, lambda: self._transact(Work.DRIVE_ROLLBACK, run)),
+            (Stage.ROLL_BACK, lambda: self._roll_back(run)),
             (Stage.AFTER_ROLL_BACK, lambda: self._verify(Work.VERIFY_ROLLBACK, run)),
             (Stage.UPGRADE_AGAIN, lambda: self._upgrade(_again(run))),
             (Stage.RESCAN, lambda: self._rescan(_again(run))),
@@ -174,59 +174,63 @@ class _Performance:
 
     async def _upgrade(self, run: HostRun) -> StageResult:
         """Upgrade, and boot anew where the plan would: the twin goes the host's whole way."""
-        before = await self._boot_id()
-        result = await self._transact(Work.DRIVE_UPGRADE, run)
+        before = (await self._facts()).boot_id
+        status = await self._ended(Work.DRIVE_UPGRADE, run)
+        result = self._judged(status)
         reboots = self.job.plan.reboot_policy is RebootPolicy.WHEN_NEEDED
-        if result.verdict is not Verdict.PASSED or not reboots:
-            return result
-        status = await self._status(run)
-        if not status.reboot_reason:
+        if result.verdict is not Verdict.PASSED or not (reboots and status.reboot_reason):
             return result
         await self._reboot(replace(run, boot_id_before=before))
         self._booted_after[run.transaction] = before
         return _result(Verdict.PASSED, f"{result.detail}, then booted anew")
 
+    async def _roll_back(self, run: HostRun) -> StageResult:
+        return self._judged(await self._ended(Work.DRIVE_ROLLBACK, run))
+
     async def _reboot(self, run: HostRun) -> None:
         while True:
-            try:
-                seen = await self._do(Work.DRIVE_REBOOT, run)
-            except TransportError:
-                await asyncio.sleep(POLL_SECONDS)
-                continue
+            seen = await self._do_patiently(Work.DRIVE_REBOOT, run)
             if isinstance(seen, Booted) and seen.boot_id != run.boot_id_before:
                 return
             await asyncio.sleep(POLL_SECONDS)
 
-    async def _boot_id(self) -> str:
-        seen = await self._do(Work.ASK_CHECKS, _first_run(self.job))
-        return seen.boot_id if isinstance(seen, ChecksDone) else ""
-
-    async def _status(self, run: HostRun) -> TransactionStatus:
-        seen = await self._do(Work.DRIVE_UPGRADE, run)
-        assert isinstance(seen, TransactionSeen)  # noqa: S101 (as above)
-        return seen.status
-
-    async def _transact(self, work: Work, run: HostRun) -> StageResult:
+    async def _ended(self, work: Work, run: HostRun) -> TransactionStatus:
+        """Drive a transaction to its end."""
         while True:
-            try:
-                seen = await self._do(work, run)
-            except TransportError:  # it may just be restarting sshd; the stage has a time limit
-                await asyncio.sleep(POLL_SECONDS)
-                continue
+            seen = await self._do_patiently(work, run)
             assert isinstance(seen, TransactionSeen)  # noqa: S101 (as above)
             match seen.status.state:
-                case TransactionState.SUCCEEDED:
-                    return _result(
-                        Verdict.PASSED, f"{counted(len(self.job.changes), 'package')} changed"
-                    )
-                case TransactionState.REFUSED | TransactionState.FAILED:
-                    return _result(Verdict.FAILED, seen.status.reason)
+                case (
+                    TransactionState.SUCCEEDED | TransactionState.REFUSED | TransactionState.FAILED
+                ):
+                    return seen.status
                 case (
                     TransactionState.ABSENT
                     | TransactionState.RUNNING
                     | TransactionState.INTERRUPTED
                 ):
                     await asyncio.sleep(POLL_SECONDS)
+
+    def _judged(self, status: TransactionStatus) -> StageResult:
+        if status.state is TransactionState.SUCCEEDED:
+            return _result(Verdict.PASSED, f"{counted(len(self.job.changes), 'package')} changed")
+        return _result(Verdict.FAILED, status.reason)
+
+    async def _do_patiently(self, work: Work, run: HostRun) -> Observation:
+        """Do it once the twin answers: it may be booting, or restarting sshd.
+
+        How long that may take is the stage's time limit.
+        """
+        while True:
+            try:
+                return await self._do(work, run)
+            except TransportError:
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def _facts(self) -> Facts:
+        tools = self.owner.tools
+        async with self.owner.transport.connect(self.job.host) as session:
+            return await tools.collector.collect(session, now=tools.clock.now())
 
     async def _verify(self, work: Work, run: HostRun) -> StageResult:
         booted_from = self._booted_after.get(run.transaction, "")
@@ -239,9 +243,7 @@ class _Performance:
         verified = await self._verify(Work.VERIFY, run)
         if verified.verdict is not Verdict.PASSED:
             return verified
-        tools = self.owner.tools
-        async with self.owner.transport.connect(self.job.host) as session:
-            facts = await tools.collector.collect(session, now=tools.clock.now())
+        facts = await self._facts()
         sources = {change.source_name for change in self.host_class.changes}
         promised = {pair for pair in self.job.plan.fixes if pair[1] in sources}
         still_open = [

@@ -10,13 +10,13 @@ from pathlib import Path
 from threading import Thread
 
 import pysequoia
+from demo.archive import ARCHITECTURE, sign_archive
 
 from oakum.core.ids import Digest, SnapshotId
 from oakum.core.planning.change import ChangeKind, PackageChange, RollbackClass
 from oakum.ports.package_manager import SnapshotAccess
 
 SUITE = "bookworm"
-ARCHITECTURE = "amd64"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +78,7 @@ class SmallArchive:
 
     def publish(self) -> None:
         """Write the index anew and sign it."""
-        index = self.root / "dists" / SUITE / "main" / f"binary-{ARCHITECTURE}"
-        index.mkdir(parents=True, exist_ok=True)
-        packages = _run("apt-ftparchive", "packages", "pool", cwd=self.root)
-        (index / "Packages").write_bytes(packages)
-        dist = index.parent.parent
-        for stale in ("Release", "InRelease"):
-            (dist / stale).unlink(missing_ok=True)
-        options = [
-            f"-oAPT::FTPArchive::Release::{name}={value}"
-            for name, value in {
-                "Origin": "Oakum",
-                "Suite": SUITE,
-                "Codename": SUITE,
-                "Architectures": ARCHITECTURE,
-                "Components": "main",
-            }.items()
-        ]
-        release = _run("apt-ftparchive", *options, "release", str(dist), cwd=self.root)
-        signed = pysequoia.sign(self._key.signer(), release, mode=pysequoia.SignatureMode.CLEAR)
-        (dist / "InRelease").write_bytes(signed)
+        sign_archive(self.root, SUITE, "Oakum", self._key)
 
     def change(self, old: SmallPackage | None, new: SmallPackage | None) -> PackageChange:
         """Return the change from one package to another (or to or from nothing)."""
