@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oakum.core.advisories.feed import FeedName
-from oakum.core.errors import InputError, StorageError
+from oakum.core.errors import InputError
 from oakum.core.ids import HostId
 from oakum.core.staging.check import Check, CheckKind
 
@@ -75,15 +75,7 @@ class Application:
     def _engine(self) -> Engine:
         from oakum.adapters.persistence.database import open_database
 
-        home = self.settings.home
-        try:
-            home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise StorageError(
-                f"{home} cannot be made: {error.strerror}",
-                hint="set OAKUM_HOME to a place that you may write in",
-            ) from error
-        return open_database(self.settings.database_url)
+        return open_database(self.settings.database_url, self.settings.home)
 
     @cached_property
     def locks(self) -> CommandLocks:

@@ -17,15 +17,17 @@ from tests.integration.tiny_disk import fill, run_without_privilege, tiny_disk
 from oakum.adapters.persistence.database import migration_config, open_database
 from oakum.adapters.persistence.tables import metadata
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
+from oakum.core.audit.event import Action
 from oakum.core.errors import InputError, RefusedError, StorageError
 
 HEAD = "0002"
 OPEN_AND_TELL = """
 import sys
+from pathlib import Path
 from oakum.adapters.persistence.database import open_database
 from oakum.core.errors import StorageError
 try:
-    open_database(sys.argv[1])
+    open_database(sys.argv[1], Path(sys.argv[2]))
 except StorageError as error:
     print(error.message)
 """
@@ -44,7 +46,7 @@ def filled(path: Path) -> Path:
 
 
 def _add_host(path: Path, name: str, port: int = 22) -> None:
-    engine = open_database(f"sqlite:///{path}")
+    engine = open_database(f"sqlite:///{path}", path.parent)
     with SqlUnitOfWork(engine, path.parent) as work:
         work.hosts.add(examples.host(name, port))
         work.commit()
@@ -59,7 +61,7 @@ def _add_many_hosts(engine: Engine, home: Path) -> None:
 
 
 def _names(path: Path) -> list[str]:
-    engine = open_database(f"sqlite:///{path}")
+    engine = open_database(f"sqlite:///{path}", path.parent)
     with SqlUnitOfWork(engine, path.parent) as work:
         names = [host.name for host in work.hosts.all()]
     engine.dispose()
@@ -84,7 +86,7 @@ def _older(path: Path) -> Engine:
 
 def test_tables_and_migrations_agree(path: Path) -> None:
     """What the code reads and writes is what the migrations made."""
-    engine = open_database(f"sqlite:///{path}")
+    engine = open_database(f"sqlite:///{path}", path.parent)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
@@ -92,7 +94,7 @@ def test_tables_and_migrations_agree(path: Path) -> None:
 
 def test_a_home_is_made_for_its_owner_alone(path: Path) -> None:
     """Nobody else on the controller reads which hosts are vulnerable."""
-    open_database(f"sqlite:///{path}").dispose()
+    open_database(f"sqlite:///{path}", path.parent).dispose()
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
@@ -106,7 +108,7 @@ def test_an_upgrade_keeps_a_backup_of_all_that_was_committed(path: Path) -> None
     """The backup holds also what SQLite had not yet moved out of its WAL file."""
     other_command = _older(path)
     with other_command.connect():
-        open_database(f"sqlite:///{path}").dispose()
+        open_database(f"sqlite:///{path}", path.parent).dispose()
     other_command.dispose()
     with closing(sqlite3.connect(path.with_suffix(f".before-{HEAD}"))) as backup:
         assert backup.execute("SELECT name FROM hosts").fetchall() == [("a",)]
@@ -121,7 +123,7 @@ def test_a_migration_that_fails_leaves_the_old_layout(path: Path) -> None:
     with closing(sqlite3.connect(path)) as stranger:
         stranger.execute("CREATE TABLE statements (x)")
     with pytest.raises(StorageError, match="statements already exists"):
-        open_database(f"sqlite:///{path}")
+        open_database(f"sqlite:///{path}", path.parent)
     with closing(sqlite3.connect(path)) as left:
         tables = left.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     assert tables == [("statements",)]
@@ -133,7 +135,7 @@ def test_a_newer_layout_is_refused(filled: Path) -> None:
         newer.execute("UPDATE alembic_version SET version_num = '9999'")
         newer.commit()
     with pytest.raises(RefusedError, match=r"newer Oakum .*9999"):
-        open_database(f"sqlite:///{filled}")
+        open_database(f"sqlite:///{filled}", filled.parent)
 
 
 @pytest.mark.parametrize(
@@ -152,13 +154,13 @@ def test_a_damaged_file_is_named(filled: Path, harm: Callable[[bytes], bytes]) -
         whole.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     filled.write_bytes(harm(filled.read_bytes()))
     with pytest.raises(StorageError, match=r"oakum.db is damaged") as caught:
-        open_database(f"sqlite:///{filled}")
+        open_database(f"sqlite:///{filled}", filled.parent)
     assert "backup" in (caught.value.hint or "")
 
 
 def test_damage_that_shows_only_later_is_named_as_well(filled: Path) -> None:
     """Pages that are read later than at opening are judged in the same words."""
-    engine = open_database(f"sqlite:///{filled}")
+    engine = open_database(f"sqlite:///{filled}", filled.parent)
     with closing(sqlite3.connect(filled)) as whole:
         whole.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         query = "SELECT rootpage FROM sqlite_master WHERE name = 'hosts'"
@@ -167,7 +169,7 @@ def test_damage_that_shows_only_later_is_named_as_well(filled: Path) -> None:
     content = bytearray(filled.read_bytes())
     content[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
     filled.write_bytes(content)
-    engine = open_database(f"sqlite:///{filled}")
+    engine = open_database(f"sqlite:///{filled}", filled.parent)
     with (
         pytest.raises(StorageError, match=r"oakum.db is damaged"),
         SqlUnitOfWork(engine, filled.parent) as work,
@@ -181,13 +183,13 @@ def test_a_busy_database_is_waited_for_and_then_named(filled: Path) -> None:
     with closing(sqlite3.connect(filled)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StorageError, match=r"oakum.db is in use by another command"):
-            open_database(f"sqlite:///{filled}", busy_seconds=0.1)
+            open_database(f"sqlite:///{filled}", filled.parent, busy_seconds=0.1)
     assert _names(filled) == ["web-1"]
 
 
 def test_a_busy_database_is_named_inside_a_unit_of_work(filled: Path) -> None:
     """The same holds once the database is open."""
-    engine = open_database(f"sqlite:///{filled}", busy_seconds=0.1)
+    engine = open_database(f"sqlite:///{filled}", filled.parent, busy_seconds=0.1)
     with closing(sqlite3.connect(filled)) as other:
         other.execute("BEGIN IMMEDIATE")
         with (
@@ -202,7 +204,7 @@ def test_a_directory_that_is_not_writable_is_named(tmp_path: Path) -> None:
     """The message names the place that cannot be written."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o500)
-    done = run_without_privilege(OPEN_AND_TELL, f"sqlite:///{closed}/oakum.db")
+    done = run_without_privilege(OPEN_AND_TELL, f"sqlite:///{closed}/oakum.db", str(closed))
     assert done.stdout.startswith(f"{closed}/oakum.db cannot be used: unable to open"), done.stderr
 
 
@@ -210,7 +212,7 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     """A file that stands where the home should be is said."""
     (tmp_path / "home").write_text("")
     with pytest.raises(StorageError, match="home cannot be made"):
-        open_database(f"sqlite:///{tmp_path}/home/oakum.db")
+        open_database(f"sqlite:///{tmp_path}/home/oakum.db", tmp_path / "home")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a disk")
@@ -219,7 +221,7 @@ def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
     with tiny_disk(tmp_path / "disk", 1024) as disk:
         path = disk / "home" / "oakum.db"
         _add_host(path, "web-1")
-        engine = open_database(f"sqlite:///{path}")
+        engine = open_database(f"sqlite:///{path}", path.parent)
         fill(disk)
         with pytest.raises(StorageError, match=r"the disk is full: .*oakum.db cannot grow"):
             _add_many_hosts(engine, path.parent)
@@ -234,19 +236,68 @@ def test_a_full_disk_at_the_first_start_is_said(tmp_path: Path) -> None:
     with tiny_disk(tmp_path / "disk", 64) as disk:
         fill(disk)
         with pytest.raises(StorageError, match="disk"):
-            open_database(f"sqlite:///{disk}/oakum.db")
+            open_database(f"sqlite:///{disk}/oakum.db", disk)
+
+
+def _record(path: Path) -> None:
+    engine = open_database(f"sqlite:///{path}", path.parent)
+    with SqlUnitOfWork(engine, path.parent) as work:
+        work.audit.append(
+            at=examples.NOW, actor="a", action=Action.HOST_ADDED, subject="web-1", details={}
+        )
+        work.commit()
+    engine.dispose()
+
+
+def _remove(path: Path) -> None:
+    for file in path.parent.glob("oakum.db*"):
+        file.unlink()
+
+
+def _truncate(path: Path) -> None:
+    _remove(path)
+    path.touch()
+
+
+def _empty_all_tables(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP TRIGGER audit_no_delete")
+        database.execute("DELETE FROM audit_events")
+        database.execute("DELETE FROM hosts")
+        database.commit()
+
+
+@pytest.mark.parametrize("harm", [_remove, _truncate, _empty_all_tables])
+def test_a_fleet_does_not_vanish_in_silence(path: Path, harm: Callable[[Path], None]) -> None:
+    """A database that is gone or emptied is not replaced: `0 findings` would be a lie."""
+    _add_host(path, "web-1")
+    _record(path)
+    harm(path)
+    was_there = path.exists()
+    with pytest.raises(StorageError, match="it held 1 audit events") as caught:
+        open_database(f"sqlite:///{path}", path.parent)
+    assert "backup" in (caught.value.hint or "")
+    assert path.exists() == was_there
+
+
+def test_a_new_beginning_is_possible(path: Path) -> None:
+    """The way that the hint names works."""
+    _record(path)
+    _remove(path)
+    (path.parent / "audit.head").unlink()
+    assert _names(path) == []
 
 
 @pytest.mark.parametrize("url", ["oakum.db", "", "mysql+nothing://x/y", "oracle://x/y"])
-def test_an_unusable_url_is_an_input_error(url: str) -> None:
+def test_an_unusable_url_is_an_input_error(tmp_path: Path, url: str) -> None:
     """A typing error in the configuration is answered with what to write."""
     with pytest.raises(InputError) as caught:
-        open_database(url)
+        open_database(url, tmp_path)
     assert "PostgreSQL" in (caught.value.hint or "") or "postgresql" in (caught.value.hint or "")
 
 
 def test_a_server_that_is_down_is_said(tmp_path: Path) -> None:
     """No answer from PostgreSQL is a circumstance, not damage."""
     with pytest.raises(StorageError, match="the database cannot be used") as caught:
-        open_database(f"postgresql://nobody@/oakum?host={tmp_path}")
+        open_database(f"postgresql://nobody@/oakum?host={tmp_path}", tmp_path)
     assert "server up" in (caught.value.hint or "")

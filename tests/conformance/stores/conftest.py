@@ -39,7 +39,7 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def engine(url: str, home: Path) -> Iterator[Engine]:
     assert home.is_dir()
-    opened = open_database(url)
+    opened = open_database(url, home)
     yield opened
     opened.dispose()
 

@@ -198,3 +198,54 @@ def test_the_past_cannot_be_replaced_by_an_insert(
         connection.execute(text(statement))
     with begin() as work:
         assert work.audit.events() == five
+
+
+def test_a_cut_chain_is_not_built_upon(
+    begin: Begin, home: Path, five: tuple[AuditEvent, ...], tamper: Callable[[str], None]
+) -> None:
+    """A log that lost its tail does not grow until it verifies again; what is kept stays kept."""
+    kept = (home / "audit.head").read_text()
+    tamper("DELETE FROM audit_events WHERE sequence > 3")
+    with begin() as work, pytest.raises(StorageError, match="ends with event 5"):
+        _append(work.audit, "web-9")
+    assert (home / "audit.head").read_text() == kept
+    with begin() as work:
+        assert work.audit.events() == five[:3]
+        assert "the last events" in (work.audit.verify()[1] or "")
+
+
+def test_another_tail_of_the_same_length_is_not_built_upon(
+    begin: Begin, five: tuple[AuditEvent, ...], tamper: Callable[[str], None]
+) -> None:
+    """It is the digest that counts, and not the number."""
+    assert len(five) == 5
+    tamper("UPDATE audit_events SET digest = 'another' WHERE sequence = 5")
+    with begin() as work, pytest.raises(StorageError, match="are missing"):
+        _append(work.audit, "web-9")
+
+
+def test_a_head_that_was_removed_is_begun_anew_on_the_record(
+    begin: Begin, home: Path, five: tuple[AuditEvent, ...]
+) -> None:
+    """After an older backup was restored on purpose the log goes on, and says from where."""
+    (home / "audit.head").unlink()
+    with begin() as work:
+        _append(work.audit, "web-9")
+        work.commit()
+    with begin() as work:
+        renewed, last = work.audit.events()[len(five) :]
+        assert work.audit.verify() == (len(five) + 2, None)
+    assert (renewed.action, renewed.details) == (Action.AUDIT_HEAD_RENEWED, {"events": len(five)})
+    assert last.subject == "web-9"
+
+
+def test_a_damaged_head_stops_the_log(
+    begin: Begin, home: Path, five: tuple[AuditEvent, ...]
+) -> None:
+    """It is not written over: somebody has to look first."""
+    assert len(five) == 5
+    (home / "audit.head").write_text("5")
+    with begin() as work, pytest.raises(StorageError, match="damaged") as caught:
+        _append(work.audit, "web-9")
+    assert "remove" in (caught.value.hint or "")
+    assert (home / "audit.head").read_text() == "5"

@@ -112,14 +112,14 @@ def test_controllers_that_open_a_new_database_at_once_both_succeed(url: str, hom
     """The tables are made once, and whoever came second finds them."""
 
     def open_and_write(writer: int) -> None:
-        engine = open_database(url)
+        engine = open_database(url, home)
         with SqlUnitOfWork(engine, home) as work:
             work.hosts.add(examples.host(f"web-{writer}", writer + 1))
             work.commit()
         engine.dispose()
 
     _at_once(open_and_write)
-    engine = open_database(url)
+    engine = open_database(url, home)
     with SqlUnitOfWork(engine, home) as work:
         assert len(work.hosts.all()) == WRITERS
     engine.dispose()

@@ -29,7 +29,7 @@ def clock() -> SteppingClock:
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Iterator[UnitOfWorkFactory]:
-    engine = open_database(f"sqlite:///{tmp_path / 'oakum.sqlite'}")
+    engine = open_database(f"sqlite:///{tmp_path / 'oakum.sqlite'}", tmp_path)
     yield lambda: SqlUnitOfWork(engine, tmp_path)
     engine.dispose()
 

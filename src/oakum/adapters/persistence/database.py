@@ -9,11 +9,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from oakum.adapters.persistence.audit_head import HeadFile
+from oakum.adapters.persistence.tables import audit_events
 from oakum.core.errors import InputError, OakumError, RefusedError, StorageError
 from oakum.core.text import one_line
 
@@ -23,18 +25,22 @@ WRITER_LOCK = 0x0A4B_0001
 """Any number will do, as long as every Oakum takes the same."""
 
 
-def open_database(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
+def open_database(url: str, home: Path, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
     """Return an engine over a database of the present layout, bringing an older one to it.
 
     On both databases one unit of work is at work at a time: what it read is still true when it
-    commits. Raises StorageError when the database is damaged, busy or cannot be written,
-    RefusedError when it was written by a newer Oakum.
+    commits. Raises StorageError when the database is damaged, busy or cannot be written, or is
+    gone or empty although the head of its audit log is kept in `home`; RefusedError when it was
+    written by a newer Oakum.
     """
+    _make_home(home)
     parsed = _parse(url)
-    path = sqlite_path(parsed)
-    engine = _sqlite(parsed, path, busy_seconds) if path else _server(parsed, busy_seconds)
+    path, head = sqlite_path(parsed), HeadFile.of(home)
+    if path is not None and not path.exists():
+        _require_beginning(head, f"{path} is gone")
+    engine = _sqlite(parsed, busy_seconds) if path else _server(parsed, busy_seconds)
     try:
-        _bring_up_to_date(engine, path)
+        _bring_up_to_date(engine, path, head)
     except (DBAPIError, sqlite3.DatabaseError) as error:
         engine.dispose()
         raise explained(error, path) from error
@@ -63,8 +69,7 @@ def _parse(url: str) -> URL:
     return parsed
 
 
-def _sqlite(url: URL, path: Path, busy_seconds: float) -> Engine:
-    _make_home(path.parent)
+def _sqlite(url: URL, busy_seconds: float) -> Engine:
     engine = create_engine(url, connect_args={"timeout": busy_seconds})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
@@ -124,8 +129,19 @@ def _make_home(home: Path) -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StorageError(
-            f"{home} cannot be made: {error.strerror}", hint="set OAKUM_HOME to a place you own"
+            f"{home} cannot be made: {error.strerror}",
+            hint="set OAKUM_HOME to a place that you may write in",
         ) from error
+
+
+def _require_beginning(head: HeadFile, what: str) -> None:
+    """Raise StorageError when there was a database here: a fleet must not vanish in silence."""
+    kept = head.read()
+    if kept is not None and kept.number > 0:
+        raise StorageError(
+            f"{what}, but it held {kept.number} audit events when it was last written",
+            hint=head.way_out,
+        )
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
@@ -142,14 +158,19 @@ def migration_config() -> Config:
     return config
 
 
-def _bring_up_to_date(engine: Engine, path: Path | None) -> None:
+def _bring_up_to_date(engine: Engine, path: Path | None, kept: HeadFile) -> None:
+    place = str(path) if path else "the database"
     config = migration_config()
     head = ScriptDirectory.from_config(config).get_current_head()
     # One transaction from looking to done: a second Oakum waits, and then finds it up to date.
     with engine.begin() as connection:
         present = MigrationContext.configure(connection).get_current_revision()
         if present == head:
+            if connection.execute(select(audit_events.c.sequence).limit(1)).first() is None:
+                _require_beginning(kept, f"the audit log in {place} is empty")
             return
+        if present is None:
+            _require_beginning(kept, f"{place} is empty")
         if path is not None and present is not None:
             _back_up(path, path.with_suffix(f".before-{head}"))
         config.attributes["connection"] = connection
@@ -160,6 +181,8 @@ def _bring_up_to_date(engine: Engine, path: Path | None) -> None:
                 f"the database was written by a newer Oakum (its layout is {present})",
                 hint="use that version, or restore the backup that it made",
             ) from error
+    if present is None:
+        kept.begin()
 
 
 def _back_up(path: Path, target: Path) -> None:

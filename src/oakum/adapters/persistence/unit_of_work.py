@@ -7,6 +7,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from oakum.adapters.persistence.audit_head import HeadFile
 from oakum.adapters.persistence.database import explained, sqlite_path
 from oakum.adapters.persistence.stores.advisories import SqlAdvisoryStore
 from oakum.adapters.persistence.stores.audit import SqlAuditLog
@@ -43,7 +44,7 @@ class SqlUnitOfWork:
     def __init__(self, engine: Engine, home: Path) -> None:
         self._engine = engine
         self._path = sqlite_path(engine.url)
-        self._head_file = home / "audit.head"
+        self._head_file = HeadFile.of(home)
         self._connection: Connection | None = None
 
     def __enter__(self) -> Self:

@@ -30,6 +30,8 @@ class Action(Enum):
     HOST_VERIFIED = "host verified"
     GATE_JUDGED = "gate judged"
     ROLLBACK_STARTED = "rollback started"
+    AUDIT_HEAD_RENEWED = "audit head renewed"
+    """The file that proves that no tail was cut was gone: before this event a cut is unseen."""
 
 
 @dataclass(frozen=True, slots=True)

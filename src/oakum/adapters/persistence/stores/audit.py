@@ -2,11 +2,10 @@
 
 import json
 from datetime import datetime
-from pathlib import Path
 
-from filelock import FileLock
 from sqlalchemy import Connection, func, insert, select
 
+from oakum.adapters.persistence.audit_head import HeadFile, KeptHead
 from oakum.adapters.persistence.tables import audit_events
 from oakum.core.audit.chain import StoredEvent, check
 from oakum.core.audit.event import GENESIS, Action, AuditEvent, content_of, link
@@ -16,9 +15,9 @@ from oakum.core.ids import Digest
 
 
 class SqlAuditLog:
-    """Appends and checks events. The head is also kept in a file: a cut tail is found by it."""
+    """Appends and checks events; nothing is appended to a chain that has lost its tail."""
 
-    def __init__(self, connection: Connection, head_file: Path) -> None:
+    def __init__(self, connection: Connection, head_file: HeadFile) -> None:
         self._connection = connection
         self._head_file = head_file
         self._appended: AuditEvent | None = None
@@ -26,10 +25,29 @@ class SqlAuditLog:
     def append(
         self, *, at: datetime, actor: str, action: Action, subject: str, details: Json
     ) -> AuditEvent:
-        """Add a link; two writers can never fork the chain, its numbers are unique."""
-        last = self._connection.execute(select(func.max(audit_events.c.sequence))).scalar()
+        """Add a link; two writers can never fork the chain, its numbers are unique.
+
+        Raises StorageError when the kept head is not in the chain: events are missing, and to go
+        on would bury that.
+        """
+        if self._appended is None:
+            self._require_kept_head(at, actor)
+        return self._append(at, actor, action, subject, details)
+
+    def _require_kept_head(self, at: datetime, actor: str) -> None:
+        number = self._last_number()
+        kept = self._head_file.read()
+        if kept is None:
+            if number > 0:
+                self._append(at, actor, Action.AUDIT_HEAD_RENEWED, "audit", {"events": number})
+        elif not self._holds(kept):
+            raise StorageError(self._missing(kept), hint=self._head_file.way_out)
+
+    def _append(
+        self, at: datetime, actor: str, action: Action, subject: str, details: Json
+    ) -> AuditEvent:
         event = link(
-            sequence=(last or 0) + 1,
+            sequence=self._last_number() + 1,
             at=at,
             actor=actor,
             action=action,
@@ -74,41 +92,35 @@ class SqlAuditLog:
 
     def write_head(self) -> None:
         """Keep the head beside the database; called once the transaction is committed."""
-        if self._appended is None:
-            return
-        try:
-            # Commands that committed one after the other may come here in another order.
-            with FileLock(self._head_file.with_suffix(".lock")):
-                if self._kept()[0] < self._appended.sequence:
-                    draft = self._head_file.with_suffix(".new")
-                    draft.write_text(f"{self._appended.sequence} {self._appended.digest}\n")
-                    draft.replace(self._head_file)
-        except OSError as error:
-            raise StorageError(
-                f"{self._head_file} cannot be written: {error.strerror}",
-                hint="what was done is stored; make room, the next command writes it",
-            ) from error
-        self._appended = None
+        if self._appended is not None:
+            self._head_file.advance(self._appended)
+            self._appended = None
 
-    def _kept(self) -> tuple[int, str]:
-        """Return the number and digest of the kept head; no event has the number 0."""
-        try:
-            number, digest = self._head_file.read_text().split()
-            return int(number), digest
-        except (FileNotFoundError, ValueError):
-            return 0, ""
+    def _last_number(self) -> int:
+        """Return the number of the last event; none has the number 0."""
+        last = self._connection.execute(select(func.max(audit_events.c.sequence))).scalar()
+        return int(last or 0)
 
     def _fault_of_head(self, head: Digest) -> str | None:
-        number, digest = self._kept()
-        if number == 0:
-            fault = "is damaged" if self._head_file.exists() else "is missing"
-            return (
-                None if head == GENESIS and fault == "is missing" else f"{self._head_file} {fault}"
-            )
-        known = select(audit_events.c.digest).where(audit_events.c.sequence == number)
-        if self._connection.execute(known).scalar() != digest:
-            return f"the last events are missing: {self._head_file} ends with event {number}"
-        return None
+        try:
+            kept = self._head_file.read()
+        except StorageError as error:
+            return error.message
+        if kept is None:
+            return None if head == GENESIS else f"{self._head_file.path} is missing"
+        return None if self._holds(kept) else self._missing(kept)
+
+    def _holds(self, kept: KeptHead) -> bool:
+        if kept.number == 0:
+            return True
+        known = select(audit_events.c.digest).where(audit_events.c.sequence == kept.number)
+        return self._connection.execute(known).scalar() == kept.digest
+
+    def _missing(self, kept: KeptHead) -> str:
+        return (
+            "the last events are missing from the audit log: "
+            f"{self._head_file.path} ends with event {kept.number}"
+        )
 
 
 def _event(sequence: int, content: bytes, digest: str) -> AuditEvent:
