@@ -372,10 +372,11 @@ class Application:
     def reconciler(self, rollout: RolloutId, actor: str, on_change: OnChange) -> Reconciler:
         """Return what drives a rollout from this process."""
         from oakum.adapters.engines.embedded import EmbeddedEngine
+        from oakum.services.assign_hosts import plan_of
         from oakum.services.run_rollout import Reconciler
 
         with self.begin() as work:
-            plan = work.plans.get(work.rollouts.get(rollout).plan)
+            plan = plan_of(work.rollouts.get(rollout), work)
         return Reconciler(
             rollout=rollout,
             holder=self.controller_name(),

@@ -1,5 +1,6 @@
 """Opening databases: new, older, newer, damaged, busy, and on disks that refuse."""
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 from oakum.core.audit.event import Action
 from oakum.core.errors import InputError, RefusedError, StorageError
 
-HEAD = "0002"
+HEAD = "0003"
 OPEN_AND_TELL = """
 import sys
 from pathlib import Path
@@ -115,6 +116,28 @@ def test_an_upgrade_keeps_a_backup_of_all_that_was_committed(path: Path) -> None
         assert backup.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
     with closing(sqlite3.connect(path)) as upgraded:
         assert upgraded.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+
+
+def test_rollouts_of_an_older_layout_learn_what_was_approved(path: Path) -> None:
+    """The digest comes from the audit log's event of the start; a rollout without one has none."""
+    engine = _older(path)
+    start = {"action": "rollout started", "details": {"digest": "d1"}}
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO plans VALUES ('p', 1, '{}')"))
+        for name in ("r1", "r2"):
+            connection.execute(
+                text("INSERT INTO rollouts VALUES (:id, 'p', 'waiting', 1, '{}', '', NULL, 0)"),
+                {"id": name},
+            )
+        connection.execute(
+            text("INSERT INTO audit_events VALUES (1, 'r1', :content, 'x')"),
+            {"content": json.dumps(start).encode()},
+        )
+    engine.dispose()
+    open_database(f"sqlite:///{path}", path.parent).dispose()
+    with closing(sqlite3.connect(path)) as upgraded:
+        rows = upgraded.execute("SELECT document FROM rollouts ORDER BY id").fetchall()
+    assert [json.loads(document)["plan_digest"] for (document,) in rows] == ["d1", ""]
 
 
 def test_a_migration_that_fails_leaves_the_old_layout(path: Path) -> None:

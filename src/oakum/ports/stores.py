@@ -32,8 +32,12 @@ class HostStore(Protocol):
 
     def remove(self, host: HostId) -> None: ...
 
-    def get(self, name_or_id: str) -> Host:
-        """Raise NotFoundError, with the nearest names in the hint."""
+    def get(self, host: HostId) -> Host:
+        """Raise NotFoundError when it was removed."""
+        ...
+
+    def named(self, name: str) -> Host:
+        """Return the host of exactly this name; NotFoundError has the nearest in its hint."""
         ...
 
     def all(self) -> tuple[Host, ...]:

@@ -6,7 +6,8 @@ from oakum.core.errors import NotFoundError, RefusedError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.selector import parse_selector
-from oakum.core.planning.plan import Plan
+from oakum.core.planning.plan import Budget, Plan, Window
+from oakum.core.rollout.rollout import Rollout, RolloutRing
 from oakum.core.staging.check import Check
 from oakum.ports.package_manager import SnapshotAccess
 from oakum.ports.stores import UnitOfWork
@@ -33,6 +34,34 @@ def assign_hosts(
             checks=checks_for(host, checks),
         )
     return found
+
+
+def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
+    """Return the plan that was approved for a rollout.
+
+    Raises RefusedError when the plan, or what the rollout took from it, was changed since.
+    """
+    plan = work.plans.get(rollout.plan)
+    rings = tuple(tuple(run.host for run in rollout.in_ring(n)) for n in range(len(rollout.rings)))
+    taken = (
+        rollout.plan_digest,
+        Window(rollout.opens_at, rollout.closes_at),
+        Budget(rollout.concurrency, rollout.max_failed),
+        tuple(zip(rollout.rings, rings, strict=True)),
+    )
+    approved = (
+        plan.digest,
+        plan.window,
+        plan.budget,
+        tuple((RolloutRing(ring.name, ring.soak_seconds), ring.hosts) for ring in plan.rings),
+    )
+    if taken != approved:
+        raise RefusedError(
+            f"{rollout.id} is no longer what was approved: its record or {plan.id} was changed",
+            hint="no host is touched; compare both with `oakum audit list`, which has the digest "
+            f"of the approval, and restore the database from a backup of before {plan.id} changed",
+        )
+    return plan
 
 
 def checks_for(host: Host, checks: Sequence[Check]) -> tuple[Check, ...]:

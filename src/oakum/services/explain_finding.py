@@ -61,7 +61,7 @@ class Explanation:
 
 def explain_finding(cve: CveId, name: str, assessor: Assessor, work: UnitOfWork) -> Explanation:
     """Return the chain. What is missing in it is empty, and is said to be missing."""
-    host = work.hosts.get(name)
+    host = work.hosts.named(name)
     facts = work.facts.latest(host.id)
     signals = work.advisories.signals([cve]).get(cve)
     feeds = work.advisories.feeds()

@@ -7,6 +7,12 @@ from oakum.core.audit.event import Action
 from oakum.core.errors import RefusedError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Criticality, Exposure, Host
+from oakum.core.inventory.names import (
+    require_address,
+    require_argument,
+    require_host_name,
+    require_label,
+)
 from oakum.core.inventory.ssh_config import KnownAddress
 from oakum.ports.clock import Clock
 from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
@@ -36,14 +42,26 @@ class HostKeeper:
 
     async def read_key(self, address: KnownAddress) -> str:
         """Return the key that a host shows now, for a person to compare."""
+        _require_sound(address)
         return await self.reader.read_host_key(
             address.address, address.port, timeout_seconds=READ_KEY_SECONDS
         )
 
     def add(self, new: NewHost, host_key: str) -> Host:
-        """Pin the key and keep the host."""
-        host = Host(
-            id=self._new_id(new.known.name),
+        """Pin the key and keep the host. Raises InputError for words that it may not have."""
+        _require_sound(new.known)
+        for label in new.labels:
+            require_label(label)
+        with self.begin() as work:
+            host = self._host(new, host_key, _new_id(new.known.name, work))
+            work.hosts.add(host)
+            self._record(work, Action.HOST_ADDED, host)
+            work.commit()
+        return host
+
+    def _host(self, new: NewHost, host_key: str, identity: HostId) -> Host:
+        return Host(
+            id=identity,
             name=new.known.name,
             address=new.known.address,
             port=new.known.port,
@@ -56,16 +74,11 @@ class HostKeeper:
             identity_file=new.known.identity_file,
             proxy_jump=new.known.proxy_jump,
         )
-        with self.begin() as work:
-            work.hosts.add(host)
-            self._record(work, Action.HOST_ADDED, host)
-            work.commit()
-        return host
 
     def remove(self, name: str) -> Host:
         """Forget a host. Raises RefusedError while a rollout is at work on it."""
         with self.begin() as work:
-            host = work.hosts.get(name)
+            host = work.hosts.named(name)
             for rollout in work.rollouts.all():
                 at_work = any(run.host == host.id for run in rollout.runs)
                 if at_work and not rollout.phase.is_final:
@@ -77,15 +90,6 @@ class HostKeeper:
             self._record(work, Action.HOST_REMOVED, host)
             work.commit()
         return host
-
-    def _new_id(self, name: str) -> HostId:
-        """Return the name itself, or with a number when a host of that name was there before."""
-        with self.begin() as work:
-            used = {event.subject for event in work.audit.events()}
-        number = 1
-        while (candidate := name if number == 1 else f"{name}.{number}") in used:
-            number += 1
-        return HostId(candidate)
 
     def _record(self, work: UnitOfWork, action: Action, host: Host) -> None:
         work.audit.append(
@@ -102,6 +106,26 @@ class HostKeeper:
                 "labels": list(host.labels),
             },
         )
+
+
+def _new_id(name: str, work: UnitOfWork) -> HostId:
+    """Return the name, or `name:2` when a host of that name was there before: no name has a `:`."""
+    number, identity = 1, name
+    while work.audit.events(subject=identity):
+        number += 1
+        identity = f"{name}:{number}"
+    return HostId(identity)
+
+
+def _require_sound(known: KnownAddress) -> None:
+    require_host_name(known.name)
+    require_address(known.address)
+    for word, what in (
+        (known.user, "user"),
+        (known.identity_file, "private key"),
+        (known.proxy_jump, "jump host"),
+    ):
+        require_argument(word, what)
 
 
 def pinned_keys(known_hosts: str, addresses: Sequence[KnownAddress]) -> Mapping[str, str]:

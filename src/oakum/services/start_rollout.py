@@ -21,6 +21,7 @@ def start_rollout(plan_id: str, by: str, begin: UnitOfWorkFactory, clock: Clock)
     with begin() as work:
         plan = work.plans.get(plan_id)
         _require_approval(plan, work)
+        _require_window(plan, clock)
         _require_free_hosts(plan, work)
         number = 1 + sum(rollout.plan == plan.id for rollout in work.rollouts.all())
         rollout = _rollout(plan, number, by, clock)
@@ -56,6 +57,15 @@ def _require_approval(plan: Plan, work: UnitOfWork) -> None:
         )
 
 
+def _require_window(plan: Plan, clock: Clock) -> None:
+    if plan.window.is_over(clock.now()):
+        raise RefusedError(
+            f"{plan.id} could start no host: its window closed at "
+            f"{plan.window.closes_at:%Y-%m-%d %H:%M %Z}",
+            hint="create the plan anew with a window to come",
+        )
+
+
 def _require_free_hosts(plan: Plan, work: UnitOfWork) -> None:
     for rollout in work.rollouts.all():
         shared = {run.host for run in rollout.runs} & set(plan.hosts)
@@ -72,6 +82,7 @@ def _rollout(plan: Plan, number: int, by: str, clock: Clock) -> Rollout:
     return Rollout(
         id=RolloutId(name),
         plan=plan.id,
+        plan_digest=plan.digest,
         phase=Phase.WAITING,
         reason="created",
         ring=0,
@@ -118,6 +129,7 @@ def want(wanted: Wanted, begin: UnitOfWorkFactory, clock: Clock) -> Rollout:
     with begin() as work:
         rollout = work.rollouts.get(wanted.rollout)
         _require_sense(rollout, wanted.wish)
+        _require_no_rollback_wish(rollout, wanted.wish)
         after = replace(rollout, wish=wanted.wish, rollback_scope=wanted.hosts)
         work.rollouts.save(after)
         is_rollback = wanted.wish is Wish.ROLL_BACK
@@ -140,6 +152,14 @@ def _require_sense(rollout: Rollout, wish: Wish) -> None:
         )
 
 
+def _require_no_rollback_wish(rollout: Rollout, wish: Wish) -> None:
+    if rollout.wish is Wish.ROLL_BACK and wish is not Wish.ROLL_BACK:
+        raise ConflictError(
+            f"{rollout.id} is about to be rolled back, as a person asked",
+            hint=f"`oakum rollout watch {rollout.id}` carries that out",
+        )
+
+
 def _makes_sense(rollout: Rollout, wish: Wish) -> bool:
     match wish:
         case Wish.ROLL_BACK:
@@ -148,7 +168,10 @@ def _makes_sense(rollout: Rollout, wish: Wish) -> bool:
             return rollout.phase is Phase.PAUSED
         case Wish.PAUSE:
             return rollout.phase in {Phase.WAITING, Phase.PROGRESSING}
-        case Wish.ABORT | Wish.NONE:
+        case Wish.ABORT:
+            # A roll-back that is left half-way leaves hosts that nobody rehearsed.
+            return not rollout.phase.is_final and rollout.phase is not Phase.ROLLING_BACK
+        case Wish.NONE:
             return not rollout.phase.is_final
 
 

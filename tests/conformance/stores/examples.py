@@ -226,7 +226,7 @@ def host_run(number: int, state: RunState = RunState.PENDING) -> HostRun:
 
 def rollout(of: Plan, name: str = "rollout-1", at: datetime = NOW) -> Rollout:
     return Rollout(
-        RolloutId(name), of.id, Phase.ROLLING_BACK, "a gate said so", 0,
+        RolloutId(name), of.id, of.digest, Phase.ROLLING_BACK, "a gate said so", 0,
         (RolloutRing("canary", 600),), (host_run(1), host_run(2)), 5, 1, ELSEWHERE, None, "alice",
         at, LATER, soaked=True, forgiven=2, rollback_scope=(WEB,), ended_at=None, wish=Wish.ABORT,
     )  # fmt: skip

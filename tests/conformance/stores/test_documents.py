@@ -12,7 +12,7 @@ from oakum.adapters.persistence.tables import facts as facts_table
 from oakum.adapters.persistence.tables import package_sets, package_versions
 from oakum.core.advisories.feed import FeedName
 from oakum.core.advisories.signals import CveSignals, EpssScore
-from oakum.core.errors import ConflictError, InputError, NotFoundError, StorageError
+from oakum.core.errors import ConflictError, NotFoundError, StorageError
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.facts import Facts
 from oakum.ports.stores import ScanFailure
@@ -29,7 +29,7 @@ def test_host_comes_back_whole(begin: Begin) -> None:
     """Enums, moments and labels of a host survive the database."""
     _add_hosts(begin, "web-1")
     with begin() as work:
-        assert work.hosts.get("web-1") == examples.host()
+        assert work.hosts.named("web-1") == examples.host()
         assert work.hosts.all() == (examples.host(),)
 
 
@@ -55,21 +55,24 @@ def test_a_taken_name_or_address_is_a_conflict_that_harms_nothing_else(
         assert [host.name for host in work.hosts.all()] == ["db-1", "web-1"]
 
 
-def test_host_is_found_by_the_beginning_of_its_name(begin: Begin) -> None:
-    """A beginning that only one host has is enough; an ambiguous one is refused with the names."""
-    _add_hosts(begin, "web-1", "web-2", "db-1")
+def test_the_beginning_of_a_name_is_no_host(begin: Begin) -> None:
+    """What a person half typed must not choose the host that is removed or rolled back."""
+    _add_hosts(begin, "web-1", "db-1")
     with begin() as work:
-        assert work.hosts.get("db").name == "db-1"
-        with pytest.raises(InputError, match="web-1, web-2"):
-            work.hosts.get("web")
+        with pytest.raises(NotFoundError) as caught:
+            work.hosts.named("web")
+        assert "web-1" in (caught.value.hint or "")
 
 
-def test_a_host_whose_id_differs_from_its_name_is_one_host(begin: Begin) -> None:
-    """Name and id of the same host do not make its beginning ambiguous."""
+def test_an_id_never_stands_for_another_hosts_name(begin: Begin) -> None:
+    """A host whose id is the name of another host does not hide it."""
     with begin() as work:
-        work.hosts.add(replace(examples.host("web-1"), id=HostId("web-1.2")))
-        assert work.hosts.get("web").id == "web-1.2"
-        assert work.hosts.get("web-1.2").name == "web-1"
+        work.hosts.add(replace(examples.host("web-1"), id=HostId("web-2")))
+        work.hosts.add(replace(examples.host("web-2", 99), id=HostId("web-2:2")))
+        assert work.hosts.named("web-2").port == 99
+        assert work.hosts.get(HostId("web-2")).name == "web-1"
+        with pytest.raises(NotFoundError, match="web-1 was removed"):
+            work.hosts.get(HostId("web-1"))
 
 
 def test_unknown_host_is_answered_with_the_nearest_names(begin: Begin) -> None:
@@ -77,7 +80,7 @@ def test_unknown_host_is_answered_with_the_nearest_names(begin: Begin) -> None:
     _add_hosts(begin, "web-1")
     with begin() as work:
         with pytest.raises(NotFoundError) as caught:
-            work.hosts.get("wbe-1")
+            work.hosts.named("wbe-1")
         assert caught.value.hint == "did you mean web-1?"
 
 
@@ -86,10 +89,10 @@ def test_update_writes_a_host_anew(begin: Begin) -> None:
     _add_hosts(begin, "web-1", "web-2")
     with begin() as work:
         work.hosts.update(replace(examples.host("web-1"), user="root", labels=("x",)))
-        assert work.hosts.get("web-1").user == "root"
+        assert work.hosts.named("web-1").user == "root"
         with pytest.raises(ConflictError, match="web-2"):
             work.hosts.update(replace(examples.host("web-1"), name="web-2"))
-        assert work.hosts.get("web-1").user == "root"
+        assert work.hosts.named("web-1").user == "root"
 
 
 def test_update_of_a_host_that_is_gone_is_said(begin: Begin) -> None:

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,24 @@ from tests.plans import NOW, PLAN
 from oakum.adapters.persistence.documents import to_document
 from oakum.adapters.persistence.tables import plans
 from oakum.core.audit.event import Action
-from oakum.core.errors import ConflictError, RefusedError
+from oakum.core.errors import ConflictError, RefusedError, StorageError
 from oakum.core.ids import Digest, HostId
-from oakum.core.planning.plan import Plan, Ring
-from oakum.core.rollout.rollout import Rollout
+from oakum.core.planning.plan import Plan, Ring, Window
+from oakum.core.rollout.rollout import Rollout, RolloutRing
 from oakum.core.rollout.state import Phase, RunState, Wish
 from oakum.ports.clock import Clock
 from oakum.ports.stores import Approval, UnitOfWorkFactory
+from oakum.services.assign_hosts import plan_of
 from oakum.services.start_rollout import Wanted, last_rollout_of, start_rollout, want
+
+FORGED = replace(PLAN, rings=(*PLAN.rings, Ring("ring 3", (HostId("db"),), 0)))
+
+
+def _forge(directory: Path, **values: object) -> None:
+    engine = create_engine(f"sqlite:///{directory / 'oakum.sqlite'}")
+    with engine.begin() as connection:
+        connection.execute(update(plans).values(**values))
+    engine.dispose()
 
 
 def approve(begin: UnitOfWorkFactory, plan: Plan = PLAN, digest: Digest | None = None) -> None:
@@ -76,14 +87,67 @@ def test_a_plan_that_was_changed_in_the_database_is_refused(
 ) -> None:
     """Whoever adds a host to a stored plan gets no rollout of it."""
     approve(begin)
-    more = Ring("ring 3", (HostId("db"),), 0)
-    forged = replace(PLAN, rings=(*PLAN.rings, more))
-    engine = create_engine(f"sqlite:///{tmp_path / 'oakum.sqlite'}")
-    with engine.begin() as connection:
-        connection.execute(update(plans).values(document=to_document(forged)))
-    engine.dispose()
-    with pytest.raises(RefusedError):
+    _forge(tmp_path, document=to_document(FORGED))
+    with pytest.raises(StorageError, match=f"{PLAN.id} in the database was changed"):
         start_rollout(PLAN.id, "bob", begin, clock)
+
+
+def test_a_plan_that_was_changed_after_the_start_is_not_carried_out(
+    begin: UnitOfWorkFactory, clock: Clock, tmp_path: Path
+) -> None:
+    """Neither watching nor rolling back takes up what nobody approved."""
+    approve(begin)
+    rollout = start_rollout(PLAN.id, "bob", begin, clock)
+    with begin() as work:
+        assert plan_of(rollout, work) == PLAN
+    _forge(tmp_path, document=to_document(FORGED))
+    with begin() as work, pytest.raises(StorageError, match="was changed after it was made"):
+        plan_of(rollout, work)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"plan": FORGED.id},
+        {"plan_digest": FORGED.digest},
+        {"concurrency": 50},
+        {"max_failed": 1},
+        {"opens_at": None},
+        {"rings": (RolloutRing("ring 1", 0), RolloutRing("ring 2", 60))},
+        {"runs": ()},
+    ],
+    ids=str,
+)
+def test_a_rollout_that_is_not_what_was_approved_goes_no_further(
+    begin: UnitOfWorkFactory, clock: Clock, change: dict[str, object]
+) -> None:
+    """Its record can be changed too: another plan, no budget, a ring without its soak."""
+    approve(begin)
+    approve(begin, FORGED)
+    rollout = replace(start_rollout(PLAN.id, "bob", begin, clock), **change)  # type: ignore[arg-type]
+    with begin() as work, pytest.raises(RefusedError, match="no longer what was approved"):
+        plan_of(rollout, work)
+
+
+def test_a_window_that_is_over_starts_nothing(begin: UnitOfWorkFactory, clock: Clock) -> None:
+    """Its rollout would wait for ever."""
+    late = replace(PLAN, window=Window(NOW - timedelta(hours=2), NOW - timedelta(hours=1)))
+    approve(begin, late)
+    with pytest.raises(RefusedError, match="its window closed at 2026-11-25 11:00 UTC"):
+        start_rollout(late.id, "bob", begin, clock)
+
+
+def test_a_roll_back_that_was_asked_for_is_not_overruled(
+    begin: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """Nobody was there yet to carry it out; a pause must not make it forgotten."""
+    approve(begin)
+    rollout = start_rollout(PLAN.id, "bob", begin, clock)
+    done = replace(rollout.runs[0], state=RunState.SUCCEEDED)
+    save(begin, replace(rollout, runs=(done, rollout.runs[1])))
+    want(Wanted(rollout.id, Wish.ROLL_BACK, "bob"), begin, clock)
+    with pytest.raises(ConflictError, match="about to be rolled back"):
+        want(Wanted(rollout.id, Wish.PAUSE, "ann"), begin, clock)
 
 
 def test_a_host_is_in_one_rollout_at_a_time(begin: UnitOfWorkFactory, clock: Clock) -> None:
@@ -118,6 +182,8 @@ def test_each_rollout_of_a_plan_has_its_own_number(begin: UnitOfWorkFactory, clo
         (Phase.PROGRESSING, Wish.ABORT, True),
         (Phase.SUCCEEDED, Wish.ABORT, False),
         (Phase.WAITING, Wish.ROLL_BACK, False),
+        (Phase.ROLLING_BACK, Wish.ABORT, False),
+        (Phase.ROLLING_BACK, Wish.PAUSE, False),
     ],
 )
 def test_a_wish_that_makes_no_sense_is_refused(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oakum.core.ids import HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
 from oakum.core.rollout.decide import decide, settle
 from oakum.core.rollout.gate import what_the_evidence_allows
 from oakum.core.rollout.host_run import PATIENCE, Work, advance, work_for
@@ -46,6 +46,7 @@ def make_rollout(ring_sizes: list[int], concurrency: int = 3, max_failed: int = 
     return Rollout(
         RolloutId("rollout-1"),
         PlanId("plan-1"),
+        Digest("ab" * 32),
         Phase.WAITING,
         "created",
         0,
@@ -222,7 +223,9 @@ def test_no_host_begins_outside_the_window() -> None:
         opens_at=START + timedelta(hours=1),
         closes_at=START + timedelta(hours=2),
     )
-    assert settle(rollout, START) == rollout
+    waiting = settle(rollout, START)
+    assert (waiting.phase, waiting.runs) == (Phase.WAITING, rollout.runs)
+    assert "the window opens at" in waiting.reason
     opened = settle(rollout, START + timedelta(hours=1))
     assert [run.state for run in opened.runs].count(RunState.CHECKING) == 1
     done = replace(
@@ -233,7 +236,11 @@ def test_no_host_begins_outside_the_window() -> None:
         ),
     )
     closed = settle(done, START + timedelta(hours=2))
-    assert closed.phase is Phase.WAITING
+    assert closed.phase is Phase.PAUSED
+    assert "2 hosts were not begun" in closed.reason
+    assert (
+        settle(replace(closed, wish=Wish.RESUME), START + timedelta(hours=3)).phase is closed.phase
+    )
     assert [run.state for run in closed.runs].count(RunState.PENDING) == 2
 
 

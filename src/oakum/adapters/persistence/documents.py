@@ -24,3 +24,14 @@ def from_document(content: bytes, kind: type[T], what: str) -> T:
             f"{what} in the database is damaged: {error}",
             hint="restore the database from a backup; `oakum audit verify` shows what is intact",
         ) from error
+
+
+def require_same(content_id: str, stored_id: str) -> None:
+    """Raise StorageError unless a document is what it was stored as: its id is of its content."""
+    if content_id != stored_id:
+        raise StorageError(
+            f"{stored_id} in the database was changed after it was made: its content is that of "
+            f"{content_id}",
+            hint="what was approved is what runs, so nothing is done with it; "
+            "restore the database from a backup, or make it anew",
+        )

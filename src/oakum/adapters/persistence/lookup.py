@@ -21,8 +21,14 @@ def resolve(wanted: str, ids: Iterable[str], noun: str) -> str:
             f"{wanted!r} is the beginning of {len(matches)} {noun}s: {', '.join(matches[:SHOWN])}",
             hint="type more of the id",
         )
+    raise not_found(wanted, known, noun)
+
+
+def not_found(wanted: str, ids: Iterable[str], noun: str) -> NotFoundError:
+    """Return the error that names what was probably meant."""
+    known = list(ids)
     near = get_close_matches(wanted, known, SHOWN) or known[-SHOWN:]
-    raise NotFoundError(
+    return NotFoundError(
         f"there is no {noun} {wanted!r}",
         hint=f"did you mean {', '.join(near)}?" if near else f"there is no {noun} at all yet",
     )

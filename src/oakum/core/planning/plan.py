@@ -94,6 +94,10 @@ class Window:
         before_closing = self.closes_at is None or moment < self.closes_at
         return after_opening and before_closing
 
+    def is_over(self, moment: datetime) -> bool:
+        """Tell whether no change may start any more."""
+        return self.closes_at is not None and self.closes_at <= moment
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -7,8 +7,9 @@ before any work is done, and work that hosts are to do follows from the stored s
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from oakum.core.planning.plan import Window
 from oakum.core.rollout.gate import judge
 from oakum.core.rollout.host_run import move
 from oakum.core.rollout.rollout import HostRun, Rollout
@@ -63,9 +64,9 @@ def _after_waiting(rollout: Rollout, now: datetime) -> Rollout:
         return rollout
     if rollout.soak_until is not None:
         return _judge_again(rollout, now)
-    if _window_is_open(rollout, now):
+    if _window(rollout).contains(now):
         return replace(rollout, phase=Phase.PROGRESSING, reason="window is open")
-    return rollout
+    return _outside_window(rollout, now)
 
 
 def _judge_again(rollout: Rollout, now: datetime) -> Rollout:
@@ -102,9 +103,8 @@ def _after_ring(rollout: Rollout, evidence: str, now: datetime) -> Rollout:
     ring = rollout.rings[rollout.ring]
     if ring.soak_seconds > 0 and not rollout.soaked:
         until = now + timedelta(seconds=ring.soak_seconds)
-        return replace(
-            rollout, phase=Phase.WAITING, soak_until=until, reason=f"{ring.name} soaks; {evidence}"
-        )
+        reason = f"{ring.name} soaks until {_shown(until)}; {evidence}"
+        return replace(rollout, phase=Phase.WAITING, soak_until=until, reason=reason)
     if rollout.ring + 1 < len(rollout.rings):
         following = rollout.rings[rollout.ring + 1].name
         return replace(
@@ -118,8 +118,8 @@ def _after_ring(rollout: Rollout, evidence: str, now: datetime) -> Rollout:
 
 def _start_hosts(rollout: Rollout, now: datetime) -> Rollout:
     pending = [run for run in rollout.in_ring(rollout.ring) if run.state is RunState.PENDING]
-    if pending and not _window_is_open(rollout, now):
-        return _close_window(rollout)
+    if pending and not _window(rollout).contains(now):
+        return _outside_window(rollout, now)
     busy = sum(run.state.is_busy for run in rollout.runs)
     room = max(0, rollout.concurrency - busy)
     ring = rollout.rings[rollout.ring].name
@@ -127,10 +127,20 @@ def _start_hosts(rollout: Rollout, now: datetime) -> Rollout:
     return _with_runs(rollout, started)
 
 
-def _close_window(rollout: Rollout) -> Rollout:
+def _outside_window(rollout: Rollout, now: datetime) -> Rollout:
+    """Wait for the window; one that is over never opens again, and a person has to know."""
     if any(run.state.is_busy for run in rollout.runs):
         return rollout  # what runs is let to end; nothing new begins
-    return replace(rollout, phase=Phase.WAITING, reason="the window is closed")
+    if _window(rollout).is_over(now):
+        left = sum(run.state is RunState.PENDING for run in rollout.runs)
+        reason = f"the window closed at {_shown(rollout.closes_at)}; {left} hosts were not begun"
+        return replace(rollout, phase=Phase.PAUSED, reason=reason)
+    reason = f"the window opens at {_shown(rollout.opens_at)}"
+    return replace(rollout, phase=Phase.WAITING, reason=reason)
+
+
+def _shown(moment: datetime | None) -> str:
+    return "any time" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _begin_rollback(rollout: Rollout, reason: str, now: datetime) -> Rollout:
@@ -185,7 +195,5 @@ def _with_runs(rollout: Rollout, changed: Iterable[HostRun]) -> Rollout:
     return replace(rollout, runs=tuple(by_host.get(run.host, run) for run in rollout.runs))
 
 
-def _window_is_open(rollout: Rollout, now: datetime) -> bool:
-    after_opening = rollout.opens_at is None or rollout.opens_at <= now
-    before_closing = rollout.closes_at is None or now < rollout.closes_at
-    return after_opening and before_closing
+def _window(rollout: Rollout) -> Window:
+    return Window(rollout.opens_at, rollout.closes_at)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from oakum.core.ids import HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
 from oakum.core.rollout.state import Phase, RunState, Wish
 from oakum.core.staging.check import CheckResult
 
@@ -42,6 +42,8 @@ class Rollout:
 
     id: RolloutId
     plan: PlanId
+    plan_digest: Digest
+    """What was approved: a plan that has another one now is not carried out any further."""
     phase: Phase
     reason: str
     ring: int

@@ -118,7 +118,7 @@ def show(name: str, json: Json = False) -> None:
     """Show what is known of a host."""
     chosen = application()
     with chosen.begin() as work:
-        host = work.hosts.get(name)
+        host = work.hosts.named(name)
         facts = work.facts.latest(host.id)
         failure = work.facts.failures().get(host.id)
     if json:

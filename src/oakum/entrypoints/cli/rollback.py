@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from oakum.core.errors import NotFoundError
 from oakum.core.ids import HostId, RolloutId
 from oakum.core.rollout.state import Phase, Wish
 from oakum.entrypoints.cli import output
@@ -33,8 +32,7 @@ def rollback(
 def _scope(what: str) -> tuple[RolloutId, tuple[HostId, ...]]:
     chosen = application()
     with chosen.begin() as work:
-        try:
+        if what == "latest" or what.startswith("rollout-"):
             return work.rollouts.get(what).id, ()
-        except NotFoundError:
-            host = work.hosts.get(what)
+        host = work.hosts.named(what)
     return last_rollout_of(host.id, chosen.begin).id, (host.id,)

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from oakum.adapters.persistence.documents import from_document, to_document
-from oakum.adapters.persistence.lookup import resolve
+from oakum.adapters.persistence.lookup import not_found
 from oakum.adapters.persistence.tables import hosts
 from oakum.core.errors import ConflictError, NotFoundError
 from oakum.core.ids import HostId
@@ -48,14 +48,24 @@ class SqlHostStore:
         """Forget a host, its facts and findings; the audit log keeps what was done to it."""
         self._connection.execute(delete(hosts).where(hosts.c.id == host))
 
-    def get(self, name_or_id: str) -> Host:
-        """Raise NotFoundError, with the nearest names in the hint."""
-        rows = self._connection.execute(select(hosts.c.name, hosts.c.id, hosts.c.document)).all()
-        by_id = {row.id: row.document for row in rows}
-        if name_or_id in by_id:
-            return _host(by_id[name_or_id])
-        by_name = {row.name: row.document for row in rows}
-        return _host(by_name[resolve(name_or_id, by_name, "host")])
+    def get(self, host: HostId) -> Host:
+        """Return the host. Raises NotFoundError when it was removed."""
+        found = self._document(hosts.c.id == host)
+        if found is None:
+            raise NotFoundError(f"the host {host} was removed")
+        return found
+
+    def named(self, name: str) -> Host:
+        """Return the host of exactly this name; NotFoundError has the nearest in its hint."""
+        found = self._document(hosts.c.name == name)
+        if found is None:
+            names = self._connection.execute(select(hosts.c.name).order_by(hosts.c.name))
+            raise not_found(name, names.scalars(), "host")
+        return found
+
+    def _document(self, which: ColumnElement[bool]) -> Host | None:
+        row = self._connection.execute(select(hosts.c.document).where(which)).first()
+        return None if row is None else _host(row.document)
 
     def all(self) -> tuple[Host, ...]:
         """Return every host, by name."""

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, insert, select
 
-from oakum.adapters.persistence.documents import from_document, to_document
+from oakum.adapters.persistence.documents import from_document, require_same, to_document
 from oakum.adapters.persistence.lookup import resolve
 from oakum.adapters.persistence.tables import approvals, plans, rehearsals
 from oakum.core.ids import PlanId
@@ -34,15 +34,12 @@ class SqlPlanStore:
         wanted = ids[-1] if id_or_prefix == "latest" and ids else id_or_prefix
         found = resolve(wanted, ids, "plan")
         document = self._connection.execute(select(plans.c.document).where(plans.c.id == found))
-        return from_document(document.scalar_one(), Plan, f"{found}")
+        return _plan(found, document.scalar_one())
 
     def all(self) -> tuple[Plan, ...]:
         """Return every plan, oldest first."""
-        query = select(plans.c.document).order_by(plans.c.created_at)
-        return tuple(
-            from_document(document, Plan, "a plan")
-            for (document,) in self._connection.execute(query)
-        )
+        query = select(plans.c.id, plans.c.document).order_by(plans.c.created_at)
+        return tuple(_plan(row.id, row.document) for row in self._connection.execute(query))
 
     def add_rehearsal(self, rehearsal: Rehearsal) -> None:
         """Keep the evidence with its plan."""
@@ -71,3 +68,10 @@ class SqlPlanStore:
             from_document(document, Approval, f"an approval of {plan}")
             for (document,) in self._connection.execute(query.order_by(approvals.c.id))
         )
+
+
+def _plan(identity: str, document: bytes) -> Plan:
+    """Return a plan that is what its id says. Raises StorageError for any other."""
+    plan = from_document(document, Plan, identity)
+    require_same(plan.id, identity)
+    return plan

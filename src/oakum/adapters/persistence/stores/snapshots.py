@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, delete, insert, select
 
-from oakum.adapters.persistence.documents import from_document, to_document
+from oakum.adapters.persistence.documents import from_document, require_same, to_document
 from oakum.adapters.persistence.lookup import resolve
 from oakum.adapters.persistence.tables import snapshots
 from oakum.core.ids import SnapshotId
@@ -38,14 +38,20 @@ class SqlSnapshotRecords:
         wanted = ids[-1] if id_or_prefix == "latest" and ids else id_or_prefix
         found = resolve(wanted, ids, "snapshot")
         query = select(snapshots.c.document).where(snapshots.c.id == found)
-        return from_document(self._connection.execute(query).scalar_one(), Snapshot, "a snapshot")
+        return _snapshot(found, self._connection.execute(query).scalar_one())
 
     def all(self) -> tuple[Snapshot, ...]:
         """Return every snapshot, oldest first."""
-        query = select(snapshots.c.document).order_by(snapshots.c.created_at)
-        rows = self._connection.execute(query)
-        return tuple(from_document(document, Snapshot, "a snapshot") for (document,) in rows)
+        query = select(snapshots.c.id, snapshots.c.document).order_by(snapshots.c.created_at)
+        return tuple(_snapshot(row.id, row.document) for row in self._connection.execute(query))
 
     def remove(self, snapshot: SnapshotId) -> None:
         """Forget a snapshot."""
         self._connection.execute(delete(snapshots).where(snapshots.c.id == snapshot))
+
+
+def _snapshot(identity: str, document: bytes) -> Snapshot:
+    """Return a snapshot that is what its id says. Raises StorageError for any other."""
+    snapshot = from_document(document, Snapshot, f"snapshot {identity[:12]}")
+    require_same(snapshot.id, identity)
+    return snapshot
