@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import InputError
 from oakum.core.ids import HostId
-from oakum.core.staging.check import Check, CheckKind
+from oakum.core.staging.check import Check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -103,10 +103,6 @@ class Application:
                 return self.ssh
             case "openssh":
                 return OpensshTransport(self.configuration.rollout.connect_timeout_seconds)
-            case other:
-                raise InputError(
-                    f"transport = {other!r} is unknown", hint="there are: asyncssh, openssh"
-                )
 
     @cached_property
     def local_transport(self) -> Transport:
@@ -140,17 +136,10 @@ class Application:
     @cached_property
     def checks(self) -> tuple[Check, ...]:
         """The declared checks."""
-        kinds = {kind.value: kind for kind in CheckKind}
-        for check in self.configuration.checks:
-            if check.kind not in kinds:
-                raise InputError(
-                    f"check {check.name!r}: {check.kind!r} is no kind",
-                    hint=f"there are: {', '.join(kinds)}",
-                )
         return tuple(
             Check(
                 c.name,
-                kinds[c.kind],
+                c.kind,
                 c.hosts,
                 c.target,
                 c.expect_status,

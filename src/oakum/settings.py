@@ -2,30 +2,42 @@
 
 import os
 from pathlib import Path
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from oakum.core.errors import InputError
+from oakum.core.staging.check import CheckKind
 
 CONFIG_NAME = "oakum.toml"
+
+AtLeastOne = Annotated[int, Meta(ge=1, le=1_000_000)]
+NotNegative = Annotated[int, Meta(ge=0, le=100_000_000)]
+Seconds = Annotated[int, Meta(ge=1, le=3_600)]
+Percent = Annotated[int, Meta(ge=1, le=100)]
+Text = Annotated[str, Meta(min_length=1)]
+HttpUrl = Annotated[str, Meta(pattern="^https?://[^/ ]+")]
+HttpStatus = Annotated[int, Meta(ge=100, le=599)]
+RelativePath = Annotated[str, Meta(pattern=r"^(?!/)(?!(.*/)?\.\.(/|$)).+$")]
 
 
 class ArchiveSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One `[[archives]]` table: a suite that snapshots are made from."""
 
-    uri: str
-    suite: str
-    release: str = "bookworm"
-    components: tuple[str, ...] = ("main",)
-    keyring: str = "debian-archive-keyring.gpg"
+    uri: Text
+    suite: Text
+    release: Text = "bookworm"
+    components: Annotated[tuple[Text, ...], Meta(min_length=1)] = ("main",)
+    keyring: Text = "debian-archive-keyring.gpg"
     """A path, or the name of a keyring that ships with Oakum or with the system."""
 
 
 class FeedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One feed: where it is and how old it may be."""
 
-    url: str
-    stale_after_hours: int
+    url: HttpUrl
+    stale_after_hours: AtLeastOne
 
 
 class AdvisorySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,49 +60,47 @@ class AdvisorySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SnapshotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[snapshots]` table."""
 
-    listen: str = "127.0.0.1:8321"
-    url: str = "http://127.0.0.1:8321"
+    listen: Annotated[str, Meta(pattern=r"^.+:\d{1,5}$")] = "127.0.0.1:8321"
+    url: HttpUrl = "http://127.0.0.1:8321"
     """As hosts reach it; behind a proxy or a name it differs from `listen`."""
 
 
 class RolloutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[rollout]` table: how carefully."""
 
-    concurrency: int = 10
-    max_failed: int = 0
-    ring_percents: tuple[int, ...] = (10, 40, 100)
+    concurrency: AtLeastOne = 10
+    max_failed: NotNegative = 0
+    ring_percents: Annotated[tuple[Percent, ...], Meta(min_length=1)] = (10, 40, 100)
     """Cumulative share of the hosts that are changed when each ring ends."""
-    soak_seconds: int = 600
-    connect_timeout_seconds: int = 15
+    soak_seconds: NotNegative = 600
+    connect_timeout_seconds: Seconds = 15
 
 
 class CheckSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One `[[checks]]` table."""
 
-    name: str
-    kind: str
-    target: str
-    hosts: str = "*"
-    expect_status: int = 200
+    name: Text
+    kind: CheckKind
+    target: Text
+    hosts: Text = "*"
+    expect_status: HttpStatus = 200
     expect_text: str = ""
-    timeout_seconds: int = 10
+    timeout_seconds: Seconds = 10
 
 
 class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[policy]` table: whose deadlines hold here."""
 
     deadlines: tuple[str, ...] = ("bod-26-04", "ncsc", "asd-e8")
-    mission_impact: str = "medium"
-    """SSVC human impact where a host's criticality does not say: low, medium, high, very high."""
 
 
 class RehearsalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[rehearsal]` table."""
 
-    provider: str = "auto"
-    """nspawn, chroot, or whichever works."""
-    twins_at_once: int = 2
-    copy: tuple[str, ...] = ("srv/www",)
+    provider: Literal["auto", "nspawn", "chroot"] = "auto"
+    """Auto: whichever works here."""
+    twins_at_once: AtLeastOne = 2
+    copy: tuple[RelativePath, ...] = ("srv/www",)
     """Directories beside /etc that a twin gets from its host, without the leading slash."""
 
 
@@ -107,7 +117,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     checks: tuple[CheckSettings, ...] = ()
     rehearsal: RehearsalSettings = RehearsalSettings()
     policy: PolicySettings = PolicySettings()
-    transport: str = "asyncssh"
+    transport: Literal["asyncssh", "openssh"] = "asyncssh"
     """How hosts are reached: asyncssh, or openssh for set-ups that only the system's ssh knows."""
     database: str = ""
     """An SQLAlchemy URL; empty means SQLite in OAKUM_HOME."""
@@ -144,8 +154,15 @@ def _read_configuration(path: Path) -> Configuration:
         content = path.read_bytes()
     except FileNotFoundError:
         return Configuration()
+    except NotADirectoryError as error:
+        raise InputError(
+            f"{path.parent} is no directory, or stands below a file",
+            hint="set OAKUM_HOME to a directory that you may write in",
+        ) from error
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}", hint="Oakum must be able to read it"
+        ) from error
     try:
         return msgspec.toml.decode(content, type=Configuration)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -60,3 +60,50 @@ def test_an_unknown_key_is_an_error_with_its_place(tmp_path: Path) -> None:
     """A misspelt key would otherwise be a setting that silently does nothing."""
     with pytest.raises(InputError, match="archive_list"):
         _settings(tmp_path, "archive_list = []\n")
+
+
+CHECK = '[[checks]]\nname = "x"\nkind = "http"\ntarget = "t"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[rollout]\nring_percents = []", "rollout.ring_percents"),
+        ("[rollout]\nring_percents = [0, 100]", "rollout.ring_percents"),
+        ("[rollout]\nring_percents = [10, 101]", "rollout.ring_percents"),
+        ("[rollout]\nconcurrency = 0", "rollout.concurrency"),
+        ("[rollout]\nconcurrency = -3", "rollout.concurrency"),
+        ("[rollout]\nmax_failed = -1", "rollout.max_failed"),
+        ("[rollout]\nsoak_seconds = -1", "rollout.soak_seconds"),
+        ("[rollout]\nconnect_timeout_seconds = -1", "rollout.connect_timeout_seconds"),
+        ('[rehearsal]\nprovider = "docker"', "rehearsal.provider"),
+        ('[rehearsal]\ncopy = ["/etc"]', "rehearsal.copy"),
+        ('[rehearsal]\ncopy = ["srv/../../root"]', "rehearsal.copy"),
+        ("[rehearsal]\ntwins_at_once = 0", "rehearsal.twins_at_once"),
+        ('[snapshots]\nurl = "ftp://x"', "snapshots.url"),
+        ('[snapshots]\nlisten = "8321"', "snapshots.listen"),
+        ('[advisories.kev]\nurl = "x"\nstale_after_hours = 3', "advisories.kev.url"),
+        ('[advisories.kev]\nurl = "http://x"\nstale_after_hours = 0', "kev.stale_after_hours"),
+        ('transport = "telnet"', "transport"),
+        (CHECK.replace("http", "ping"), "kind"),
+        (CHECK + "timeout_seconds = 0", "timeout_seconds"),
+        (CHECK + "expect_status = 20", "expect_status"),
+        (CHECK.replace('"x"', '""'), "name"),
+    ],
+)
+def test_a_value_out_of_its_bounds_is_an_error_with_its_place(
+    tmp_path: Path, text: str, place: str
+) -> None:
+    """It is found when the file is read, and not when hosts are being changed."""
+    with pytest.raises(InputError) as caught:
+        _settings(tmp_path, text)
+    assert place in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_home_below_a_file_is_said(tmp_path: Path) -> None:
+    """The next step is in the hint."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="no directory") as caught:
+        read_settings({"OAKUM_HOME": str(tmp_path / "file" / "home"), "HOME": "/"})
+    assert "OAKUM_HOME" in (caught.value.hint or "")

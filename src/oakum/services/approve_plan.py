@@ -50,7 +50,7 @@ def _objection(
             hint="if that is acceptable, approve with --accept-no-way-back",
         )
     if request.overrides_rehearsal:
-        return None
+        return _objection_to_override(request, plan)
     valid = [r for r in rehearsals if r.plan_digest == plan.digest]
     if not valid:
         return RefusedError(
@@ -63,6 +63,15 @@ def _objection(
             "--override-rehearsal with a --reason approves all the same, on the record",
         )
     return None
+
+
+def _objection_to_override(request: ApprovalRequest, plan: Plan) -> RefusedError | None:
+    if request.reason.strip():
+        return None
+    return RefusedError(
+        f"to approve {plan.id} without a passed rehearsal takes a reason",
+        hint="give --reason; it is kept for good",
+    )
 
 
 def _approval(request: ApprovalRequest, plan: Plan, work: UnitOfWork, clock: Clock) -> Approval:

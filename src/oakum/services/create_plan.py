@@ -23,7 +23,7 @@ from oakum.core.planning.plan import (
     RollbackVerdict,
     Window,
 )
-from oakum.core.planning.rings import Candidate, form_rings, predicted_seconds
+from oakum.core.planning.rings import Candidate, form_rings, predicted_seconds, require_percents
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
 from oakum.core.risk.queue import MILLION, risk_of
 from oakum.core.rollback.classes import class_of, verdict
@@ -77,9 +77,12 @@ class PlanMaker:
     async def create(self, request: PlanRequest, access: SnapshotAccess) -> Plan:
         """Return the stored plan.
 
-        Raises RefusedError when a host cannot be planned for, naming every such host: a plan
+        Raises InputError for rings or a window that make no sense, and
+        RefusedError when a host cannot be planned for, naming every such host: a plan
         that silently leaves a host out would report it as patched.
         """
+        require_percents(request.ring_percents)
+        request.window.require_sense(self.clock.now())
         facts = self._known_facts(request)
         findings = self._findings()
         sources = request.sources | _sources_of(findings, request.cves)

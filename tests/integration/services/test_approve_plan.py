@@ -104,11 +104,22 @@ def test_a_person_may_override_a_rehearsal_but_not_the_missing_way_back(
 ) -> None:
     """Nothing overrides IMPOSSIBLE."""
     store(begin, PLAN, rehearsal(Verdict.FAILED))
-    override = replace(REQUEST, overrides_rehearsal=True, accepts_no_way_back=True)
+    override = replace(
+        REQUEST, overrides_rehearsal=True, accepts_no_way_back=True, reason="tried by hand"
+    )
     assert approve_plan(override, begin, clock).overrides_rehearsal
     store(begin, IMPOSSIBLE)
     with pytest.raises(RefusedError):
         approve_plan(replace(override, plan=IMPOSSIBLE.id), begin, clock)
+
+
+@pytest.mark.parametrize("reason", ["", " ", "\n\t"])
+def test_to_override_takes_words(begin: UnitOfWorkFactory, clock: Clock, reason: str) -> None:
+    """Whoever reads the record later must learn why."""
+    store(begin, PLAN)
+    with pytest.raises(RefusedError, match="takes a reason"):
+        approve_plan(replace(REQUEST, overrides_rehearsal=True, reason=reason), begin, clock)
+    assert approvals(begin) == ()
 
 
 def test_a_plan_that_is_not_there_is_not_found(begin: UnitOfWorkFactory, clock: Clock) -> None:

@@ -6,6 +6,7 @@ from enum import Enum
 import pytest
 from tests.plans import CHANGE, NOW, PLAN, WEB
 
+from oakum.core.errors import InputError
 from oakum.core.ids import HostId
 from oakum.core.planning.change import RollbackClass
 from oakum.core.planning.plan import HostClass, Plan, Window
@@ -106,3 +107,22 @@ def test_a_window_holds_its_opening_and_not_its_end(
         return None if minutes is None else NOW + timedelta(minutes=minutes)
 
     assert Window(at(opens), at(closes)).contains(NOW) is inside
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes", "said"),
+    [(2, 1, "before it opens"), (1, 1, "before it opens"), (None, 0, "closed at"), (-2, -1, "now")],
+)
+def test_a_window_in_which_nothing_can_start_makes_no_sense(
+    opens: int | None, closes: int, said: str
+) -> None:
+    """It would be a plan that waits for ever."""
+    begin = None if opens is None else NOW + timedelta(hours=opens)
+    with pytest.raises(InputError, match=said):
+        Window(begin, NOW + timedelta(hours=closes)).require_sense(NOW)
+
+
+@pytest.mark.parametrize("window", [Window(None, None), Window(NOW - timedelta(hours=1), None)])
+def test_a_window_that_is_open_makes_sense(window: Window) -> None:
+    """So does one without an end."""
+    window.require_sense(NOW)

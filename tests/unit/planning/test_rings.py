@@ -1,9 +1,11 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oakum.core.errors import InputError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Criticality
-from oakum.core.planning.rings import Candidate, form_rings, predicted_seconds
+from oakum.core.planning.rings import Candidate, form_rings, predicted_seconds, require_percents
 
 candidates = st.lists(
     st.builds(
@@ -51,3 +53,10 @@ def test_prediction_counts_rows_of_hosts_and_soaks() -> None:
     hosts = [Candidate(HostId(name), "web", Criticality.LOW) for name in "abc"]
     rings = form_rings(hosts, [100], 10)
     assert predicted_seconds(rings, dict.fromkeys([HostId(n) for n in "abc"], 60), 2) == 130
+
+
+@pytest.mark.parametrize("percents", [(), (50, 10), (10,), (0, 100), (10, 10, 100), (10, 110)])
+def test_shares_that_do_not_lead_to_all_hosts_are_refused(percents: tuple[int, ...]) -> None:
+    """A rollout that ends before all hosts were changed would be reported as done."""
+    with pytest.raises(InputError, match="must rise"):
+        require_percents(percents)

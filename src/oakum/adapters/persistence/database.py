@@ -64,6 +64,17 @@ def _parse(url: str) -> URL:
             f"the database URL cannot be read: {error}",
             hint="write sqlite:////path/oakum.db or postgresql://user@server/name",
         ) from error
+    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise InputError(
+            f"{parsed.get_backend_name()} is no database that Oakum knows",
+            hint="write sqlite:////path/oakum.db or postgresql://user@server/name",
+        )
+    path = sqlite_path(parsed)
+    if parsed.get_backend_name() == "sqlite" and (path is None or not path.is_absolute()):
+        raise InputError(
+            f"the database URL {url!r} has no absolute path",
+            hint="write sqlite:////path/oakum.db, with four slashes",
+        )
     if parsed.drivername == "postgresql":
         return parsed.set(drivername=POSTGRESQL_DRIVER)
     return parsed

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum
 
 from oakum.core.canonical import Json, digest_of
+from oakum.core.errors import InputError
 from oakum.core.ids import CveId, Digest, HostId, PlanId, SnapshotId
 from oakum.core.planning.change import PackageChange, RollbackClass
 
@@ -87,6 +88,21 @@ class Window:
 
     opens_at: datetime | None
     closes_at: datetime | None
+
+    def require_sense(self, now: datetime) -> None:
+        """Raise InputError for a window in which nothing could ever start."""
+        if self.closes_at is None:
+            return
+        if self.opens_at is not None and self.closes_at <= self.opens_at:
+            raise InputError(
+                f"the window closes at {self.closes_at}, before it opens at {self.opens_at}",
+                hint="let it close later than it opens",
+            )
+        if self.is_over(now):
+            raise InputError(
+                f"the window closed at {self.closes_at}, and it is {now:%Y-%m-%d %H:%M} UTC now",
+                hint="give a window that is to come; mind the time zone",
+            )
 
     def contains(self, moment: datetime) -> bool:
         """Tell whether a change may start now."""

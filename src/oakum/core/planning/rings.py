@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from oakum.core.errors import InputError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Criticality
 from oakum.core.planning.plan import Ring
@@ -17,6 +19,20 @@ class Candidate:
     host: HostId
     host_class: str
     criticality: Criticality
+
+
+ALL = 100
+
+
+def require_percents(percents: Sequence[int]) -> None:
+    """Raise InputError unless these shares lead from some host to all of them."""
+    rising = all(a < b for a, b in pairwise(percents))
+    if not percents or not rising or percents[0] < 1 or percents[-1] != ALL:
+        raise InputError(
+            f"rings of {', '.join(map(str, percents)) or 'no'} percent: "
+            "they must rise from at least 1, and end with 100",
+            hint="write --rings 10,40,100, or ring_percents = [10, 40, 100] in oakum.toml",
+        )
 
 
 def form_rings(
