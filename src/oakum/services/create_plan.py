@@ -7,7 +7,7 @@ from datetime import datetime
 
 from oakum.core.audit.event import Action
 from oakum.core.canonical import digest_of
-from oakum.core.errors import OakumError, RefusedError
+from oakum.core.errors import InputError, NotFoundError, OakumError, RefusedError
 from oakum.core.ids import CveId, Digest, HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
@@ -27,6 +27,7 @@ from oakum.core.planning.rings import Candidate, form_rings, predicted_seconds, 
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
 from oakum.core.risk.queue import MILLION, risk_of
 from oakum.core.rollback.classes import class_of, verdict
+from oakum.core.text import is_plain
 from oakum.core.versions.deb import compare
 from oakum.ports.clock import Clock
 from oakum.ports.package_manager import (
@@ -83,8 +84,11 @@ class PlanMaker:
         """
         require_percents(request.ring_percents)
         request.window.require_sense(self.clock.now())
+        if not is_plain(request.title):
+            raise InputError("the title holds control characters", hint="write one plain line")
         facts = self._known_facts(request)
         findings = self._findings()
+        _require_fixes(request, findings)
         sources = request.sources | _sources_of(findings, request.cves)
         simulations = await self._simulate_all(request, access, facts, sources)
         classes = _classes(request, facts, simulations)
@@ -176,6 +180,18 @@ class PlanMaker:
                 hint="mend what is named, or leave the hosts out with --limit",
             )
         return done
+
+
+def _require_fixes(request: PlanRequest, findings: Iterable[Finding]) -> None:
+    """Raise NotFoundError for a CVE that no host of the request can be freed from."""
+    hosts = {host.id for host in request.hosts}
+    fixable = FindingState.AFFECTED_FIX_AVAILABLE
+    closable = {f.cve for f in findings if f.host in hosts and f.state is fixable}
+    if others := sorted(request.cves - closable):
+        raise NotFoundError(
+            f"no update on these hosts fixes {', '.join(others)}",
+            hint=f"`oakum findings --all --cve {others[0]}` shows how they stand to it",
+        )
 
 
 def _sources_of(findings: Iterable[Finding], cves: frozenset[CveId]) -> frozenset[str]:

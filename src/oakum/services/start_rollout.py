@@ -70,8 +70,9 @@ def _require_free_hosts(plan: Plan, work: UnitOfWork) -> None:
     for rollout in work.rollouts.all():
         shared = {run.host for run in rollout.runs} & set(plan.hosts)
         if shared and not rollout.phase.is_final:
+            names = sorted(host.name for host in work.hosts.all() if host.id in shared)
             raise ConflictError(
-                f"{', '.join(sorted(shared))} is in {rollout.id}, which is {rollout.phase.value}",
+                f"{', '.join(names or shared)} is in {rollout.id}, which is {rollout.phase.value}",
                 hint=f"`oakum rollout watch {rollout.id}` takes it up, "
                 f"`oakum rollout abort {rollout.id}` ends it",
             )

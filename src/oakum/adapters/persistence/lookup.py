@@ -6,11 +6,25 @@ from difflib import get_close_matches
 from oakum.core.errors import InputError, NotFoundError
 
 SHOWN = 5
+FIRST_STEPS = {
+    "host": "`oakum hosts add` or `oakum hosts import` adds some",
+    "snapshot": "`oakum snapshots create` freezes one",
+    "plan": "`oakum plan create` makes one",
+    "rollout": "`oakum rollout start` starts one, of an approved plan",
+}
+LISTS = {
+    "host": "`oakum hosts list` shows every host",
+    "snapshot": "`oakum snapshots list` shows every snapshot",
+    "plan": "`oakum plan list` shows every plan",
+    "rollout": "`oakum rollout list` shows every rollout",
+}
 
 
 def resolve(wanted: str, ids: Iterable[str], noun: str) -> str:
     """Return the one id that is, or begins with, what a person typed."""
     known = list(ids)
+    if not known:
+        raise NotFoundError(f"there is no {noun} yet", hint=FIRST_STEPS[noun])
     if wanted in known:
         return wanted
     matches = [found for found in known if wanted and found.startswith(wanted)]
@@ -27,8 +41,10 @@ def resolve(wanted: str, ids: Iterable[str], noun: str) -> str:
 def not_found(wanted: str, ids: Iterable[str], noun: str) -> NotFoundError:
     """Return the error that names what was probably meant."""
     known = list(ids)
-    near = get_close_matches(wanted, known, SHOWN) or known[-SHOWN:]
+    if not known:
+        return NotFoundError(f"there is no {noun} yet", hint=FIRST_STEPS[noun])
+    near = get_close_matches(wanted, known, SHOWN)
     return NotFoundError(
         f"there is no {noun} {wanted!r}",
-        hint=f"did you mean {', '.join(near)}?" if near else f"there is no {noun} at all yet",
+        hint=f"did you mean {', '.join(near)}?" if near else LISTS[noun],
     )

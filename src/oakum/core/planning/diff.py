@@ -32,8 +32,8 @@ def _lines(plan: Plan) -> Iterator[str]:
 def _settings(old: Plan, new: Plan) -> Iterator[str]:
     pairs = {
         "snapshot": (old.snapshot, new.snapshot),
-        "window": (str(old.window), str(new.window)),
-        "budget": (str(old.budget), str(new.budget)),
+        "window": (old.window.in_words(), new.window.in_words()),
+        "budget": (old.budget.in_words(), new.budget.in_words()),
         "restarts": (old.restart_policy.value, new.restart_policy.value),
         "reboots": (old.reboot_policy.value, new.reboot_policy.value),
         "way back": (old.rollback_verdict.value, new.rollback_verdict.value),

@@ -81,6 +81,10 @@ class Budget:
     max_failed: int
     """Failed or unreachable hosts that are still borne, over the whole rollout."""
 
+    def in_words(self) -> str:
+        """Return it as people read it."""
+        return f"{self.concurrency} hosts at once, {self.max_failed} failed ones borne"
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -109,6 +113,14 @@ class Window:
         after_opening = self.opens_at is None or self.opens_at <= moment
         before_closing = self.closes_at is None or moment < self.closes_at
         return after_opening and before_closing
+
+    def in_words(self) -> str:
+        """Return it as people read it, in UTC."""
+        if self.opens_at is None and self.closes_at is None:
+            return "at any time: no window is set"
+        opens = f"{self.opens_at:%Y-%m-%d %H:%M} UTC" if self.opens_at else "now"
+        closes = f"{self.closes_at:%Y-%m-%d %H:%M} UTC" if self.closes_at else "open end"
+        return f"{opens} to {closes}"
 
     def is_over(self, moment: datetime) -> bool:
         """Tell whether no change may start any more."""

@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import os
+import signal
 import socket
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,5 +29,35 @@ def actor() -> str:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run the asynchronous part of a command."""
-    return asyncio.run(work)
+    """Run the asynchronous part of a command.
+
+    A request to end (SIGTERM, as systemd sends it) is taken as Ctrl-C is: what is held is given
+    back, so that another controller may take over at once.
+    """
+    ends = list[bool]()
+    ending = _until_asked_to_end(work, ends)
+    try:
+        with asyncio.Runner() as runner:
+            return runner.run(ending)
+    except asyncio.CancelledError:
+        if ends:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        # Interrupted before they began: Python would complain that nobody awaited them.
+        ending.close()
+        work.close()
+
+
+async def _until_asked_to_end(work: Coroutine[Any, Any, T], ends: list[bool]) -> T:
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+
+    def end() -> None:
+        ends.append(True)
+        task.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, end)
+    try:
+        return await task
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)

@@ -1,6 +1,5 @@
 """oakum explain: why Oakum says what it says of a CVE on a host, from advisory to verification."""
 
-import re
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -8,8 +7,7 @@ import typer
 
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.audit.event import Action, AuditEvent
-from oakum.core.errors import InputError
-from oakum.core.ids import CveId
+from oakum.core.ids import parse_cve
 from oakum.core.planning.plan import Plan
 from oakum.core.staging.rehearsal import Rehearsal
 from oakum.entrypoints.cli import output
@@ -18,7 +16,6 @@ from oakum.entrypoints.cli.words import age_lines, short
 from oakum.ports.stores import Approval
 from oakum.services.explain_finding import Explanation, PlanForHost, RunOfHost, explain_finding
 
-CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,}")
 SHOWN_PROCESSES = 5
 
 
@@ -33,12 +30,9 @@ def explain(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the whole chain of evidence for one CVE on one host."""
-    wanted = cve.upper()
-    if CVE.fullmatch(wanted) is None:
-        raise InputError(f"{cve!r} is no CVE", hint="write it like CVE-2024-6387")
-    chosen = application()
+    wanted, chosen = parse_cve(cve), application()
     with chosen.begin() as work:
-        found = explain_finding(CveId(wanted), host, chosen.assessor, work)
+        found = explain_finding(wanted, host, chosen.assessor, work)
     if json:
         output.print_json(found)
         return

@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
-from oakum.core.inventory.selector import parse_selector
+from oakum.core.ids import parse_cve
 from oakum.core.matching.finding import Finding, FindingState
+from oakum.core.text import counted
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import application
 from oakum.entrypoints.cli.words import Knowledge, age_lines
+from oakum.services.choose import choose_hosts, require_sources
 
 SHOWN_GAPS = 3
 
@@ -22,25 +24,29 @@ def findings(
     host: Annotated[str, typer.Option(help="Only hosts that this selects.")] = "",
     cve: Annotated[str, typer.Option(help="Only this CVE.")] = "",
     package: Annotated[str, typer.Option(help="Only this source package.")] = "",
-    state: Annotated[FindingState | None, typer.Option(help="Only this state.")] = None,
+    state: Annotated[
+        FindingState | None, typer.Option(help="Only this state, in the words of the output.")
+    ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Also what is fixed, not affected or unimportant.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List findings: open ones, without those that the vendor calls unimportant."""
-    chosen, selector = application(), parse_selector(host)
+    chosen, wanted_cve = application(), parse_cve(cve) if cve else None
     with chosen.begin() as work:
-        hosts = {h.id: h for h in work.hosts.all() if selector.matches(h)}
+        hosts = {h.id: h for h in choose_hosts(host, work)}
         found = work.findings.of(hosts)
         feeds = work.advisories.feeds()
         knowledge = Knowledge.of(list(hosts.values()), work)
+    if package:
+        require_sources([package], knowledge.facts.values())
 
     def wanted(finding: Finding) -> bool:
         shown = every or state is not None or (finding.state.is_open and not finding.is_minor)
         return (
             shown
-            and cve in ("", finding.cve)
+            and wanted_cve in (None, finding.cve)
             and package in ("", finding.source_name)
             and state in (None, finding.state)
         )
@@ -62,7 +68,17 @@ def findings(
         for f in chosen_findings
     ]
     output.print_table(("host", "CVE", "package", "state", "installed", "fixed in", "vendor"), rows)
-    output.say(f"{len(chosen_findings)} findings")
+    output.say(
+        f"{counted(len(chosen_findings), 'finding')} on {counted(len(hosts), 'host')}, "
+        f"{len(knowledge.facts)} of them scanned"
+    )
+    if wanted_cve and not any(finding.cve == wanted_cve for finding in found):
+        output.say(
+            f"{wanted_cve} is in no advisory about what is installed there: the vendor has not "
+            "named it, or it concerns nothing that these hosts have"
+        )
+    elif not chosen_findings and found and not every:
+        output.say(f"{counted(len(found), 'finding')} in other states: --all shows them too")
     for line in knowledge.gaps(SHOWN_GAPS):
         output.say(line)
     for line in age_lines(feeds.values(), chosen.feed_limits(), chosen.clock.now()):

@@ -1,10 +1,12 @@
 """A plan as people read it before they give their word for it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from oakum.core.ids import HostId
 from oakum.core.planning.change import ChangeKind, PackageChange
-from oakum.core.planning.plan import HostClass, Plan, RebootPolicy, Window
+from oakum.core.planning.plan import HostClass, Plan, RebootPolicy
 from oakum.core.staging.rehearsal import Rehearsal
+from oakum.core.text import counted
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.words import short
 from oakum.ports.stores import Approval
@@ -25,16 +27,21 @@ PER_MILLE = 10_000
 SHOWN_REASONS = 8
 
 
-def show_plan(plan: Plan, rehearsals: Sequence[Rehearsal], approvals: Sequence[Approval]) -> None:
-    """Print a plan and its evidence."""
+def show_plan(
+    plan: Plan,
+    rehearsals: Sequence[Rehearsal],
+    approvals: Sequence[Approval],
+    names: Mapping[HostId, str],
+) -> None:
+    """Print a plan and its evidence; hosts by name, those that were removed since by their id."""
     output.show(f"{plan.id}  {plan.title}", "bold")
     output.show(f"  digest     {plan.digest}")
     output.show(f"  snapshot   {plan.snapshot}")
     output.show(f"  created    {plan.created_at:%Y-%m-%d %H:%M} UTC by {plan.created_by}")
     for host_class in plan.classes:
-        _show_class(host_class, plan)
+        _show_class(host_class, plan, names)
     output.show()
-    _show_order(plan)
+    _show_order(plan, names)
     _show_way_back(plan)
     _show_effect(plan)
     for rehearsal in rehearsals:
@@ -43,11 +50,10 @@ def show_plan(plan: Plan, rehearsals: Sequence[Rehearsal], approvals: Sequence[A
         _show_approval(approval, plan)
 
 
-def _show_class(host_class: HostClass, plan: Plan) -> None:
+def _show_class(host_class: HostClass, plan: Plan, names: Mapping[HostId, str]) -> None:
     output.show()
-    output.show(
-        f"  {host_class.name}: {len(host_class.hosts)} hosts: {', '.join(host_class.hosts)}", "bold"
-    )
+    hosts = counted(len(host_class.hosts), "host")
+    output.show(f"  {host_class.name}: {hosts}: {_named(host_class.hosts, names)}", "bold")
     for change in host_class.changes:
         output.show(f"    {_change_line(change)}", COLOURS[change.kind])
     for key, reason in host_class.kept_back:
@@ -73,23 +79,17 @@ def _change_line(change: PackageChange) -> str:
     )
 
 
-def _show_order(plan: Plan) -> None:
+def _named(hosts: Sequence[HostId], names: Mapping[HostId, str]) -> str:
+    return ", ".join(names.get(host, host) for host in hosts)
+
+
+def _show_order(plan: Plan, names: Mapping[HostId, str]) -> None:
     for ring in plan.rings:
-        output.show(f"  {ring.name:<10} {', '.join(ring.hosts)}; soaks {ring.soak_seconds} s")
-    budget = plan.budget
-    output.show(
-        f"  budget     {budget.concurrency} hosts at once, {budget.max_failed} failed ones borne"
-    )
-    output.show(f"  window     {_window(plan.window)}")
+        hosts = _named(ring.hosts, names)
+        output.show(f"  {ring.name:<10} {hosts}; soaks {ring.soak_seconds} s")
+    output.show(f"  budget     {plan.budget.in_words()}")
+    output.show(f"  window     {plan.window.in_words()}")
     output.show(f"  duration   about {output.seconds_in_words(plan.predicted_seconds)}")
-
-
-def _window(window: Window) -> str:
-    if window.opens_at is None and window.closes_at is None:
-        return "at any time: no window is set"
-    opens = f"{window.opens_at:%Y-%m-%d %H:%M} UTC" if window.opens_at else "now"
-    closes = f"{window.closes_at:%Y-%m-%d %H:%M} UTC" if window.closes_at else "open end"
-    return f"{opens} to {closes}"
 
 
 def _show_way_back(plan: Plan) -> None:

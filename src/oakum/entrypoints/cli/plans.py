@@ -1,21 +1,23 @@
 """oakum plan, oakum approve: exactly what will change, and a person's word for it."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from oakum.core.errors import InputError
-from oakum.core.ids import CveId
+from oakum.core.errors import InputError, StorageError
+from oakum.core.ids import PlanId, parse_cve
 from oakum.core.inventory.facts import Facts
-from oakum.core.inventory.selector import parse_selector
 from oakum.core.planning.diff import diff as compare
-from oakum.core.planning.plan import Budget, RebootPolicy, RestartPolicy, Window
+from oakum.core.planning.plan import Budget, Plan, RebootPolicy, RestartPolicy, Window
 from oakum.core.repositories.snapshot import Snapshot
+from oakum.core.staging.rehearsal import Rehearsal
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.entrypoints.cli.plan_view import show_plan
 from oakum.services.approve_plan import ApprovalRequest, approve_plan
+from oakum.services.choose import choose_hosts, require_sources
 from oakum.services.create_plan import PlanMaker, PlanRequest
 
 app = typer.Typer(help="Create, show and compare plans.", no_args_is_help=True)
@@ -37,39 +39,43 @@ def create(
     package: Annotated[list[str] | None, typer.Option(help="Only this source package.")] = None,
     cve: Annotated[list[str] | None, typer.Option(help="Only what fixes this CVE.")] = None,
     rings: Annotated[str, typer.Option(help="Cumulative percentages: 10,40,100.")] = "",
-    soak: Annotated[int, typer.Option(min=-1, help="Seconds after each ring.")] = -1,
+    soak: Annotated[int | None, typer.Option(min=0, help="Seconds after each ring.")] = None,
     opens: Annotated[str, typer.Option(help="Window: begin, ISO 8601 with zone.")] = "",
     closes: Annotated[str, typer.Option(help="Window: end, ISO 8601 with zone.")] = "",
-    concurrency: Annotated[int, typer.Option(min=0, help="Hosts at once.")] = 0,
-    max_failed: Annotated[int, typer.Option(min=-1, help="Failed hosts to bear.")] = -1,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Hosts at once.")] = None,
+    max_failed: Annotated[int | None, typer.Option(min=0, help="Failed hosts to bear.")] = None,
     restart: Annotated[RestartPolicy, typer.Option()] = RestartPolicy.AFFECTED,
     reboot: Annotated[RebootPolicy, typer.Option()] = RebootPolicy.NEVER,
     json: Json = False,
 ) -> None:
-    """Ask every host what exactly it would do with a snapshot, and write it down."""
-    chosen, selector = application(), parse_selector(limit)
+    """Ask every host what exactly it would do with a snapshot, and write it down.
+
+    What is not given is taken from oakum.toml.
+    """
+    chosen = application()
     settings = chosen.configuration.rollout
     with chosen.begin() as work:
         frozen = work.snapshots.get(snapshot)
         facts = work.facts.all_latest()
-        hosts = tuple(
-            host
-            for host in work.hosts.all()
-            if selector.matches(host) and (host.id not in facts or _runs(facts[host.id], frozen))
-        )
+        selected = choose_hosts(limit, work)
+    hosts = tuple(h for h in selected if h.id not in facts or _runs(facts[h.id], frozen))
+    if others := [host.name for host in selected if host not in hosts]:
+        release = frozen.manifest.release
+        output.say(f"not in this plan, for they do not run {release}: {', '.join(others)}")
+    require_sources(package or (), (facts[host.id] for host in hosts if host.id in facts))
     request = PlanRequest(
         title=title or f"security updates of {frozen.id[:12]}",
         created_by=actor(),
         snapshot=frozen,
         hosts=hosts,
         sources=frozenset(package or ()),
-        cves=frozenset(CveId(name) for name in cve or ()),
+        cves=frozenset(parse_cve(name) for name in cve or ()),
         ring_percents=_percents(rings) if rings else settings.ring_percents,
-        soak_seconds=settings.soak_seconds if soak < 0 else soak,
+        soak_seconds=settings.soak_seconds if soak is None else soak,
         window=_window(opens, closes),
         budget=Budget(
-            concurrency or settings.concurrency,
-            settings.max_failed if max_failed < 0 else max_failed,
+            settings.concurrency if concurrency is None else concurrency,
+            settings.max_failed if max_failed is None else max_failed,
         ),
         restart_policy=restart,
         reboot_policy=reboot,
@@ -88,22 +94,39 @@ def create(
     if json:
         output.print_json({"id": plan.id, "digest": plan.digest, "plan": plan.to_json()})
         return
-    show_plan(plan, (), ())
+    show_plan(plan, (), (), {host.id: host.name for host in hosts})
     output.say(f"next: oakum rehearse {plan.id}")
 
 
 @app.command("list")
 def list_plans(json: Json = False) -> None:
     """List plans, oldest first."""
+    plans, damaged = list[Plan](), list[StorageError]()
     with application().begin() as work:
-        plans = work.plans.all()
+        for identity in work.plans.ids():
+            try:
+                plans.append(work.plans.get(identity))
+            except StorageError as error:
+                damaged.append(error)
         approved = {plan.id: bool(work.plans.approvals(plan.id)) for plan in plans}
         rehearsed = {plan.id: work.plans.rehearsals(plan.id) for plan in plans}
     if json:
         output.print_json(
             [{"id": p.id, "digest": p.digest, "approved": approved[p.id]} for p in plans]
         )
-        return
+    else:
+        _show_list(plans, rehearsed, approved)
+    for fault in damaged:
+        output.say(f"{fault.message}\n  hint: {fault.hint}")
+    if damaged:
+        raise typer.Exit(1)
+
+
+def _show_list(
+    plans: Sequence[Plan],
+    rehearsed: Mapping[PlanId, Sequence[Rehearsal]],
+    approved: Mapping[PlanId, bool],
+) -> None:
     rows = [
         (
             plan.id,
@@ -126,6 +149,7 @@ def show(which: Which = "latest", json: Json = False) -> None:
     with application().begin() as work:
         plan = work.plans.get(which)
         rehearsals, approvals = work.plans.rehearsals(plan.id), work.plans.approvals(plan.id)
+        names = {host.id: host.name for host in work.hosts.all()}
     if json:
         output.print_json(
             {
@@ -137,7 +161,7 @@ def show(which: Which = "latest", json: Json = False) -> None:
             }
         )
         return
-    show_plan(plan, rehearsals, approvals)
+    show_plan(plan, rehearsals, approvals, names)
 
 
 @app.command()

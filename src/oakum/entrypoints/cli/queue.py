@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from oakum.core.inventory.selector import parse_selector
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import application
 from oakum.entrypoints.cli.words import Knowledge, age_lines, queue_rows
+from oakum.services.choose import choose_hosts
 from oakum.services.prioritise_findings import prioritise
 
 EXIT_WORK_TO_DO = 100
@@ -20,16 +20,16 @@ def register(app: typer.Typer) -> None:
 
 def queue(
     limit: Annotated[str, typer.Option(help="Only hosts that this selects.")] = "",
-    first: Annotated[int, typer.Option(help="Only so many patches; 0 for all.")] = 0,
+    first: Annotated[int, typer.Option(min=0, help="Only so many patches; 0 for all.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List patches in the order in which to apply them, with the share of risk that each removes.
 
     Exit status 100 says that there is something to do.
     """
-    chosen, selector = application(), parse_selector(limit)
+    chosen = application()
     with chosen.begin() as work:
-        hosts = [host for host in work.hosts.all() if selector.matches(host)]
+        hosts = choose_hosts(limit, work)
         items = prioritise(work, chosen.assessor, [host.id for host in hosts])
         feeds = work.advisories.feeds()
         knowledge = Knowledge.of(hosts, work)

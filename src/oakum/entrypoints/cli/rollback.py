@@ -25,7 +25,7 @@ def rollback(
     chosen = application()
     rollout, hosts = _scope(what)
     want(Wanted(rollout, Wish.ROLL_BACK, actor(), hosts), chosen.begin, chosen.clock)
-    output.say(f"rolling back {', '.join(hosts) or 'every changed host'} of {rollout}")
+    output.say(f"rolling back {what if hosts else 'every changed host'} of {rollout}")
     drive(rollout, wanted=Phase.ROLLED_BACK, json=json)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,8 @@ STYLES = {
     RunState.FAILED: "red",
     RunState.ROLLBACK_FAILED: "red",
 }
+Names = Mapping[HostId, str]
+"""A host that was removed since has none, and is shown by its id."""
 HEADINGS = ("host", "ring", "state", "why")
 
 
@@ -38,7 +40,7 @@ def drive(rollout: RolloutId, *, wanted: Phase = Phase.SUCCEEDED, json: bool = F
 
     Exits with 1 unless it ends in the wanted phase.
     """
-    with _view() as on_change:
+    with _view(_names()) as on_change:
         ended = run(_drive(rollout, on_change))
     _end(ended, wanted, json=json)
 
@@ -61,7 +63,7 @@ async def _drive(rollout: RolloutId, on_change: OnChange) -> Rollout:
 
 def look(rollout: RolloutId, *, json: bool = False) -> None:
     """Show a rollout that another controller drives, until it is at rest."""
-    with _view() as on_change:
+    with _view(_names()) as on_change:
         ended = run(_look(rollout, on_change))
     _end(ended, Phase.SUCCEEDED, json=json)
 
@@ -84,7 +86,8 @@ def _read(rollout: RolloutId, chosen: "Application") -> Rollout:
 def show_rollout(rollout: Rollout) -> None:
     """Print how a rollout and each host stand."""
     output.show(f"{rollout.id}  {_headline(rollout)}", "bold")
-    output.print_table(HEADINGS, [_row(found) for found in rollout.runs])
+    names = _names()
+    output.print_table(HEADINGS, [_row(found, names) for found in rollout.runs])
 
 
 def _end(rollout: Rollout, wanted: Phase, *, json: bool) -> None:
@@ -114,7 +117,10 @@ def _next_step(rollout: Rollout) -> str:
 
 
 def _after_rolling_back(rollout: Rollout) -> str:
-    changed = [found.host for found in rollout.runs if found.state.may_have_changed]
+    names = _names()
+    changed = [
+        names.get(found.host, found.host) for found in rollout.runs if found.state.may_have_changed
+    ]
     if not changed:
         return "every host that was changed is as it was before; nothing more is to be done"
     return (
@@ -123,19 +129,25 @@ def _after_rolling_back(rollout: Rollout) -> str:
     )
 
 
+def _names() -> Names:
+    with application().begin() as work:
+        return {host.id: host.name for host in work.hosts.all()}
+
+
 @contextmanager
-def _view() -> Iterator[OnChange]:
+def _view(names: Names) -> Iterator[OnChange]:
     if not sys.stderr.isatty():
-        yield _Lines()
+        yield _Lines(names)
         return
     with Live(console=output.talk(), refresh_per_second=4, transient=True) as live:
-        yield lambda rollout: live.update(_table(rollout))
+        yield lambda rollout: live.update(_table(rollout, names))
 
 
 class _Lines:
     """Says each change of a state once."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Names) -> None:
+        self._names = names
         self._phase = ""
         self._states: dict[HostId, RunState] = {}
 
@@ -146,18 +158,19 @@ class _Lines:
                 is_news = found.host in self._states or found.state.is_busy
                 self._states[found.host] = found.state
                 if is_news:
-                    output.say(f"{found.host}: {found.state.value}: {one_line(found.reason)}")
+                    name = self._names.get(found.host, found.host)
+                    output.say(f"{name}: {found.state.value}: {one_line(found.reason)}")
         headline = _headline(rollout)
         if headline != self._phase:
             self._phase = headline
             output.say(headline)
 
 
-def _table(rollout: Rollout) -> Table:
+def _table(rollout: Rollout, names: Names) -> Table:
     table = Table(*HEADINGS, box=None, pad_edge=False, title_justify="left")
     table.title = Text(harmless(_headline(rollout)))
     for found in rollout.runs:
-        cells = (Text(harmless(cell)) for cell in _row(found))
+        cells = (Text(harmless(cell)) for cell in _row(found, names))
         table.add_row(*cells, style=STYLES.get(found.state, ""))
     return table
 
@@ -171,5 +184,6 @@ def _headline(rollout: Rollout) -> str:
     )
 
 
-def _row(found: HostRun) -> tuple[str, str, str, str]:
-    return (found.host, str(found.ring + 1), found.state.value, one_line(found.reason))
+def _row(found: HostRun, names: Names) -> tuple[str, str, str, str]:
+    name = names.get(found.host, found.host)
+    return (name, str(found.ring + 1), found.state.value, one_line(found.reason))

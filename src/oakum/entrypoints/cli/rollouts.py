@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from oakum.core.ids import RolloutId
-from oakum.core.rollout.state import Wish
+from oakum.core.rollout.state import Phase, Wish
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application
 from oakum.entrypoints.cli.rollout_view import drive, look, show_rollout
@@ -75,21 +75,23 @@ def show(which: Which = "latest", json: Json = False) -> None:
 
 
 @app.command()
-def pause(which: Which = "latest") -> None:
-    """Let what runs end, and start nothing new."""
-    _want(which, Wish.PAUSE)
+def pause(which: Which = "latest", json: Json = False) -> None:
+    """Let what runs end, and start nothing new; whoever drives it does so at its next step."""
+    rollout = _want(which, Wish.PAUSE)
+    if json:
+        show(rollout, json=True)
 
 
 @app.command()
-def resume(which: Which = "latest") -> None:
+def resume(which: Which = "latest", json: Json = False) -> None:
     """Go on with a paused rollout, and drive it."""
-    drive(_want(which, Wish.RESUME))
+    drive(_want(which, Wish.RESUME), json=json)
 
 
 @app.command()
-def abort(which: Which = "latest") -> None:
+def abort(which: Which = "latest", json: Json = False) -> None:
     """End a rollout; hosts that are at work end first, and changed ones stay as they are."""
-    drive(_want(which, Wish.ABORT))
+    drive(_want(which, Wish.ABORT), wanted=Phase.ABORTED, json=json)
 
 
 def _want(which: str, wish: Wish) -> RolloutId:

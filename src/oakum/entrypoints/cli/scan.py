@@ -1,5 +1,6 @@
 """oakum scan: ask the fleet, or this machine."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -7,12 +8,12 @@ import typer
 
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
-from oakum.core.inventory.selector import parse_selector
 from oakum.core.matching.finding import FindingState
 from oakum.core.matching.matcher import coverage
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.entrypoints.cli.words import age_lines, queue_rows
+from oakum.services.choose import choose_hosts
 from oakum.services.judge_host import Judgement, judge_host
 from oakum.services.match_fleet import match_fleet
 from oakum.services.scan_fleet import Scanner, ScanResult
@@ -38,14 +39,15 @@ def scan(
     """Scan the fleet; `oakum scan local` judges this machine."""
     if context.invoked_subcommand is not None:
         return
-    chosen, selector = application(), parse_selector(limit)
+    chosen = application()
     with chosen.begin() as work:
-        hosts = [host for host in work.hosts.all() if selector.matches(host)]
-    if not hosts:
+        hosts = choose_hosts(limit, work)
+        has_advisories = bool(work.advisories.feeds())
+    if not has_advisories:
         output.say(
-            "there are no hosts to scan; `oakum hosts add` or `oakum hosts import` adds some"
+            "no advisories are here yet, so nothing will be found: run `oakum advisories update` "
+            "too, or `oakum advisories update --offline shipped`"
         )
-        raise typer.Exit(1)
     with output.progress_bar() as progress:
         scanner = Scanner(
             chosen.begin,
@@ -69,7 +71,7 @@ def scan(
         raise typer.Exit(1)
 
 
-def _show(hosts: list[Host], result: ScanResult, releases: frozenset[str]) -> None:
+def _show(hosts: Sequence[Host], result: ScanResult, releases: frozenset[str]) -> None:
     rows = []
     for host in hosts:
         facts = result.facts.get(host.id)

@@ -39,13 +39,12 @@ class Knowledge:
     @classmethod
     def of(cls, hosts: Sequence[Host], work: UnitOfWork) -> "Knowledge":
         """Read what is known."""
-        releases = work.advisories.releases()
-        return cls(hosts, work.facts.all_latest(), work.facts.failures(), releases)
+        chosen = {host.id for host in hosts}
+        facts = {host: known for host, known in work.facts.all_latest().items() if host in chosen}
+        return cls(hosts, facts, work.facts.failures(), work.advisories.releases())
 
     def gaps(self, each: int) -> list[str]:
         """Return a line for what is not judged: whole hosts, and so many parts of each other."""
-        if not self.hosts:
-            return ["there is no such host, so nothing is judged: `oakum hosts list` shows all"]
         return [line for host in self.hosts for line in self._gaps_of(host, each)]
 
     def _gaps_of(self, host: Host, each: int) -> Iterator[str]:

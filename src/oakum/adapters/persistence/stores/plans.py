@@ -27,10 +27,14 @@ class SqlPlanStore:
                 )
             )
 
+    def ids(self) -> tuple[PlanId, ...]:
+        """Return the id of every plan, oldest first."""
+        query = select(plans.c.id).order_by(plans.c.created_at)
+        return tuple(PlanId(row.id) for row in self._connection.execute(query))
+
     def get(self, id_or_prefix: str) -> Plan:
         """Return the plan whose id begins so; `latest` is the newest."""
-        query = select(plans.c.id).order_by(plans.c.created_at)
-        ids = [row.id for row in self._connection.execute(query)]
+        ids = self.ids()
         wanted = ids[-1] if id_or_prefix == "latest" and ids else id_or_prefix
         found = resolve(wanted, ids, "plan")
         document = self._connection.execute(select(plans.c.document).where(plans.c.id == found))
