@@ -77,13 +77,14 @@ class Shop:
     def publish(self, *contents: bytes) -> Snapshot:
         packages = tuple(self.package(content) for content in contents)
         manifest = SnapshotManifest("bookworm", "amd64", packages, ())
-        return Snapshot(manifest, NOW, self.store.publish(manifest, self.stanzas))
+        self.store.publish(manifest, self.stanzas)
+        return Snapshot(manifest, NOW, sum(package.size_bytes for package in packages))
 
     def tree(self, snapshot: Snapshot) -> Path:
         return self.published / snapshot.id
 
     def faults(self, snapshot: Snapshot) -> tuple[str, ...]:
-        return self.store.verify(snapshot, _quiet)
+        return self.store.verify(snapshot.manifest, _quiet)
 
 
 @pytest.fixture
@@ -157,6 +158,24 @@ def test_every_changed_byte_is_found(
             victim.unlink()
         assert shop.faults(snapshot), f"{victim} was not missed"
         victim.write_bytes(whole)
+    assert shop.faults(snapshot) == ()
+
+
+def test_a_damaged_snapshot_is_discarded_with_what_is_damaged_alone(
+    shop: Shop, debs: dict[str, bytes]
+) -> None:
+    """Then it can be published again, from what is fetched anew and what was whole."""
+    snapshot = shop.publish(debs["new"], debs["library"])
+    broken, whole = snapshot.manifest.packages
+    pooled = next(shop.home.glob(f"pool/*/{broken.sha256}.deb"))
+    pooled.write_bytes(b"x" * broken.size_bytes)
+    assert len(shop.faults(snapshot)) == 1
+    shop.store.discard(snapshot.manifest)
+    assert not shop.store.has(broken.sha256)
+    assert shop.store.has(whole.sha256)
+    assert not list(shop.published.glob("*"))
+    shop.store.put(debs["new"])
+    shop.store.publish(snapshot.manifest, shop.stanzas)
     assert shop.faults(snapshot) == ()
 
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from oakum.core.ids import Digest, SnapshotId
 from oakum.core.repositories.archive import ArchiveIndex, ArchivePackage, ArchiveSource
-from oakum.core.repositories.snapshot import Snapshot, SnapshotManifest
+from oakum.core.repositories.snapshot import SnapshotManifest
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done and how much there is (bytes or items)."""
@@ -40,12 +40,19 @@ class SnapshotStore(Protocol):
         """Add bytes to the pool."""
         ...
 
-    def publish(self, manifest: SnapshotManifest, stanzas: dict[Digest, str]) -> int:
-        """Write, sign and show the snapshot in one atomic step; return its bytes."""
+    def publish(self, manifest: SnapshotManifest, stanzas: dict[Digest, str]) -> None:
+        """Write, sign and show the snapshot in one atomic step."""
         ...
 
-    def verify(self, snapshot: Snapshot, progress: Progress) -> tuple[str, ...]:
+    def verify(self, manifest: SnapshotManifest, progress: Progress) -> tuple[str, ...]:
         """Return what is wrong with it: signature, indices, every package. Empty is good."""
+        ...
+
+    def discard(self, manifest: SnapshotManifest) -> None:
+        """Withdraw a damaged snapshot, and every pooled file that is not what it is named after.
+
+        What is whole stays: to publish it again, only what was damaged has to be fetched.
+        """
         ...
 
     def public_key(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from oakum.core.audit.event import Action
-from oakum.core.errors import RefusedError
+from oakum.core.errors import RefusedError, TrustError
 from oakum.core.ids import Digest, HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
@@ -34,6 +34,8 @@ class Frozen:
     is_new: bool
     repacked: tuple[Installed, ...]
     missing: tuple[Installed, ...]
+    mended: tuple[str, ...] = ()
+    """What was damaged on the disk of the controller, and is whole again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,34 @@ class Freezer:
         missing = _still_missing(closure, repacked)
         if missing and not allow_missing:
             raise _no_way_back(missing, facts, hosts)
-        self.archive.fetch([*closure.candidates, *closure.installed], self.progress)
+        wanted = [*closure.candidates, *closure.installed]
         manifest, stanzas = _manifest(release, architecture, closure, repacked, indices)
-        return self._publish(manifest, stanzas, repacked, missing)
+        mended = self._bring_to_disk(manifest, stanzas, wanted)
+        return self._keep(manifest, repacked, missing, mended)
+
+    def _bring_to_disk(
+        self,
+        manifest: SnapshotManifest,
+        stanzas: dict[Digest, str],
+        wanted: Sequence[ArchivePackage],
+    ) -> tuple[str, ...]:
+        """Publish the snapshot whole, and return what had to be mended for that.
+
+        Packages that an earlier snapshot left in the pool are believed only when they were read.
+        """
+        self.archive.fetch(wanted, self.progress)
+        self.store.publish(manifest, stanzas)
+        damaged = self.store.verify(manifest, self.progress)
+        if damaged:
+            self.store.discard(manifest)
+            self.archive.fetch(wanted, self.progress)
+            self.store.publish(manifest, stanzas)
+            if left := self.store.verify(manifest, self.progress):
+                raise TrustError(
+                    f"snapshot {manifest.id[:12]} cannot be written whole: {'; '.join(left[:5])}",
+                    hint="is the disk failing? nothing was recorded; run it again",
+                )
+        return damaged
 
     def _fleet(self, release: str) -> tuple[dict[HostId, Facts], dict[HostId, Host]]:
         with self.begin() as work:
@@ -124,14 +151,14 @@ class Freezer:
         source = ArchiveSource(f"host {host.name}", "", (), "")
         return _Repacked(package_of(parse_stanza(stanza, where), stanza, source, where), host.name)
 
-    def _publish(
+    def _keep(
         self,
         manifest: SnapshotManifest,
-        stanzas: dict[Digest, str],
         repacked: tuple[_Repacked, ...],
         missing: tuple[Installed, ...],
+        mended: tuple[str, ...],
     ) -> Frozen:
-        total = self.store.publish(manifest, stanzas)
+        total = sum(package.size_bytes for package in manifest.packages)
         snapshot = Snapshot(manifest, self.clock.now(), total)
         with self.begin() as work:
             is_new = all(known.id != snapshot.id for known in work.snapshots.all())
@@ -157,7 +184,7 @@ class Freezer:
         names = tuple(
             Installed(r.package.name, r.package.version, r.package.architecture) for r in repacked
         )
-        return Frozen(snapshot, is_new, names, missing)
+        return Frozen(snapshot, is_new, names, missing, mended)
 
 
 def _one_architecture(facts: Iterable[Facts]) -> str:

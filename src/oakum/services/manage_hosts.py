@@ -1,10 +1,11 @@
 """Add, import and remove hosts; a host's key is pinned when it is added, and shown."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from oakum.core.audit.event import Action
-from oakum.core.errors import RefusedError
+from oakum.core.errors import ConflictError, InputError, OakumError, RefusedError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Criticality, Exposure, Host
 from oakum.core.inventory.names import (
@@ -19,6 +20,8 @@ from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
 from oakum.ports.transport import HostKeyReader
 
 READ_KEY_SECONDS = 15
+AT_ONCE = 50
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,39 @@ class HostKeeper:
         return await self.reader.read_host_key(
             address.address, address.port, timeout_seconds=READ_KEY_SECONDS
         )
+
+    async def read_keys(
+        self, addresses: Sequence[KnownAddress], progress: Progress
+    ) -> dict[str, str | OakumError]:
+        """Return the key that each host shows, or why it shows none, by name."""
+        places = asyncio.Semaphore(AT_ONCE)
+        found: dict[str, str | OakumError] = {}
+
+        async def read(address: KnownAddress) -> None:
+            async with places:
+                try:
+                    found[address.name] = await self.read_key(address)
+                except OakumError as error:
+                    found[address.name] = error
+            progress("reading host keys", len(found), len(addresses))
+
+        await asyncio.gather(*(read(address) for address in addresses))
+        return found
+
+    def is_known(self, new: NewHost, host_key: str | None) -> bool:
+        """Tell whether exactly this host is here already.
+
+        Raises ConflictError for one of the same name that differs, and says in what.
+        """
+        with self.begin() as work:
+            same_name = [host for host in work.hosts.all() if host.name == new.known.name]
+        for host in same_name:
+            if differences := _differences(host, new, host_key):
+                raise ConflictError(
+                    f"{host.name} is here already, and differs: {'; '.join(differences)}",
+                    hint=f"if it is another machine now, `oakum hosts remove {host.name}` first",
+                )
+        return bool(same_name)
 
     def add(self, new: NewHost, host_key: str) -> Host:
         """Pin the key and keep the host. Raises InputError for words that it may not have."""
@@ -117,8 +153,36 @@ def _new_id(name: str, work: UnitOfWork) -> HostId:
     return HostId(identity)
 
 
+def _differences(host: Host, new: NewHost, host_key: str | None) -> list[str]:
+    known = new.known
+    pairs = {
+        "address": (host.address, known.address),
+        "port": (host.port, known.port),
+        "user": (host.user, known.user),
+        "private key": (host.identity_file, known.identity_file),
+        "jump host": (host.proxy_jump, known.proxy_jump),
+        "labels": (host.labels, tuple(sorted({*known.labels, *new.labels}))),
+        "host key": (host.host_key, host_key or host.host_key),
+    }
+    return [
+        f"{what} {_shown(now)}, and not {_shown(given)}"
+        for what, (now, given) in pairs.items()
+        if now != given
+    ]
+
+
+def _shown(value: object) -> str:
+    return " ".join(value) or "none" if isinstance(value, tuple) else str(value) or "none"
+
+
 def _require_sound(known: KnownAddress) -> None:
     require_host_name(known.name)
+    if known.not_carried_out:
+        raise InputError(
+            f"{known.name} is reached with {', '.join(known.not_carried_out)}, which Oakum "
+            "does not carry out: it could come to another machine",
+            hint="add it with `oakum hosts add`, with an address that is reached without",
+        )
     require_address(known.address)
     for word, what in (
         (known.user, "user"),

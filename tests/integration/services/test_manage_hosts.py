@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from tests.integration.services.conftest import SteppingClock
 
 from oakum.core.audit.event import Action
-from oakum.core.errors import InputError, NotFoundError
+from oakum.core.errors import ConflictError, InputError, NotFoundError
 from oakum.core.inventory.ssh_config import KnownAddress
 from oakum.ports.stores import UnitOfWorkFactory
 from oakum.services.manage_hosts import HostKeeper, NewHost
@@ -103,3 +104,48 @@ def test_no_bad_address_is_even_asked_for_its_key(keeper: HostKeeper) -> None:
     """The words are judged before anything is started with them."""
     with pytest.raises(InputError):
         asyncio.run(keeper.read_key(_known(address="-oProxyCommand=x")))
+
+
+def test_a_host_that_is_here_already_is_unchanged(keeper: HostKeeper) -> None:
+    """Importing the same file twice is no failure."""
+    new = NewHost(_known(), labels=("role=web",))
+    assert not keeper.is_known(new, KEY)
+    keeper.add(new, KEY)
+    assert keeper.is_known(new, KEY)
+    assert keeper.is_known(new, None)
+
+
+@pytest.mark.parametrize(
+    ("new", "key", "said"),
+    [
+        (NewHost(_known(address="192.0.2.9")), KEY, "address 192.0.2.1, and not 192.0.2.9"),
+        (NewHost(_known(port=99)), KEY, "port 22, and not 99"),
+        (NewHost(_known(), labels=("a",)), KEY, "labels none, and not a"),
+        (NewHost(_known()), "ssh-ed25519 other", "host key ssh-ed25519 AAAAkey, and not"),
+    ],
+)
+def test_a_host_that_differs_is_named_with_what_differs(
+    keeper: HostKeeper, new: NewHost, key: str, said: str
+) -> None:
+    """Neither is overwritten in silence, and the next step is named."""
+    keeper.add(NewHost(_known()), KEY)
+    with pytest.raises(ConflictError, match=said) as caught:
+        keeper.is_known(new, key)
+    assert "hosts remove web-1" in (caught.value.hint or "")
+
+
+def test_a_host_that_is_reached_in_a_way_of_its_own_is_refused(keeper: HostKeeper) -> None:
+    """Without its ProxyCommand ssh may come to another machine of the same address."""
+    known = replace(_known(), not_carried_out=("ProxyCommand",))
+    with pytest.raises(InputError, match="web-1 is reached with ProxyCommand"):
+        keeper.add(NewHost(known), KEY)
+
+
+def test_every_key_is_read_and_every_failure_is_kept(keeper: HostKeeper) -> None:
+    """One host that cannot be asked does not keep the others out."""
+    told: list[tuple[str, int, int]] = []
+    bad = _known("web-2", address="-x")
+    found = asyncio.run(keeper.read_keys([_known(), bad], lambda *line: told.append(line)))
+    assert found["web-1"] == KEY
+    assert isinstance(found["web-2"], InputError)
+    assert told[-1] == ("reading host keys", 2, 2)

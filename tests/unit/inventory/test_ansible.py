@@ -144,3 +144,26 @@ def test_any_tree_is_hosts_or_an_error(tree: dict[str, object]) -> None:
     """Nothing but InputError is raised."""
     with suppress(InputError):
         parse_tree(tree, "hosts.yml", "me")
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ("ansible_connection=docker", ("ansible_connection",)),
+        ("ansible_connection=ssh", ()),
+        ("ansible_ssh_common_args='-o ProxyCommand=x'", ("ansible_ssh_common_args",)),
+        ("ansible_become_method=su", ("ansible_become_method",)),
+        ("ansible_python_interpreter=/usr/bin/python3", ()),
+    ],
+)
+def test_ways_that_are_not_carried_out_are_named(variables: str, named: tuple[str, ...]) -> None:
+    """Whoever imports the host can refuse it; the others are imported all the same."""
+    found = ini(f"web {variables}\ndb\n")
+    assert found["web"].not_carried_out == named
+    assert found["db"].not_carried_out == ()
+
+
+def test_older_names_of_variables_are_understood() -> None:
+    """Ansible still takes them: ignored, they would send us to another machine."""
+    found = ini("web ansible_ssh_host=192.0.2.5 ansible_ssh_port=99 ansible_ssh_user=deploy\n")
+    assert found["web"] == KnownAddress("web", "192.0.2.5", 99, "deploy")

@@ -72,3 +72,21 @@ def test_any_text_is_hosts_or_an_error(text: str) -> None:
     """Nothing but InputError is raised."""
     with suppress(InputError):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("ProxyCommand nc %h %p", ("ProxyCommand",)),
+        ("ProxyCommand none", ()),
+        ("HostKeyAlias other", ("HostKeyAlias",)),
+        ("CanonicalizeHostname yes", ("CanonicalizeHostname",)),
+        ("CanonicalizeHostname no", ()),
+        ("Compression yes", ()),
+    ],
+)
+def test_ways_that_are_not_carried_out_are_named(line: str, named: tuple[str, ...]) -> None:
+    """Whoever imports the host can refuse it; the others are imported all the same."""
+    found = parse(f"Host web\n  {line}\nHost db\n")
+    assert found["web"].not_carried_out == named
+    assert found["db"].not_carried_out == ()

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from oakum.core.errors import InputError
 
 SHUTDOWN_SECONDS = 5
+MAX_PORT = 65_535
 SNAPSHOT = re.compile(r"[0-9a-f]{64}")
 PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~:-]*")
 FOREVER = "public, max-age=31536000, immutable"
@@ -44,16 +45,19 @@ def make_app(published: Path) -> Starlette:
 def serve(published: Path, listen: str, on_ready: Callable[[str], None]) -> None:
     """Serve until a signal to end comes. `listen` is `HOST:PORT`; port 0 takes a free one."""
     host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal():
-        raise InputError(f"{listen!r} is no address to listen on", hint="write HOST:PORT")
+    if not host or not port.isdecimal() or int(port) > MAX_PORT:
+        raise InputError(
+            f"{listen!r} is no address to listen on",
+            hint=f"write HOST:PORT, with a port of up to {MAX_PORT}",
+        )
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host.strip("[]"), int(port)))
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         bound.close()
         raise InputError(
-            f"cannot listen on {listen}: {getattr(error, 'strerror', None) or error}",
+            f"cannot listen on {listen}: {error.strerror}",
             hint="is another `oakum snapshots serve` running?",
         ) from error
     bound.listen(128)

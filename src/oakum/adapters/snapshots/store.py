@@ -14,7 +14,7 @@ from oakum.adapters.snapshots.signer import SnapshotSigner
 from oakum.core.canonical import canonical_json, digest_of_bytes
 from oakum.core.errors import StorageError, TrustError
 from oakum.core.ids import Digest, SnapshotId
-from oakum.core.repositories.snapshot import Snapshot, SnapshotManifest, SnapshotPackage
+from oakum.core.repositories.snapshot import SnapshotManifest, SnapshotPackage
 from oakum.ports.archive import Progress
 
 MANIFEST = "manifest.json"
@@ -48,19 +48,18 @@ class DiskSnapshotStore:
             draft.replace(target)
         return digest
 
-    def publish(self, manifest: SnapshotManifest, stanzas: dict[Digest, str]) -> int:
-        """Write, sign and show the snapshot in one atomic step; return its bytes."""
+    def publish(self, manifest: SnapshotManifest, stanzas: dict[Digest, str]) -> None:
+        """Write, sign and show the snapshot in one atomic step."""
         target = self._tree(manifest.id)
         if not target.exists():
             with _disk(target), self._draft() as draft:
                 self._write(draft, manifest, stanzas)
                 _sync(draft)
                 draft.rename(target)
-        return sum(package.size_bytes for package in manifest.packages)
 
-    def verify(self, snapshot: Snapshot, progress: Progress) -> tuple[str, ...]:
+    def verify(self, manifest: SnapshotManifest, progress: Progress) -> tuple[str, ...]:
         """Return what is wrong with it: signature, indices, every package. Empty is good."""
-        tree, manifest = self._tree(snapshot.id), snapshot.manifest
+        tree = self._tree(manifest.id)
         if not tree.exists():
             return (f"{tree} is not there",)
         faults = list(self._index_faults(tree, manifest))
@@ -70,6 +69,19 @@ class DiskSnapshotStore:
             faults.extend([fault] if fault else [])
             progress("verifying packages", number, len(packages))
         return tuple(faults)
+
+    def discard(self, manifest: SnapshotManifest) -> None:
+        """Withdraw a damaged snapshot, and every pooled file that is not what it is named after."""
+        tree = self._tree(manifest.id)
+        with _disk(tree):
+            for package in manifest.packages:
+                pooled = self._pooled(package.sha256)
+                if _package_fault(pooled, package):
+                    pooled.unlink(missing_ok=True)
+            if tree.exists():
+                withdrawn = self._published / f"{DRAFT}{manifest.id}"
+                tree.rename(withdrawn)
+                shutil.rmtree(withdrawn)
 
     def public_key(self) -> str:
         """Return Oakum's own public key, ASCII-armoured."""

@@ -16,7 +16,27 @@ NUMBER = re.compile(r"[0-9]{1,9}")
 HOST_AND_PORT = re.compile(r"(?P<host>[^:]+):(?P<port>[0-9]+)")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 MAX_HOSTS = 100_000
-UNDERSTOOD = {"ansible_host", "ansible_port", "ansible_user", "ansible_ssh_private_key_file"}
+UNDERSTOOD = {
+    "ansible_host": "ansible_host",
+    "ansible_ssh_host": "ansible_host",
+    "ansible_port": "ansible_port",
+    "ansible_ssh_port": "ansible_port",
+    "ansible_user": "ansible_user",
+    "ansible_ssh_user": "ansible_user",
+    "ansible_ssh_private_key_file": "ansible_ssh_private_key_file",
+    "ansible_private_key_file": "ansible_ssh_private_key_file",
+}
+"""With the older names that Ansible still takes, and what they mean."""
+NOT_CARRIED_OUT = {
+    "ansible_connection": {"ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh"},
+    "ansible_ssh_args": {""},
+    "ansible_ssh_common_args": {""},
+    "ansible_ssh_extra_args": {""},
+    "ansible_ssh_executable": {"", "ssh", "/usr/bin/ssh"},
+    "ansible_become_method": {"sudo", "ansible.builtin.sudo"},
+    "ansible_become_exe": {"", "sudo", "/usr/bin/sudo"},
+}
+"""What decides how a host is reached, with the values that change nothing for us."""
 Variables = dict[str, str]
 
 
@@ -212,7 +232,7 @@ def _address(
     for group in groups:
         variables |= inventory.group_variables.get(group, {})
     variables |= inventory.variables.get(name, {})
-    used = {key: value for key, value in variables.items() if key in UNDERSTOOD}
+    used = {UNDERSTOOD[key]: value for key, value in variables.items() if key in UNDERSTOOD}
     for key, value in used.items():
         if "{{" in value or not is_plain(value):
             raise InputError(
@@ -225,6 +245,11 @@ def _address(
         port=read_port(used.get("ansible_port", "22"), f"{place}: the ansible_port of {name!r}"),
         user=used.get("ansible_user", default_user),
         identity_file=used.get("ansible_ssh_private_key_file", ""),
+        not_carried_out=tuple(
+            key
+            for key, harmless in NOT_CARRIED_OUT.items()
+            if key in variables and variables[key] not in harmless
+        ),
         labels=tuple(sorted(_label(g) for g in groups if g not in {"all", "ungrouped"})),
     )
 

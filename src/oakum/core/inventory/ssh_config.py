@@ -20,12 +20,26 @@ class KnownAddress:
     identity_file: str = ""
     proxy_jump: str = ""
     labels: tuple[str, ...] = ()
+    not_carried_out: tuple[str, ...] = ()
+    """Settings that decide how the host is reached, and that Oakum does not carry out."""
 
 
 SPLIT = re.compile(r"\s*=\s*|\s+")
 PORT = re.compile(r"[0-9]{1,5}")
 MAX_PORT = 65_535
 Options = dict[str, str]
+NOT_CARRIED_OUT = {
+    "bindaddress": "BindAddress",
+    "bindinterface": "BindInterface",
+    "canonicalizehostname": "CanonicalizeHostname",
+    "certificatefile": "CertificateFile",
+    "hostkeyalias": "HostKeyAlias",
+    "pkcs11provider": "PKCS11Provider",
+    "proxycommand": "ProxyCommand",
+    "securitykeyprovider": "SecurityKeyProvider",
+}
+"""Without these ssh would come to another machine, by another way, or as somebody else."""
+OFF = {"none", "no"}
 
 
 def parse_ssh_config(text: str, place: str, default_user: str) -> tuple[KnownAddress, ...]:
@@ -94,6 +108,11 @@ def _address(
         user=options.get("user", default_user),
         identity_file=options.get("identityfile", ""),
         proxy_jump="" if jump.lower() == "none" else jump,
+        not_carried_out=tuple(
+            spelled
+            for keyword, spelled in NOT_CARRIED_OUT.items()
+            if options.get(keyword, "none").lower() not in OFF
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """oakum advisories: what vendors and public lists say, and how old it is."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -9,9 +10,11 @@ from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application
 from oakum.entrypoints.cli.words import age_lines
 from oakum.services.match_fleet import match_fleet
-from oakum.services.update_advisories import AdvisoryUpdater
+from oakum.services.update_advisories import AdvisoryUpdater, FeedOutcome
 
 app = typer.Typer(help="Renew advisories, and see their age.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
@@ -20,12 +23,36 @@ def update(
         str, typer.Option(help="A bundle: a directory, a tar, or `shipped` for Oakum's own.")
     ] = "",
     feed: Annotated[list[FeedName] | None, typer.Option(help="Only these feeds.")] = None,
+    json: Json = False,
 ) -> None:
     """Renew every feed; one that fails keeps its last good copy, and the others go on."""
     chosen = application()
     with chosen.locks.hold("advisories", "oakum advisories update"), output.progress_bar() as bar:
         updater = AdvisoryUpdater(chosen.begin, chosen.clock, actor(), bar)
         outcomes = updater.update(chosen.advisory_source(offline), feed or ())
+    _tell(outcomes)
+    failed = any(outcome.content is None for outcome in outcomes)
+    changed = None if all(outcome.content is None for outcome in outcomes) else _match()
+    if json:
+        output.print_json(
+            {
+                "feeds": [
+                    {
+                        "feed": outcome.feed,
+                        "state": outcome.content and outcome.content.state,
+                        "unreadable": outcome.content.unreadable if outcome.content else [],
+                        "error": outcome.error and outcome.error.message,
+                    }
+                    for outcome in outcomes
+                ],
+                "findings_changed": changed,
+            }
+        )
+    if failed:
+        raise typer.Exit(1)
+
+
+def _tell(outcomes: Sequence[FeedOutcome]) -> None:
     for outcome in outcomes:
         if outcome.content is not None:
             state = outcome.content.state
@@ -39,15 +66,10 @@ def update(
         elif outcome.error is not None:
             output.say(f"{outcome.feed.value}: {outcome.error.message}")
             output.say(f"  hint: {outcome.error.hint or 'the last good copy stays in use'}")
-    failed = any(outcome.content is None for outcome in outcomes)
-    if not all(outcome.content is None for outcome in outcomes):
-        _match()
-    if failed:
-        raise typer.Exit(1)
 
 
 @app.command()
-def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def status(json: Json = False) -> None:
     """Show each feed, its date and its age."""
     chosen = application()
     with chosen.begin() as work:
@@ -66,10 +88,13 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
             output.show(f"{feed.value}: none yet; run `oakum advisories update`")
 
 
-def _match() -> None:
+def _match() -> int:
+    """Match the fleet anew; return how many findings changed."""
     chosen = application()
     with chosen.begin() as work:
         ready = FeedName.DEBIAN_TRACKER in work.advisories.feeds()
-    if ready:
-        matched = match_fleet(chosen.begin, chosen.clock, actor())
-        output.say(f"{matched.changed} findings changed")
+    if not ready:
+        return 0
+    matched = match_fleet(chosen.begin, chosen.clock, actor())
+    output.say(f"{matched.changed} findings changed")
+    return matched.changed

@@ -10,11 +10,13 @@ from oakum.entrypoints.cli.context import application
 
 app = typer.Typer(help="Read and check the audit log.", no_args_is_help=True)
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
 
 @app.command("list")
 def list_events(
     subject: Annotated[str, typer.Option(help="Only events about this host, plan …")] = "",
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """List events, oldest first."""
     with application().begin() as work:
@@ -30,14 +32,17 @@ def list_events(
 
 
 @app.command()
-def verify() -> None:
+def verify(json: Json = False) -> None:
     """Check every link of the chain; name the first that does not hold."""
     with application().begin() as work:
         links, fault = work.audit.verify()
         head = work.audit.head()
+    if json:
+        output.print_json({"links": links, "head": head, "fault": fault})
     if fault is not None:
         raise TrustError(
             f"the audit log does not hold: {fault} ({links} events before it do)",
             hint="keep the database as it is, and compare it with a backup: who wrote to it?",
         )
-    output.show(f"{links} events, every link holds; head {head}")
+    if not json:
+        output.show(f"{links} events, every link holds; head {head}")

@@ -1,5 +1,8 @@
 """oakum hosts: which machines Oakum looks after."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +12,7 @@ from oakum.core.errors import InputError, OakumError, TrustError
 from oakum.core.inventory.host import Criticality, Exposure
 from oakum.core.inventory.selector import parse_selector
 from oakum.core.inventory.ssh_config import KnownAddress
+from oakum.core.text import counted
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.services.manage_hosts import HostKeeper, NewHost, pinned_keys
@@ -39,6 +43,7 @@ def add(
     criticality: Annotated[Criticality, typer.Option()] = Criticality.MEDIUM,
     fingerprint: Annotated[str, typer.Option(help="The key's, `SHA256:…`, known otherwise.")] = "",
     yes: Yes = False,
+    json: Json = False,
 ) -> None:
     """Add a host, and pin the key that it shows."""
     keeper = _keeper()
@@ -47,6 +52,8 @@ def add(
     _confirm(name, key, fingerprint, yes=yes)
     new = NewHost(known, tuple(label or ()), exposure, criticality)
     host = keeper.add(new, key)
+    if json:
+        output.print_json(host)
     output.say(f"{host.name} is added; its key is pinned")
 
 
@@ -60,26 +67,61 @@ def import_hosts(
     user: Annotated[str, typer.Option(help="Who logs in where the file does not say.")] = "root",
     label: Labels = None,
     yes: Yes = False,
+    json: Json = False,
 ) -> None:
-    """Import hosts; keys come from known_hosts, or are read and shown."""
+    """Import hosts; keys come from known_hosts, or are read and shown.
+
+    Hosts that are here already stay as they are; one that differs from the file is named.
+    """
     chosen, keeper = application(), _keeper()
     known = chosen.read_inventory(ssh_config, ansible, user)
     pinned = dict(pinned_keys(chosen.read_text(known_hosts), known)) if known_hosts else {}
-    failures = 0
+    done, fresh = _Imported(), list[NewHost]()
+    for new in (NewHost(address, tuple(label or ())) for address in known):
+        with done.noting(new):
+            if keeper.is_known(new, pinned.get(new.known.name)):
+                done.unchanged.append(new.known.name)
+            else:
+                fresh.append(new)
     with output.progress_bar() as progress:
-        for number, address in enumerate(known, 1):
-            try:
-                key = pinned.get(address.name) or run(keeper.read_key(address))
-                if address.name not in pinned:
-                    _confirm(address.name, key, "", yes=yes)
-                keeper.add(NewHost(address, tuple(label or ())), key)
-            except OakumError as error:
-                failures += 1
-                output.say(f"{address.name}: {error.message}")
-            progress("importing hosts", number, len(known))
-    output.say(f"{len(known) - failures} of {len(known)} hosts imported")
-    if failures:
+        unpinned = [new.known for new in fresh if new.known.name not in pinned]
+        shown = run(keeper.read_keys(unpinned, progress))
+    for new in fresh:
+        with done.noting(new):
+            name = new.known.name
+            key = pinned.get(name) or shown[name]
+            if isinstance(key, OakumError):
+                raise key
+            if name not in pinned:
+                _confirm(name, key, "", yes=yes)
+            keeper.add(new, key)
+            done.added.append(name)
+    if json:
+        output.print_json(done)
+    output.say(
+        f"{len(done.added)} of {counted(len(known), 'host')} imported, "
+        f"{len(done.unchanged)} unchanged, {len(done.failed)} not imported"
+    )
+    if done.failed:
         raise typer.Exit(1)
+
+
+@dataclass
+class _Imported:
+    added: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def noting(self, new: NewHost) -> Iterator[None]:
+        """Say what is wrong with one host, and go on with the others."""
+        try:
+            yield
+        except OakumError as error:
+            self.failed[new.known.name] = error.message
+            output.say(f"{new.known.name}: {error.message}")
+            if error.hint:
+                output.say(f"  hint: {error.hint}")
 
 
 @app.command("list")
@@ -142,11 +184,19 @@ def show(name: str, json: Json = False) -> None:
 
 
 @app.command()
-def remove(name: str, yes: Yes = False) -> None:
+def remove(
+    name: str,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
     """Forget a host. The audit log keeps what was done to it."""
+    with application().begin() as work:
+        work.hosts.named(name)
     if not yes:
         typer.confirm(f"forget {name}, its facts and its findings?", abort=True, err=True)
     host = _keeper().remove(name)
+    if json:
+        output.print_json(host)
     output.say(f"{host.name} is removed")
 
 
@@ -163,6 +213,7 @@ def _confirm(name: str, key: str, fingerprint: str, *, yes: bool) -> None:
     try:
         typer.confirm("is that its key?", abort=True, err=True)
     except typer.Abort as error:
+        output.say("")  # the question still stands in its line
         raise InputError(
             f"{name} was not added: nobody confirmed its key",
             hint="compare it on the host with: ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub; "

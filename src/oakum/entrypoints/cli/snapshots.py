@@ -47,7 +47,7 @@ def create(
         frozen = run(freezer.freeze(release, sources, allow_missing=allow_missing))
     snapshot = frozen.snapshot
     if json:
-        output.print_json({"id": snapshot.id, "is_new": frozen.is_new})
+        output.print_json({"id": snapshot.id, "is_new": frozen.is_new, "mended": frozen.mended})
         return
     packages = snapshot.manifest.packages
     kept = sum(package.roles == (Role.INSTALLED,) for package in packages)
@@ -59,6 +59,8 @@ def create(
     for upstream in snapshot.manifest.upstream:
         keys = ", ".join(key[-16:] for key in upstream.signed_by)
         output.say(f"  {upstream.uri} {upstream.suite} of {upstream.date}, signed by {keys}")
+    for fault in frozen.mended:
+        output.say(f"  mended: {fault}")
     for package in frozen.repacked:
         output.say(f"  {package.name} {package.version} is in no archive: taken from a host")
     for package in frozen.missing:
@@ -126,29 +128,36 @@ def diff(old: Which, new: Which = "latest", json: Json = False) -> None:
 
 
 @app.command()
-def verify(which: Which = "latest") -> None:
+def verify(which: Which = "latest", json: Json = False) -> None:
     """Check the signature, the indices and every byte of every package."""
     chosen = application()
     with chosen.begin() as work:
         snapshot = work.snapshots.get(which)
     with output.progress_bar() as progress:
-        faults = chosen.snapshot_store.verify(snapshot, progress)
+        faults = chosen.snapshot_store.verify(snapshot.manifest, progress)
+    if json:
+        output.print_json({"id": snapshot.id, "faults": faults})
     if faults:
         raise TrustError(
             f"snapshot {short(snapshot.id)} is damaged:\n  " + "\n  ".join(faults[:20]),
-            hint="do not use it; remove it and create it anew",
+            hint="`oakum snapshots create` mends it if the archives still offer the same",
         )
-    output.show(f"snapshot {snapshot.id}: signature, indices and every package are as frozen")
+    if not json:
+        output.show(f"snapshot {snapshot.id}: signature, indices and every package are as frozen")
 
 
 @app.command()
-def key() -> None:
+def key(json: Json = False) -> None:
     """Print the public key that snapshots are signed with; hosts trust it and no other."""
-    output.show(application().snapshot_store.public_key().rstrip())
+    armoured = application().snapshot_store.public_key()
+    if json:
+        output.print_json({"public_key": armoured})
+    else:
+        output.show(armoured.rstrip())
 
 
 @app.command()
-def remove(which: Which) -> None:
+def remove(which: Which, json: Json = False) -> None:
     """Withdraw a snapshot, unless a plan or a rollout still needs it."""
     chosen = application()
     with chosen.locks.hold("snapshots", "oakum snapshots remove"), chosen.begin() as work:
@@ -162,6 +171,8 @@ def remove(which: Which) -> None:
         work.snapshots.remove(SnapshotId(snapshot.id))
         work.commit()
         chosen.snapshot_store.remove(snapshot.id)
+    if json:
+        output.print_json({"id": snapshot.id})
     output.say(f"snapshot {short(snapshot.id)} is removed")
 
 

@@ -1,0 +1,147 @@
+"""The command line as a person meets it: what is typed wrong is never answered as good news."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, update
+from tests.conformance.stores import examples
+from tests.plans import PLAN
+
+from oakum.adapters.persistence.database import open_database
+from oakum.adapters.persistence.documents import to_document
+from oakum.adapters.persistence.tables import plans
+from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
+from oakum.core.errors import InputError
+from oakum.core.ids import parse_cve
+
+OAKUM = Path(sys.executable).with_name("oakum")
+
+
+def oakum(home: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(OAKUM), *words],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(home), "OAKUM_HOME": str(home)},
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def fleet(home: Path) -> Path:
+    """Make a home with two hosts, one of them scanned, and a plan."""
+    engine = open_database(f"sqlite:///{home / 'oakum.sqlite'}", home)
+    with SqlUnitOfWork(engine, home) as work:
+        work.hosts.add(examples.host("web-1"))
+        work.hosts.add(examples.host("web-2", 23))
+        work.facts.save(examples.WEB, examples.facts())
+        work.plans.add(PLAN)
+        work.commit()
+    engine.dispose()
+    return home
+
+
+@pytest.mark.parametrize(
+    ("command", "said", "hint"),
+    [
+        ("findings --cve nonsense", "'nonsense' is no CVE", "CVE-2024-6387"),
+        ("findings --package opensl", "no package from the source 'opensl'", "openssl"),
+        ("findings --package libssl3", "from the source 'libssl3'", "built from openssl"),
+        ("findings --package a,b", "from the source 'a,b'", "once for each package"),
+        ("findings --host nope", "'nope' selects none of 2 hosts", "hosts list"),
+        ("queue --limit nope", "'nope' selects none of 2 hosts", "hosts list"),
+        ("scan --limit nope", "'nope' selects none of 2 hosts", "hosts list"),
+        ("explain CVE-2024-6387 nope", "there is no host 'nope'", "hosts list"),
+        ("explain CVE-2024-6387 web", "there is no host 'web'", "web-1"),
+        ("hosts remove --yes web", "there is no host 'web'", "web-1"),
+        ("rollback web", "there is no host 'web'", "web-1"),
+        ("rollback latest", "there is no rollout yet", "rollout start"),
+        ("plan create", "there is no snapshot yet", "snapshots create"),
+        ("plan show plan-x", "there is no plan 'plan-x'", "plan list"),
+        ("snapshots serve --listen 127.0.0.1:99999", "is no address to listen on", "65535"),
+    ],
+)
+def test_what_is_not_there_is_answered_with_what_is(
+    fleet: Path, command: str, said: str, hint: str
+) -> None:
+    """The message names what was typed, the hint is a next step, and the status is not 0."""
+    done = oakum(fleet, *command.split())
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == ""
+    message, _, next_step = done.stderr.partition("\nhint: ")
+    assert message.startswith("error: ")
+    assert said in message
+    assert hint in next_step
+
+
+@pytest.mark.parametrize("command", ["findings", "queue", "scan"])
+def test_an_empty_fleet_is_not_a_safe_one(home: Path, command: str) -> None:
+    """Nothing was looked at, so nothing is said about it."""
+    done = oakum(home, command)
+    assert done.returncode == 1
+    assert "there are no hosts yet" in done.stderr
+
+
+def test_a_filter_that_finds_nothing_says_what_was_looked_at(fleet: Path) -> None:
+    """A CVE is understood in small letters, and that no advisory names it is said."""
+    done = oakum(fleet, "findings", "--cve", "cve-2024-6387")
+    assert done.returncode == 0, done.stderr
+    assert "0 findings on 2 hosts, 1 of them scanned" in done.stderr
+    assert "CVE-2024-6387 is in no advisory about what is installed there" in done.stderr
+    assert "not judged: web-2: never scanned" in done.stderr
+
+
+def test_one_damaged_plan_does_not_hide_the_others(fleet: Path) -> None:
+    """It is named, with what to do, and the status says that something is wrong."""
+    engine = create_engine(f"sqlite:///{fleet / 'oakum.sqlite'}")
+    with engine.begin() as connection:
+        connection.execute(
+            plans.insert().values(id="plan-broken", created_at=examples.NOW, document=b"{")
+        )
+    done = oakum(fleet, "plan", "list", "--json")
+    assert done.returncode == 1
+    assert [plan["id"] for plan in json.loads(done.stdout)] == [PLAN.id]
+    assert "plan-broken in the database is damaged" in done.stderr
+    with engine.begin() as connection:
+        changed = to_document(examples.plan())
+        connection.execute(update(plans).where(plans.c.id == PLAN.id).values(document=changed))
+    engine.dispose()
+    assert f"{PLAN.id} in the database was changed" in oakum(fleet, "plan", "show", PLAN.id).stderr
+
+
+def test_a_key_that_nobody_confirms_adds_no_host(fleet: Path, tmp_path: Path) -> None:
+    """The question and the error stand in lines of their own, and nothing is on standard output."""
+    config = tmp_path / "config"
+    config.write_text("Host ../../evil\nHost jumpy\n  HostName 127.0.0.1\n  ProxyCommand nc x 22\n")
+    done = oakum(fleet, "hosts", "import", "--ssh-config", str(config))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "'../../evil' cannot be a host's name" in done.stderr
+    assert "jumpy is reached with ProxyCommand" in done.stderr
+    assert "0 of 2 hosts imported, 0 unchanged, 2 not imported" in done.stderr
+
+
+def test_a_scan_without_advisories_says_so_first(fleet: Path) -> None:
+    """Otherwise it would end with `0 findings changed`."""
+    done = oakum(fleet, "scan", "--limit", "web-2")
+    assert done.stderr.splitlines()[0].startswith("no advisories are here yet")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "CVE-24-1", "CVE-2024-1\n2", "CVE-2024-" + "9" * 30, "x" * 999]
+)
+def test_only_a_cve_is_a_cve(text: str) -> None:
+    """What is shown again is short and harmless."""
+    with pytest.raises(InputError) as caught:
+        parse_cve(text)
+    assert len(caught.value.message) < 100

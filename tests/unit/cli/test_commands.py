@@ -1,0 +1,41 @@
+"""What holds for every command."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from oakum.entrypoints.cli.main import app
+
+WITHOUT_JSON = {
+    "lab checks": "prints TOML",
+    "snapshots serve": "runs until it is ended, and prints no data",
+}
+
+
+def commands(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (Typer keeps its own copy of Click)
+    inside = getattr(command, "commands", {})
+    for name, found in inside.items():
+        yield from commands(found, f"{path} {name}".strip())
+    if path and (not inside or command.invoke_without_command):
+        yield path, command
+
+
+EVERY = dict(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("path", sorted(EVERY))
+def test_programs_can_read_every_answer(path: str) -> None:
+    """Each command has --json, or there is a reason why not."""
+    options = {option for parameter in EVERY[path].params for option in parameter.opts}
+    assert ("--json" in options) is (path not in WITHOUT_JSON)
+
+
+@pytest.mark.parametrize("path", sorted(EVERY))
+def test_every_command_and_option_is_explained(path: str) -> None:
+    """`--help` says what it does, and no default in it is a number with a hidden meaning."""
+    command = EVERY[path]
+    assert command.help
+    for parameter in command.params:
+        assert parameter.default not in {-1, "-1"}, parameter.name
