@@ -14,8 +14,8 @@ from oakum.adapters.persistence.database import open_database
 from oakum.adapters.persistence.documents import to_document
 from oakum.adapters.persistence.tables import plans
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
+from oakum.core.advisories.cve import parse_cve
 from oakum.core.errors import InputError
-from oakum.core.ids import parse_cve
 
 OAKUM = Path(sys.executable).with_name("oakum")
 

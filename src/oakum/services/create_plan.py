@@ -129,6 +129,13 @@ class PlanMaker:
                 f"no plan without facts: {', '.join(sorted(unknown))} could not be scanned",
                 hint="run `oakum scan`, mend what it names, or leave the hosts out with --limit",
             )
+        blind = [host.name for host in request.hosts if not facts[host.id].saw_all_processes]
+        if blind:
+            raise RefusedError(
+                f"no change could be verified on {', '.join(sorted(blind))}: what their processes "
+                "still run cannot be read there",
+                hint="let Oakum log in as root or with sudo, mount /proc on them, and scan again",
+            )
         return facts
 
     def _findings(self) -> tuple[Finding, ...]:

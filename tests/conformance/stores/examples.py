@@ -104,6 +104,7 @@ def facts(packages: tuple[InstalledPackage, ...] = PACKAGES, at: datetime = NOW)
         packages=packages,
         stale_processes=(StaleProcess(7, "nginx", "nginx.service", "/usr/lib/x.so", "libx:amd64"),),
         saw_all_processes=False,
+        unread_processes=("1 agent",),
         modified_conffiles=(ModifiedConffile("/etc/ngïnx.conf", "nginx", "0" * 32, ""),),
         file_systems=(FileSystem("/", 2**40, 2**41, is_read_only=True),),
         failed_units=("a.service",),

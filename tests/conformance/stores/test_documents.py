@@ -316,7 +316,8 @@ def test_nothing_yet_is_said(begin: Begin, noun: str) -> None:
     with begin() as work:
         with pytest.raises(NotFoundError) as caught:
             getattr(work, noun).get("latest")
-        assert "at all yet" in (caught.value.hint or "")
+        assert f"there is no {noun[:-1]} yet" in caught.value.message
+        assert "`oakum " in (caught.value.hint or "")
 
 
 def _count(engine: Engine, table: object) -> int:

@@ -1,9 +1,16 @@
 import gzip
+import os
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from oakum.adapters.facts.collector import SCRIPT
 
+RIGHTS = "-sys_ptrace,-perfmon,-sys_admin"
+"""Each of them lets root look into other users' processes, on one kernel or another."""
 DEBIAN = "Origin: Debian\nSuite: stable\n"
 THIRD = "Package: {}\nVersion: 5\nArchitecture: amd64\n"
 
@@ -44,3 +51,38 @@ def test_packages_of_other_archives_are_named_with_their_origin(tmp_path: Path) 
         "docker-cli\t5\tamd64\tDocker Inc",
         "flat\t5\tamd64\tFlat",
     ]
+
+
+def _unread(*command: str) -> list[str]:
+    output = subprocess.run(
+        [*command, "sh", "-c", SCRIPT, "facts", "T"], capture_output=True, text=True, check=True
+    ).stdout
+    return output.partition("\n@T unread\n")[2].partition("@T ")[0].splitlines()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root sees every process, and may hide them")
+def test_memory_that_cannot_be_read_is_told() -> None:
+    """Without /proc, or without root, `nothing old runs` would be a lie."""
+    assert "seen\tothers" in _unread()
+    without_proc = ("unshare", "--mount", "sh", "-c", 'umount -l /proc && exec "$@"', "sh")
+    assert _unread(*without_proc) == []
+    assert _unread("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups") == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give its rights away")
+def test_single_processes_that_cannot_be_read_are_named() -> None:
+    """A root that may not look into others' processes says whose they are."""
+    with subprocess.Popen(["setpriv", "--reuid=65534", "--clear-groups", "sleep", "60"]) as other:
+        try:
+            wait_until(lambda: Path(f"/proc/{other.pid}/comm").read_text() == "sleep\n")
+            assert f"{other.pid}\tsleep" not in _unread()
+            assert f"{other.pid}\tsleep" in _unread("setpriv", f"--bounding-set={RIGHTS}")
+        finally:
+            other.kill()
+
+
+def wait_until(is_true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not is_true():
+        assert time.monotonic() < end
+        time.sleep(0.02)

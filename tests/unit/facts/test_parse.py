@@ -19,6 +19,7 @@ SMALL = {
     "identity": ["hostname\tweb-1", "uid\t0", "init\tsystemd", "container\tno"],
     "packages": [BASH, "ii \tlibc6\t2.36-9\tamd64\tglibc\t2.36-9", "rc \told\t1\tamd64\told\t1"],
     "automatic": ["libc6:amd64"],
+    "unread": ["seen\tothers"],
     "indices": ["count\t3"],
 }
 MD5, OTHER_MD5 = "0" * 32, "1" * 32
@@ -224,3 +225,22 @@ def test_any_bytes_are_no_answer(output: bytes) -> None:
     """Whatever a login shell prints instead is an error of the host's."""
     with pytest.raises(HostError):
         parse_facts(output, "T", NOW)
+
+
+@pytest.mark.parametrize(
+    ("lines", "saw_all", "unread"),
+    [
+        (["seen\tothers"], True, ()),
+        ([], False, ()),
+        (["1\tagent", "seen\tothers"], True, ("1 agent",)),
+        (["1\tagent"], False, ("1 agent",)),
+    ],
+)
+def test_memory_that_was_not_seen_is_told(
+    lines: list[str],
+    saw_all: bool,  # noqa: FBT001 (a table's column)
+    unread: tuple[str, ...],
+) -> None:
+    """A host without /proc has no old process to report: that is no answer, and no good news."""
+    facts = read(unread=lines)
+    assert (facts.saw_all_processes, facts.unread_processes) == (saw_all, unread)

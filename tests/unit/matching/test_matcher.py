@@ -278,7 +278,9 @@ def test_unreadable_lines_and_unseen_processes_are_counted() -> None:
         facts(OPENSSL), unreadable=(UnreadableLine("packages", "?"),), saw_all_processes=False
     )
     assert unknown(known)["?"] == "unreadable packages line"
-    assert "without root" in unknown(known)["memory"]
+    assert "no root, or no /proc" in unknown(known)["memory"]
+    guarded = replace(facts(OPENSSL), unread_processes=("1 agent",))
+    assert "nobody" in unknown(guarded)["memory of process 1 agent"]
 
 
 def test_the_sources_of_a_host_always_hold_the_kernel() -> None:

@@ -133,9 +133,11 @@ def test_sessions_end_by_themselves() -> None:
 
 
 def test_unreadable_memory_is_unknown() -> None:
-    """Without root memory was not seen: that is not the same as effective."""
+    """Memory that was not seen may hold the old code: that is neither effective nor good."""
     found = verify(EXPECTED, replace(facts(*AS_PLANNED), saw_all_processes=False), GOOD)
     assert found.effect is Effect.UNKNOWN_IN_MEMORY
+    assert not found.is_good
+    assert "could not be read" in found.detail
 
 
 def test_a_boot_that_did_not_happen_is_found() -> None:

@@ -73,6 +73,22 @@ printf '%s\n' "$stale" | while IFS="$tab" read -r pid path; do
     "$(sed -n 's,^[0-9]*:\(name=systemd\)\{0\,1\}:,,p' "/proc/$pid/cgroup" 2>/dev/null | head -n 1)" "$path"
 done
 
+section unread
+# Processes whose memory could not be opened: one that ended meanwhile is none, nor is a kernel
+# thread, which has no memory. `seen` says that others could: without /proc nothing can.
+if [ "$(id -u)" = 0 ]; then
+  seen=
+  for map in /proc/[0-9]*/maps; do
+    process=${map%/maps}
+    if true 2>/dev/null <"$map"; then
+      [ "$process" = "/proc/$$" ] || seen=yes
+    elif grep -qs '^VmSize' "$process/status"; then
+      printf '%s\t%s\n' "${process#/proc/}" "$(tr -d '\t\n' <"$process/comm" 2>/dev/null)"
+    fi
+  done
+  [ -z "$seen" ] || echo "seen${tab}others"
+fi
+
 section owners
 # Which package owns each such file. A merged /usr has two names for it; a library whose file name
 # holds its version is looked up by what stands before the version.

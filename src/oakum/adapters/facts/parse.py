@@ -25,8 +25,8 @@ T = TypeVar("T")
 
 SECTIONS = (
     "os-release", "identity", "packages", "built-using", "automatic", "conffiles", "stale",
-    "owners", "reboot", "sources", "indices", "origins", "file-systems", "failed-units", "sockets",
-    "end",
+    "unread", "owners", "reboot", "sources", "indices", "origins", "file-systems", "failed-units",
+    "sockets", "end",
 )  # fmt: skip
 NOT_ON_DISK = "nc"
 """dpkg's second letter: not installed; only configuration files are left."""
@@ -65,7 +65,7 @@ class _Reader:
 def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
     """Return the facts. Raises HostError when the answer is incomplete or not an answer at all."""
     reader = _Reader(_split(output.decode(errors="backslashreplace"), token))
-    identity = reader.pairs("identity")
+    identity, memory = reader.pairs("identity"), reader.read("unread", _pair)
     packages = _packages(reader)
     return Facts(
         collected_at=now,
@@ -79,7 +79,10 @@ def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
         is_container=identity.get("container") == "yes",
         packages=packages,
         stale_processes=_stale_processes(reader),
-        saw_all_processes=identity.get("uid") == "0",
+        saw_all_processes=identity.get("uid") == "0" and ("seen", "others") in memory,
+        unread_processes=tuple(
+            sorted(one_line(f"{pid} {command}") for pid, command in memory if pid != "seen")
+        ),
         modified_conffiles=_modified_conffiles(reader),
         file_systems=_file_systems(reader),
         failed_units=tuple(sorted(reader.read("failed-units", _word))),

@@ -86,7 +86,9 @@ class Facts:
     packages: tuple[InstalledPackage, ...]
     stale_processes: tuple[StaleProcess, ...] = ()
     saw_all_processes: bool = True
-    """False without root: other users' processes could not be read, so memory is unknown."""
+    """False without root or without /proc: what processes still run could not be read."""
+    unread_processes: tuple[str, ...] = ()
+    """`pid command` of those that even root could not read, where others could be."""
     modified_conffiles: tuple[ModifiedConffile, ...] = ()
     file_systems: tuple[FileSystem, ...] = ()
     failed_units: tuple[str, ...] = ()

@@ -119,7 +119,11 @@ def coverage(facts: Facts, releases: Collection[str]) -> Coverage:
     unknown.extend((name, f"comes from {origin}, not Debian") for name, origin in foreign.items())
     unknown.extend((line.line, f"unreadable {line.section} line") for line in facts.unreadable)
     if not facts.saw_all_processes:
-        unknown.append(("memory", "without root, other users' processes cannot be read"))
+        unknown.append(("memory", "what processes still run cannot be read: no root, or no /proc"))
+    unknown.extend(
+        (f"memory of process {process}", "the kernel lets nobody read it")
+        for process in facts.unread_processes
+    )
     unknown.extend(
         (f"memory of process {p.pid} {p.command}", f"no package owns its replaced file {p.path}")
         for p in facts.stale_processes

@@ -75,7 +75,13 @@ def verify(
     )
     return Verification(
         effect=_effect(on_disk, facts, reboot_reason or "; ".join((*not_booted, *kernel)), stale),
-        differences=(*on_disk, *not_booted, *kernel, *_named_once(unexplained)),
+        differences=(
+            *on_disk,
+            *not_booted,
+            *kernel,
+            *_named_once(unexplained),
+            *_blindness(facts),
+        ),
         pending=_pending(facts, reboot_reason, restarts_allowed=restarts_allowed),
     )
 
@@ -193,6 +199,12 @@ def _effect(
     return Effect.EFFECTIVE
 
 
+def _blindness(facts: Facts) -> tuple[str, ...]:
+    if facts.saw_all_processes:
+        return ()
+    return ("whether old code still runs is not known: the processes' memory could not be read",)
+
+
 def _pending(facts: Facts, reboot_reason: str, *, restarts_allowed: bool) -> tuple[str, ...]:
     services = [process for process in facts.stale_processes if not _is_session(process)]
     sessions = {process.pid for process in facts.stale_processes if _is_session(process)}
@@ -202,6 +214,9 @@ def _pending(facts: Facts, reboot_reason: str, *, restarts_allowed: bool) -> tup
         found.append(f"effective after a reboot: {reboot_reason}")
     if owners and not restarts_allowed:
         found.append(f"the plan restarts nothing: {', '.join(owners)} still run old code")
+    if facts.unread_processes:
+        names = ", ".join(facts.unread_processes)
+        found.append(f"not known: what these run, whose memory cannot be read: {names}")
     if sessions:
         those = counted(len(sessions), "process of a login session", "processes of login sessions")
         found.append(f"old code runs in {those} until the session ends")

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from oakum.core.advisories.cve import parse_cve
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.audit.event import Action, AuditEvent
-from oakum.core.ids import parse_cve
 from oakum.core.planning.plan import Plan
 from oakum.core.staging.rehearsal import Rehearsal
 from oakum.entrypoints.cli import output

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from oakum.core.ids import parse_cve
+from oakum.core.advisories.cve import parse_cve
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.text import counted
 from oakum.entrypoints.cli import output

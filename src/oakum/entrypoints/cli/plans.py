@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from oakum.core.advisories.cve import parse_cve
 from oakum.core.errors import InputError, StorageError
-from oakum.core.ids import PlanId, parse_cve
+from oakum.core.ids import PlanId
 from oakum.core.inventory.facts import Facts
 from oakum.core.planning.diff import diff as compare
 from oakum.core.planning.plan import Budget, Plan, RebootPolicy, RestartPolicy, Window
