@@ -19,6 +19,7 @@ class PackagePin:
     version: str = ""
     """Empty: whatever the sources offer."""
     is_automatic: bool = False
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,11 @@ class MachineSpec:
     """Where the exact packages come from; others come from the archive of the image."""
     files: tuple[MachineFile, ...]
     etc_archive: bytes
-    """A tar of another host's /etc, without what makes that host itself; empty: none."""
+    """A tar of another host's /etc, without what makes that host itself; empty: none.
+
+    Its etc/passwd and etc/group are taken before packages are installed, with every password
+    locked: owners on the machine are then those of the host.
+    """
     setup_script: str
     """Shell, run once in the machine's root after the packages are installed."""
     authorized_key: str
@@ -109,6 +114,10 @@ class MachineProvider(Protocol):
 
     def destroy(self, name: str) -> None:
         """Remove it: no process, mount or file is left. Twice is once."""
+        ...
+
+    def clear(self) -> int:
+        """Remove every machine, also half-built ones; return how many there were."""
         ...
 
     def names(self) -> tuple[str, ...]:

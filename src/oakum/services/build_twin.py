@@ -19,13 +19,24 @@ MAX_FILE_KIB = 1024
 READ_ETC = """
 limit=$1
 shift
-cd / && find etc "$@" -xdev \\( -type f -size -"$limit"k -o -type l -o -type d \\) \\
-  ! -path 'etc/ssl/private*' ! -name '*.key' ! -name 'ssh_host_*' ! -name 'shadow*' \\
-  ! -name 'gshadow*' ! -name 'passwd*' ! -name 'group*' ! -name 'sub?id*' \\
-  ! -path 'etc/hostname' ! -path 'etc/hosts' ! -path 'etc/machine-id' ! -path 'etc/resolv.conf' \\
-  ! -path 'etc/ssl/certs/*' ! -path 'etc/fstab' ! -path 'etc/mtab' -print0 |
-  tar -c -f - --no-recursion --null -T - 2>/dev/null
+cd / || exit
+list() { # $1: which kinds of file; the others: where
+  kinds=$1
+  shift
+  find etc "$@" -xdev \\( $kinds \\) \\
+    ! -path 'etc/ssl/private*' ! -path 'etc/ssl/certs/*' ! -name '*.key' ! -name '*.keytab' \\
+    ! -name '*.p12' ! -name '*.pfx' ! -name '*.jks' ! -name 'ssh_host_*' ! -name '*secrets' \\
+    ! -path 'etc/wireguard/*' ! -name 'shadow*' ! -name 'gshadow*' ! -name 'passwd-' \\
+    ! -name 'group-' ! -name 'sub?id*' ! -path 'etc/hostname' ! -path 'etc/hosts' \\
+    ! -path 'etc/machine-id' ! -path 'etc/resolv.conf' ! -path 'etc/fstab' ! -path 'etc/mtab' \\
+    -print0
+}
+{
+  list '-type d -o -type l' "$@"
+  list "-type f -size -${limit}k" "$@" | xargs -0 -r grep -L -Z -e 'PRIVATE KEY-----' --
+} | tar -c -f - --no-recursion --null -T - 2>/dev/null
 """
+"""Prints a tar of what a twin may have: no keys, no secrets, nothing that names the host itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,7 @@ class TwinBuilder:
             name=name,
             release=facts.distribution.codename,
             packages=tuple(
-                PackagePin(p.name, p.architecture, p.version, p.is_automatic)
+                PackagePin(p.name, p.architecture, p.version, p.is_automatic, p.is_held)
                 for p in facts.packages
             ),
             is_exact=True,
@@ -76,6 +87,10 @@ class TwinBuilder:
             yield twin
         finally:
             await asyncio.to_thread(self.provider.destroy, name)
+
+    async def clear(self) -> None:
+        """Remove the twins of a rehearsal that was killed."""
+        await asyncio.to_thread(self.provider.clear)
 
     async def _read_etc(self, host: Host) -> bytes:
         async with self.transport.connect(host) as session:

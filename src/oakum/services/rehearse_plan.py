@@ -56,6 +56,7 @@ class Rehearser:
     async def rehearse(self, plan: Plan, assignments: dict[HostId, Assignment]) -> Rehearsal:
         """Rehearse every class of the plan; return the stored evidence, whatever it says."""
         started_at = self.tools.clock.now()
+        await self.builder.clear()
         places = asyncio.Semaphore(self.twins_at_once)
 
         async def one(host_class: HostClass) -> TwinResult:

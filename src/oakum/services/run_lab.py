@@ -51,7 +51,10 @@ class Lab:
     def up(self, hosts: int, provider: str) -> tuple[Machine, ...]:
         """Bring up that many hosts; those that are up already are left as they are."""
         if not MIN_HOSTS <= hosts <= MAX_HOSTS:
-            raise InputError(f"a lab has {MIN_HOSTS} to {MAX_HOSTS} hosts, not {hosts}")
+            raise InputError(
+                f"a lab has {MIN_HOSTS} to {MAX_HOSTS} hosts, not {hosts}",
+                hint="give --hosts a number in between",
+            )
         machines_of = self._choose(provider)
         wanted = deal(hosts)
         _require_no_others(machines_of.names(), wanted)
@@ -65,12 +68,7 @@ class Lab:
 
     def down(self) -> int:
         """Remove every machine and file of the lab; return how many machines there were."""
-        count = 0
-        for name in ("nspawn", "chroot"):
-            provider = self._provider(name)
-            for machine in provider.names():
-                provider.destroy(machine)
-                count += 1
+        count = sum(self._provider(name).clear() for name in ("nspawn", "chroot"))
         self.files.remove()
         return count
 

@@ -50,6 +50,14 @@ class Builder:
         remove_groups(directory)
         self._room.remove(name)
 
+    def clear(self) -> int:
+        """Remove every machine, and the room that they were in."""
+        names = self._room.names()
+        for name in names:
+            self.remove(name)
+        self._room.close()
+        return len(names)
+
     def _furnish(self, spec: MachineSpec, image: Image, address: str, port: int) -> str:
         """Make the root; return the machine's public host key."""
         root = self._room.path(spec.name) / "root"

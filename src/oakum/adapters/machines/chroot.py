@@ -100,6 +100,10 @@ class ChrootProvider:
         """Remove it."""
         self._builder.remove(name)
 
+    def clear(self) -> int:
+        """Remove every machine, also half-built ones; return how many there were."""
+        return self._builder.clear()
+
     def names(self) -> tuple[str, ...]:
         """Return every machine, also those whose building was interrupted."""
         return self._room.names()

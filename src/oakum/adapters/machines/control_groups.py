@@ -30,10 +30,10 @@ def needs_scope_of_its_own() -> bool:
 def make_groups(directory: Path, machine: str) -> Path:
     """Make a machine's groups; return a file that lists them, one a line."""
     groups = [] if needs_scope_of_its_own() else list(_wanted(machine))
+    record = directory / RECORD
+    record.write_text("".join(f"{group}\n" for group in groups))  # first: who is killed left none
     for group in groups:
         _make(group)
-    record = directory / RECORD
-    record.write_text("".join(f"{group}\n" for group in groups))
     return record
 
 

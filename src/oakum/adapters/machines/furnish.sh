@@ -3,6 +3,22 @@
 tar -x --no-overwrite-dir --no-same-owner -C / -f - ./.oakum-build
 cd /.oakum-build
 
+# The other host's accounts come first, so that packages and /etc belong to its numbers; nobody has
+# a password. What the image has is given to the same names again, and what chown takes off is put
+# back.
+if [ -s etc.tar ] && tar -x -f etc.tar etc/passwd etc/group 2>/dev/null; then
+  find / -xdev ! -path '/.oakum-build/*' ! -path '/proc/*' \( ! -uid 0 -o ! -gid 0 \) \
+    -printf '%u:%g\t%#m\t%y\t%p\n' >owned
+  awk -F : -v OFS=: 'NF == 7 { $2 = "x"; print }' etc/passwd >/etc/passwd
+  awk -F : -v OFS=: 'NF == 4 { $2 = "x"; print }' etc/group >/etc/group
+  awk -F : '{ print $1 ":*:19000:0:99999:7:::" }' /etc/passwd >/etc/shadow
+  awk -F : '{ print $1 ":*::" }' /etc/group >/etc/gshadow
+  while IFS="$(printf '\t')" read -r owner mode kind path; do
+    chown -h -- "$owner" "$path" 2>/dev/null || true  # an account that only the image has
+    [ "$kind" = l ] || chmod -- "$mode" "$path"
+  done <owned
+fi
+
 # The exact packages of another host: one transaction, so that apt sees the whole at once.
 if [ -s pins ]; then
   rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
@@ -19,6 +35,7 @@ $(cat exact surplus)
 LIST
   awk -F '\t' '$3 == "auto" { sub(/:all$/, "", $1); print $1 }' pins | xargs -r apt-mark -q auto >/dev/null
   awk -F '\t' '$3 != "auto" { sub(/:all$/, "", $1); print $1 }' pins | xargs -r apt-mark -q manual >/dev/null
+  awk -F '\t' '$4 == "hold" { sub(/:all$/, "", $1); print $1 }' pins | xargs -r apt-mark -q hold >/dev/null
   rm -f /etc/dpkg/dpkg.cfg.d/oakum-build
   apt-get clean
   rm -rf /var/lib/apt/lists/*
@@ -29,7 +46,7 @@ if [ -s etc.tar ]; then
   tar -t -f etc.tar | sed 's,^\./,,; s,/$,,' | sort >etc.theirs
   (cd / && find etc -xdev \( -type f -o -type l \) | sort) >etc.ours
   grep -v -x -E -f etc.kept etc.ours | comm -23 - etc.theirs | sed 's,^,/,' | tr '\n' '\0' | xargs -0 -r rm -f
-  tar -x -C / -f etc.tar
+  tar -x -C / -f etc.tar --exclude=etc/passwd --exclude=etc/group
 fi
 
 if [ -d files ]; then

@@ -70,7 +70,8 @@ def _build_files(spec: MachineSpec) -> tuple[MachineFile, ...]:
 
 def _pin_line(pin: PackagePin) -> str:
     mark = "auto" if pin.is_automatic else "manual"
-    return f"{pin.name}:{pin.architecture}\t{pin.version}\t{mark}\n"
+    hold = "hold" if pin.is_held else "-"
+    return f"{pin.name}:{pin.architecture}\t{pin.version}\t{mark}\t{hold}\n"
 
 
 def _add(tar: tarfile.TarFile, name: str, file: MachineFile) -> None:

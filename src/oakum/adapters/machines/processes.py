@@ -12,21 +12,38 @@ from oakum.adapters.machines.programs import MachineError
 
 PROC = Path("/proc")
 GONE_SECONDS = 20.0
+START_SECONDS = 20.0
 
 
-def start_detached(command: Sequence[str], directory: Path) -> int:
-    """Start a machine's first process in a session of its own; note its number and birth."""
+NOTE_AND_BE = """
+echo "$$ $(cut -d ' ' -f 22 "/proc/$$/stat")" >"$1/pid.new"
+mv "$1/pid.new" "$1/pid"
+shift
+exec "$@"
+"""
+"""The process notes its own number and birth: it is known even if we are killed at this moment."""
+
+
+def start_detached(command: Sequence[str], directory: Path) -> None:
+    """Start a machine's first process in a session of its own, which it notes in `pid`."""
+    (directory / "pid").unlink(missing_ok=True)
     with (directory / "console.log").open("ab") as console:
         process = subprocess.Popen(
-            command,
+            ["sh", "-eu", "-c", NOTE_AND_BE, "sh", str(directory), *command],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
             start_new_session=True,
         )
-    (directory / "pid").write_text(f"{process.pid} {_born(process.pid)}")
     _children.append(process)
-    return process.pid
+    end = time.monotonic() + START_SECONDS
+    while not (directory / "pid").exists():
+        if process.poll() is not None or time.monotonic() > end:
+            raise MachineError(
+                f"{directory.name} does not start",
+                hint=f"its console is in {directory / 'console.log'}",
+            )
+        time.sleep(0.005)
 
 
 _children: list["subprocess.Popen[bytes]"] = []

@@ -96,6 +96,10 @@ class Room:
         """Remove a machine's files; with the last machine, the network and the room."""
         if self.path(name).exists():
             shutil.rmtree(self.path(name))
+        self.close()
+
+    def close(self) -> None:
+        """Give the network back and remove the room, unless a machine is in it."""
         if not self._directory.exists():
             return
         with locked(self._directory):

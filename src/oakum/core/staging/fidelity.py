@@ -17,9 +17,9 @@ class Fidelity:
 
 
 def compare_packages(host: Facts, twin: Facts) -> Fidelity:
-    """Return how like the host's the twin's packages, versions and marks are."""
-    wanted = {p.key: (p.version, p.is_automatic) for p in host.packages}
-    has = {p.key: (p.version, p.is_automatic) for p in twin.packages}
+    """Return how like the host's the twin's packages, versions, marks and holds are."""
+    wanted = {p.key: (p.version, p.is_automatic, p.is_held) for p in host.packages}
+    has = {p.key: (p.version, p.is_automatic, p.is_held) for p in twin.packages}
     keys = wanted.keys() | has.keys()
     differences = tuple(
         f"{key}: {_words(wanted.get(key))} there, {_words(has.get(key))} here"
@@ -29,7 +29,8 @@ def compare_packages(host: Facts, twin: Facts) -> Fidelity:
     return Fidelity(MILLION * (len(keys) - len(differences)) // max(1, len(keys)), differences)
 
 
-def _words(entry: tuple[str, bool] | None) -> str:
+def _words(entry: tuple[str, bool, bool] | None) -> str:
     if entry is None:
         return "none"
-    return f"{entry[0]} ({'automatic' if entry[1] else 'manual'})"
+    version, is_automatic, is_held = entry
+    return f"{version} ({'automatic' if is_automatic else 'manual'}{', held' if is_held else ''})"
