@@ -59,9 +59,8 @@ def test_classes_of_well_known_packages(source: str, name: str, expected: Rollba
     assert class_of(source, name) is expected
 
 
-def test_an_unknown_package_with_a_service_is_a_service() -> None:
-    """What is not in the table is judged by what it ships."""
-    assert class_of("acme", ships_service=True) is RollbackClass.SERVICE
+def test_a_package_that_no_rule_names_is_as_a_library() -> None:
+    """Services and libraries go back in the same way."""
     assert class_of("acme") is RollbackClass.LIBRARY
 
 

@@ -36,11 +36,6 @@ class SnapshotPackage:
     origin: str
     """The archive it came from, `Debian-Security bookworm-security`; `host NAME` when re-packed."""
 
-    @property
-    def is_repacked(self) -> bool:
-        """Tell whether it was rebuilt from an installed host, no archive having it any more."""
-        return self.origin.startswith("host ")
-
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRelease:

@@ -69,13 +69,11 @@ KERNEL_BINARIES = ("linux-image-*", "linux-modules-*")
 NO_WAY_BY_PACKAGE = frozenset({RollbackClass.KERNEL, RollbackClass.ONE_WAY})
 
 
-def class_of(
-    source_name: str, package_name: str = "", *, ships_service: bool = False
-) -> RollbackClass:
-    """Return how packages of this source are undone; unknown ones are a library or a service."""
+def class_of(source_name: str, package_name: str = "") -> RollbackClass:
+    """Return how packages of this source are undone; one that no rule names is as a library is."""
     rule = _rule_for(source_name)
     if rule is None:
-        return RollbackClass.SERVICE if ships_service else RollbackClass.LIBRARY
+        return RollbackClass.LIBRARY
     if (
         rule.rollback_class is RollbackClass.KERNEL
         and package_name
