@@ -39,6 +39,13 @@ def run_of(fleet: Fleet, host: str) -> dict[str, object]:
     return found
 
 
+def states(fleet: Fleet) -> list[str]:
+    """Return the states of all host runs of the latest rollout, sorted."""
+    runs = rollout(fleet)["runs"]
+    assert isinstance(runs, list)
+    return sorted(str(run["state"]) for run in runs)
+
+
 def wait_until(holds: Callable[[], bool], what: str) -> None:
     """Wait until something holds; fail with its name when it takes too long."""
     end = time.monotonic() + WAIT_SECONDS

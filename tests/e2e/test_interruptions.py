@@ -5,7 +5,15 @@ import subprocess
 
 import pytest
 from demo.fleet import Fleet, UnexpectedError
-from tests.e2e.loop import approved_plan, rolled_back, run_of, wait_until
+from tests.e2e.loop import (
+    WAIT_SECONDS,
+    approved_plan,
+    rolled_back,
+    rollout,
+    run_of,
+    states,
+    wait_until,
+)
 
 CUT_CONNECTIONS = """
 for pid in $(pgrep -x sshd); do
@@ -57,6 +65,27 @@ def test_a_second_controller_looks_on(fleet: Fleet) -> None:
     assert "looking on" in said
     assert _journal(fleet).count("begin\tstarted") == 1
     rolled_back(fleet)
+
+
+def test_a_pause_lets_what_runs_end_and_begins_nothing(fleet: Fleet) -> None:
+    """The host that is at work ends well, the next one is not begun; resuming changes it too."""
+    before = fleet.states(("plain-1", "web-1"))
+    approved_plan(
+        fleet, "--package", "perl", "--limit", "plain-1,web-1", "--rings", "100",
+        "--concurrency", "1",
+    )  # fmt: skip
+    controller = fleet.popen(
+        "rollout", "start", "latest", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_until(lambda: "upgrading" in states(fleet), "a host is being changed")
+    fleet.run("rollout", "pause", "latest")
+    assert controller.wait(WAIT_SECONDS) == 1
+    assert rollout(fleet)["phase"] == "paused"
+    assert states(fleet) == ["pending", "succeeded"]
+    fleet.run("rollout", "resume", "latest")
+    assert states(fleet) == ["succeeded", "succeeded"]
+    rolled_back(fleet)
+    assert fleet.states(("plain-1", "web-1")) == before
 
 
 def test_two_snapshots_at_once_do_not_meet(fleet: Fleet) -> None:

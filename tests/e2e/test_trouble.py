@@ -42,7 +42,7 @@ def test_a_disk_that_fills_up_after_the_plan_is_refused(fleet: Fleet) -> None:
         assert "No space left on device" in str(run["reason"])
     finally:
         fleet.run("lab", "mend", "full-disk", "plain-1")
-        fleet.run("rollout", "abort", "latest", expect=1)
+        assert "no host was changed" in fleet.run("rollout", "abort", "latest").out
     assert fleet.state_of("plain-1") == before
 
 
@@ -54,6 +54,35 @@ def test_a_held_package_stays_and_the_plan_says_so(fleet: Fleet) -> None:
     finally:
         fleet.run("lab", "mend", "hold", "plain-1")
     assert "openssl:amd64 stays: held by the administrator" in said
+
+
+def test_a_package_that_was_altered_after_the_approval_is_not_installed(fleet: Fleet) -> None:
+    """The host compares every byte with the plan; freezing again mends it, and the plan holds."""
+    plan = approved_plan(fleet, "--package", "xz-utils", "--limit", "plain-1")
+    before = fleet.state_of("plain-1")
+    package = _altered_package(fleet)
+    said = fleet.run("rollout", "start", "latest", expect=1).out
+    assert run_of(fleet, "plain-1")["state"] == "refused", said
+    assert fleet.state_of("plain-1") == before
+    assert package in fleet.run("snapshots", "verify", expect=1).out
+    assert f"mended: {package}" in fleet.run("snapshots", "create").out
+    fleet.run("rollout", "abort", "latest")
+    fleet.run("rollout", "start", plan)
+    assert fleet.state_of("plain-1") != before
+    rolled_back(fleet)
+    assert fleet.state_of("plain-1") == before
+
+
+def _altered_package(fleet: Fleet) -> str:
+    """Change one byte of a package that the plan installs; return its name."""
+    classes = fleet.plan()["plan"]
+    assert isinstance(classes, dict)
+    change = classes["classes"][0]["changes"][0]
+    (pooled,) = fleet.home.glob(f"pool/*/{change['sha256']}.deb")
+    content = bytearray(pooled.read_bytes())
+    content[len(content) // 2] ^= 1
+    pooled.write_bytes(content)
+    return str(change["name"])
 
 
 def test_a_changed_conffile_is_kept_and_comes_back(fleet: Fleet) -> None:

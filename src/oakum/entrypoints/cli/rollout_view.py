@@ -111,6 +111,8 @@ def _next_step(rollout: Rollout) -> str:
         case Phase.PAUSED:
             return f"paused; next: oakum rollout resume {rollout.id}, abort or oakum rollback"
         case Phase.ABORTED:
+            if not any(found.state.may_have_changed for found in rollout.runs):
+                return "aborted; no host was changed"
             return f"aborted; to put changed hosts back: oakum rollback {rollout.id}"
         case Phase.WAITING | Phase.PROGRESSING | Phase.ROLLING_BACK | Phase.ABORTING:
             return f"not at its end; next: oakum rollout watch {rollout.id}"
