@@ -14,6 +14,35 @@ versions = st.builds(
 )
 """Valid versions, close enough to each other that every rule of the order is met."""
 
+_rpm_parts = st.text("019.ab~^+_", min_size=1, max_size=8)
+rpm_versions = st.builds(
+    lambda epoch, upstream, release: epoch + upstream + release,
+    st.sampled_from(["", "", "0:", "1:"]),
+    _rpm_parts,
+    st.one_of(st.just(""), _rpm_parts.map("-{}".format)),
+)
+"""The same for rpm."""
+
+_numbers = st.sampled_from(["0", "1", "01", "00", "10", "9", "2"])
+apk_versions = st.builds(
+    lambda numbers, letter, suffixes, commit, revision: (
+        ".".join(numbers) + letter + "".join(suffixes) + commit + revision
+    ),
+    st.lists(_numbers, min_size=1, max_size=4),
+    st.sampled_from(["", "", "a", "b"]),
+    st.lists(
+        st.builds(
+            "_{}{}".format,
+            st.sampled_from(["alpha", "beta", "pre", "rc", "cvs", "svn", "git", "hg", "p"]),
+            st.one_of(st.just(""), _numbers),
+        ),
+        max_size=2,
+    ),
+    st.sampled_from(["", "", "~a1", "~b"]),
+    st.one_of(st.just(""), _numbers.map("-r{}".format)),
+)
+"""The same for apk."""
+
 hostile_text = st.text(
     st.one_of(
         st.sampled_from("\x1b\x07\r\n\t\0\u202e\u2028\x9b<>&;$`'\"\\/. "),

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import versions
 
-from oakum.core.versions.deb import InvalidVersionError, compare, key
+from oakum.core.versions.deb import compare, key
+from oakum.core.versions.invalid import InvalidVersionError
 
 VECTORS = """
 1.0~rc1 < 1.0

@@ -24,7 +24,8 @@ from oakum.core.matching.kernel import (
 )
 from oakum.core.matching.memory import versions_in_memory
 from oakum.core.text import counted
-from oakum.core.versions.deb import InvalidVersionError, compare, is_version, key
+from oakum.core.versions.deb import compare, is_version, key
+from oakum.core.versions.invalid import InvalidVersionError
 
 BACKPORT = "~bpo"
 """How a version from Debian's backports is marked; the tracker's releases do not cover them."""

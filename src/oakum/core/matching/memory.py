@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from oakum.core.inventory.facts import Facts
-from oakum.core.versions.deb import InvalidVersionError, key
+from oakum.core.versions.deb import key
+from oakum.core.versions.invalid import InvalidVersionError
 
 
 def stale_sources(facts: Facts) -> frozenset[str]:

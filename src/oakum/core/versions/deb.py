@@ -3,8 +3,7 @@
 import re
 from functools import lru_cache
 
-from oakum.core.errors import InputError
-from oakum.core.text import one_line
+from oakum.core.versions.invalid import MAX_LENGTH, InvalidVersionError, invalid
 
 Part = int | str
 Key = tuple[int, tuple[Part, ...], tuple[Part, ...]]
@@ -12,15 +11,9 @@ Key = tuple[int, tuple[Part, ...], tuple[Part, ...]]
 EPOCH = re.compile(r"[0-9]{1,9}")
 UPSTREAM = re.compile(r"[A-Za-z0-9.+:~-]+")
 REVISION = re.compile(r"[A-Za-z0-9.+~]+")
-MAX_LENGTH = 1000
-"""No archive has longer ones, and reading a number of very many digits takes very long."""
 PIECES = re.compile(r"([^0-9]*)([0-9]*)")
 TILDE, END, LETTER, OTHER = 0, 1, 2, 3
 """How dpkg ranks the characters of a part that holds no digits: `~` sorts before its very end."""
-
-
-class InvalidVersionError(InputError):
-    """The text is no version of a Debian package."""
 
 
 @lru_cache(maxsize=1 << 17)
@@ -37,7 +30,7 @@ def key(version: str) -> Key:
         and REVISION.fullmatch(revision)
     )
     if not is_version:
-        raise InvalidVersionError(f"{one_line(version, 60)!r} is no Debian version")
+        raise invalid(version, "Debian")
     return (int(epoch), _parts(upstream), _parts(revision))
 
 
