@@ -145,3 +145,12 @@ def test_only_a_cve_is_a_cve(text: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_cve(text)
     assert len(caught.value.message) < 100
+
+
+def test_the_past_is_answered_with_what_was_known(fleet: Path) -> None:
+    """Hosts that nobody had scanned by then are named: their silence is no good news."""
+    done = oakum(fleet, "findings", "--as-of", "2026-03-12")
+    assert done.returncode == 0, done.stderr
+    assert "0 findings on 2 hosts, 0 of them scanned by 2026-03-13 00:00 UTC" in done.stderr
+    assert "nothing was known of web-1 then" in done.stderr
+    assert "has not come yet" in oakum(fleet, "findings", "--as-of", "2999-01-01").stderr

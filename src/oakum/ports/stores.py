@@ -106,7 +106,9 @@ class FindingStore(Protocol):
         """Store what is true now; return how many findings changed. Repeating changes none."""
         ...
 
-    def of(self, hosts: Iterable[HostId]) -> tuple[Finding, ...]: ...
+    def of(self, hosts: Iterable[HostId], as_of: datetime | None = None) -> tuple[Finding, ...]:
+        """Return what is true of these hosts now, or what was known to be true at a moment."""
+        ...
 
     def first_seen(self, hosts: Iterable[HostId]) -> Mapping[tuple[str, str, str], date]:
         """Return when each present finding first had the state that it has now."""

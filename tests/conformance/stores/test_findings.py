@@ -85,3 +85,21 @@ def test_many_findings_are_replaced_at_once(begin: Begin) -> None:
         assert work.findings.replace(WEB, many, NOW) == 1_200
         assert work.findings.replace(WEB, [], NOW + DAY) == 1_200
         assert work.findings.of([WEB]) == ()
+
+
+def test_what_was_known_at_a_moment_can_be_asked(begin: Begin) -> None:
+    """Before the first scan nothing was; each state holds until the next one began."""
+    _hosts(begin)
+    with begin() as work:
+        work.findings.replace(WEB, [OPEN, OTHER], NOW)
+        work.findings.replace(WEB, [MEMORY], NOW + DAY)
+        work.findings.replace(WEB, [], NOW + 2 * DAY)
+        work.commit()
+    moment = timedelta(microseconds=1)
+    with begin() as work:
+        assert work.findings.of([WEB], NOW - moment) == ()
+        assert work.findings.of([WEB], NOW) == (OPEN, OTHER)
+        assert work.findings.of([WEB], NOW + DAY - moment) == (OPEN, OTHER)
+        assert work.findings.of([WEB], NOW + DAY) == (MEMORY,)
+        assert work.findings.of([WEB], NOW + 9 * DAY) == ()
+        assert work.findings.of([WEB]) == ()

@@ -1,15 +1,20 @@
 """oakum findings: which vulnerabilities expose which hosts."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from oakum.core.advisories.cve import parse_cve
+from oakum.core.audit.event import Action
+from oakum.core.ids import HostId
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.text import counted
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import application
+from oakum.entrypoints.cli.moments import parse_past
 from oakum.entrypoints.cli.words import Knowledge, age_lines
+from oakum.ports.stores import UnitOfWork
 from oakum.services.choose import choose_hosts, require_sources
 
 SHOWN_GAPS = 3
@@ -30,15 +35,21 @@ def findings(
     every: Annotated[
         bool, typer.Option("--all", help="Also what is fixed, not affected or unimportant.")
     ] = False,
+    as_of: Annotated[
+        str, typer.Option(help="What was known at that moment: a date (its end, UTC), or ISO 8601.")
+    ] = "",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List findings: open ones, without those that the vendor calls unimportant."""
     chosen, wanted_cve = application(), parse_cve(cve) if cve else None
+    now = chosen.clock.now()
+    moment = parse_past(as_of, "--as-of", now) if as_of else None
     with chosen.begin() as work:
         hosts = {h.id: h for h in choose_hosts(host, work)}
-        found = work.findings.of(hosts)
+        found = work.findings.of(hosts, moment)
         feeds = work.advisories.feeds()
         knowledge = Knowledge.of(list(hosts.values()), work)
+        scanned = knowledge.facts.keys() if moment is None else _scanned_by(moment, work)
     if package:
         require_sources([package], knowledge.facts.values())
 
@@ -70,7 +81,8 @@ def findings(
     output.print_table(("host", "CVE", "package", "state", "installed", "fixed in", "vendor"), rows)
     output.say(
         f"{counted(len(chosen_findings), 'finding')} on {counted(len(hosts), 'host')}, "
-        f"{len(knowledge.facts)} of them scanned"
+        f"{len(scanned & hosts.keys())} of them scanned"
+        + (f" by {moment:%Y-%m-%d %H:%M} UTC" if moment else "")
     )
     if wanted_cve and not any(finding.cve == wanted_cve for finding in found):
         output.say(
@@ -79,7 +91,20 @@ def findings(
         )
     elif not chosen_findings and found and not every:
         output.say(f"{counted(len(found), 'finding')} in other states: --all shows them too")
+    if moment is not None:
+        for name in sorted(hosts[identity].name for identity in hosts.keys() - scanned):
+            output.say(f"nothing was known of {name} then")
+        return
     for line in knowledge.gaps(SHOWN_GAPS):
         output.say(line)
-    for line in age_lines(feeds.values(), chosen.feed_limits(), chosen.clock.now()):
+    for line in age_lines(feeds.values(), chosen.feed_limits(), now):
         output.say(line)
+
+
+def _scanned_by(moment: datetime, work: UnitOfWork) -> set[HostId]:
+    """Return which hosts had been scanned: the audit log keeps what older facts do not."""
+    return {
+        HostId(event.subject)
+        for event in work.audit.events()
+        if event.action is Action.HOST_SCANNED and event.at <= moment
+    }

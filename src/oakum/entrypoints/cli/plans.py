@@ -1,7 +1,6 @@
 """oakum plan, oakum approve: exactly what will change, and a person's word for it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -16,6 +15,7 @@ from oakum.core.repositories.snapshot import Snapshot
 from oakum.core.staging.rehearsal import Rehearsal
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
+from oakum.entrypoints.cli.moments import parse_moment
 from oakum.entrypoints.cli.plan_view import show_plan
 from oakum.services.approve_plan import ApprovalRequest, approve_plan
 from oakum.services.choose import choose_hosts, require_sources
@@ -220,24 +220,8 @@ def _percents(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _moment(text: str, option: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputError(
-            f"{option} {text!r} is no moment", hint="write: 2026-11-25T22:00+01:00"
-        ) from error
-    if moment.tzinfo is None:
-        raise InputError(
-            f"{option} {text!r} names no time zone", hint="write: 2026-11-25T22:00+01:00"
-        )
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise InputError(f"{option} {text!r} is beyond all calendars") from error
-
-
 def _window(opens: str, closes: str) -> Window:
-    return Window(_moment(opens, "--opens"), _moment(closes, "--closes"))
+    return Window(
+        parse_moment(opens, "--opens") if opens else None,
+        parse_moment(closes, "--closes") if closes else None,
+    )

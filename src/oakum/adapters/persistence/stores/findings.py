@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from oakum.adapters.persistence.documents import from_document, to_document
 from oakum.adapters.persistence.tables import findings
@@ -36,11 +36,16 @@ class SqlFindingStore:
             self._connection.execute(insert(findings), [_row(finding, at) for finding in changed])
         return len({(f.source_name, f.cve) for f in changed} | _keys_of(known, now))
 
-    def of(self, hosts: Iterable[HostId]) -> tuple[Finding, ...]:
-        """Return what is true now of these hosts."""
+    def of(self, hosts: Iterable[HostId], as_of: datetime | None = None) -> tuple[Finding, ...]:
+        """Return what is true of these hosts now, or what was known to be true at a moment."""
+        is_present = findings.c.valid_to.is_(None)
+        holds: ColumnElement[bool] = is_present
+        if as_of is not None:
+            ended_later = is_present | (findings.c.valid_to > as_of)
+            holds = (findings.c.valid_from <= as_of) & ended_later
         query = (
             select(findings.c.document)
-            .where(findings.c.host.in_(sorted(hosts)), findings.c.valid_to.is_(None))
+            .where(findings.c.host.in_(sorted(hosts)), holds)
             .order_by(findings.c.host, findings.c.source_name, findings.c.cve)
         )
         return tuple(_finding(document) for (document,) in self._connection.execute(query))
