@@ -181,6 +181,8 @@ class Application:
         advisories = self.configuration.advisories
         return {
             FeedName.DEBIAN_TRACKER: advisories.debian_tracker,
+            FeedName.DEBIAN_DSA: advisories.debian_dsa,
+            FeedName.DEBIAN_DLA: advisories.debian_dla,
             FeedName.KEV: advisories.kev,
             FeedName.EPSS: advisories.epss,
             FeedName.CVE_RECORDS: advisories.cve_records,

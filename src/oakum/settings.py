@@ -46,6 +46,14 @@ class AdvisorySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     debian_tracker: FeedSettings = FeedSettings(
         "https://security-tracker.debian.org/tracker/data/json", 48
     )
+    debian_dsa: FeedSettings = FeedSettings(
+        "https://salsa.debian.org/security-tracker-team/security-tracker/-/raw/master/data/DSA/list",
+        24 * 7,
+    )
+    debian_dla: FeedSettings = FeedSettings(
+        "https://salsa.debian.org/security-tracker-team/security-tracker/-/raw/master/data/DLA/list",
+        24 * 7,
+    )
     kev: FeedSettings = FeedSettings(
         "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json", 72
     )

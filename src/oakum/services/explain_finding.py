@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from oakum.core.advisories.authority import decide
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.advisories.statement import VendorStatement
@@ -52,6 +53,9 @@ class Explanation:
     facts: Facts | None
     coverage: Coverage | None
     statements: tuple[VendorStatement, ...]
+    """Every one on the CVE in a package of the host."""
+    deciding: tuple[VendorStatement, ...]
+    """Those that count, where several sources speak of the same."""
     signals: CveSignals | None
     feeds: tuple[FeedState, ...]
     history: tuple[tuple[datetime, Finding], ...]
@@ -66,6 +70,8 @@ def explain_finding(cve: CveId, name: str, assessor: Assessor, work: UnitOfWork)
     signals = work.advisories.signals([cve]).get(cve)
     feeds = work.advisories.feeds()
     history = work.findings.history(host.id, cve)
+    statements = _statements(cve, facts, work)
+    tracker = feeds.get(FeedName.DEBIAN_TRACKER)
     sources = {finding.source_name for _, finding in history}
     since = work.findings.first_seen([host.id])
     present = [finding for _, finding in history[-1:]]
@@ -78,7 +84,8 @@ def explain_finding(cve: CveId, name: str, assessor: Assessor, work: UnitOfWork)
         host=host,
         facts=facts,
         coverage=coverage(facts, work.advisories.releases()) if facts else None,
-        statements=_statements(cve, facts, work),
+        statements=statements,
+        deciding=tuple(decide(statements, tracker.data_as_of.date())) if tracker else (),
         signals=signals,
         feeds=tuple(feeds[name] for name in FeedName if name in feeds),
         history=history,

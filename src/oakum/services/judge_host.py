@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from oakum.core.advisories.feed import FeedName, FeedState
+from oakum.core.advisories.feed import FeedState
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.ids import HostId
 from oakum.core.inventory.facts import Facts
@@ -32,8 +32,10 @@ def judge_host(
 ) -> Judgement:
     """Match a machine with a bundle and order what it needs."""
     contents = {feed: source.load(feed) for feed in source.feeds()}
-    tracker = contents[FeedName.DEBIAN_TRACKER]
-    index = AdvisoryIndex.of(tracker.state, tracker.statements)
+    index = AdvisoryIndex.of(
+        {feed: content.state for feed, content in contents.items()},
+        (statement for content in contents.values() for statement in content.statements),
+    )
     findings = match(HostId(host.id), facts, index)
     fixable = [finding for finding in findings if finding.is_to_patch]
     wanted = {finding.cve for finding in fixable}

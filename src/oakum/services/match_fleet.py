@@ -32,7 +32,7 @@ def index_for(facts: Mapping[HostId, Facts], work: UnitOfWork) -> AdvisoryIndex:
     sources = {source for known in facts.values() for source in sources_of(known)}
     releases = sorted({known.distribution.codename for known in facts.values()})
     statements = [s for release in releases for s in work.advisories.statements(release, sources)]
-    return AdvisoryIndex.of(feeds[FeedName.DEBIAN_TRACKER], statements)
+    return AdvisoryIndex.of(feeds, statements)
 
 
 def match_fleet(begin: UnitOfWorkFactory, clock: Clock, actor: str) -> MatchResult:
@@ -57,8 +57,13 @@ def match_fleet(begin: UnitOfWorkFactory, clock: Clock, actor: str) -> MatchResu
                     "hosts": len(facts),
                     "findings": total,
                     "changed": changed,
-                    "advisories": index.feed.sha256,
-                    "advisories_as_of": index.feed.data_as_of.isoformat(),
+                    "advisories": {
+                        feed.value: {
+                            "sha256": state.sha256,
+                            "as_of": state.data_as_of.isoformat(),
+                        }
+                        for feed, state in sorted(index.feeds.items(), key=lambda f: f[0].value)
+                    },
                 },
             )
         work.commit()

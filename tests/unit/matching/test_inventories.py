@@ -22,7 +22,7 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "inventories"
 def index() -> AdvisoryIndex:
     tracker = shipped_bundle().load(FeedName.DEBIAN_TRACKER)
     assert tracker.unreadable == ()
-    return AdvisoryIndex.of(tracker.state, tracker.statements)
+    return AdvisoryIndex.of({tracker.state.feed: tracker.state}, tracker.statements)
 
 
 @pytest.fixture(scope="module")

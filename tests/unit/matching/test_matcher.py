@@ -56,7 +56,7 @@ def statement(
 
 
 def judge(known: Facts, *statements: VendorStatement) -> tuple[Finding, ...]:
-    return match(HostId("web-1"), known, AdvisoryIndex.of(FEED, statements))
+    return match(HostId("web-1"), known, AdvisoryIndex.of({FEED.feed: FEED}, statements))
 
 
 def state(known: Facts, *statements: VendorStatement) -> FindingState:
@@ -317,11 +317,11 @@ def test_the_same_input_gives_the_same_findings(
     installed: list[InstalledPackage], said: list[VendorStatement], booted: str
 ) -> None:
     """Neither a used index nor the order of the packages changes an answer."""
-    index = AdvisoryIndex.of(FEED, said)
+    index = AdvisoryIndex.of({FEED.feed: FEED}, said)
     known, turned = facts(*installed, booted=booted), facts(*reversed(installed), booted=booted)
     first = match(HostId("h"), known, index)
     assert match(HostId("h"), known, index) == first
-    assert match(HostId("h"), known, AdvisoryIndex.of(FEED, said)) == first
+    assert match(HostId("h"), known, AdvisoryIndex.of({FEED.feed: FEED}, said)) == first
     assert [f.state for f in match(HostId("h"), turned, index)] == [f.state for f in first]
     assert len({finding.key for finding in first}) == len(first)
 

@@ -35,7 +35,7 @@ def state_of(fixed: str, *scans: Facts) -> FindingState:
     feed = FeedState(FeedName.DEBIAN_TRACKER, NOW, NOW, Digest("0" * 64), 1, "test")
     fix = VendorStatement("bookworm", "expat", CveId("CVE-2009-3560"), VendorStatus.FIXED, fixed)
     now, *earlier = scans
-    (found,) = match(HostId("web-1"), now, AdvisoryIndex.of(feed, [fix]), earlier)
+    (found,) = match(HostId("web-1"), now, AdvisoryIndex.of({feed.feed: feed}, [fix]), earlier)
     return found.state
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from oakum.adapters.feeds.cve_records import parse_records
+from oakum.adapters.feeds.debian_advisories import parse_advisories
 from oakum.adapters.feeds.debian_tracker import parse_tracker
 from oakum.adapters.feeds.epss import parse_epss
 from oakum.adapters.feeds.kev import parse_kev
@@ -31,8 +32,8 @@ class Provenance:
 def read_feed(feed: FeedName, content: bytes, provenance: Provenance) -> FeedContent:
     """Return the understood feed. Raises InputError, also when nothing in it can be understood."""
     parsed = _parse(feed, content)
-    is_tracker = feed is FeedName.DEBIAN_TRACKER
-    records = len(parsed.statements) if is_tracker else len(parsed.signals)
+    speaks_of_packages = feed not in {FeedName.KEV, FeedName.EPSS, FeedName.CVE_RECORDS}
+    records = len(parsed.statements) if speaks_of_packages else len(parsed.signals)
     if not records:
         # Stored, it would pass for good news of today.
         raise InputError(
@@ -58,6 +59,8 @@ def _parse(feed: FeedName, content: bytes) -> Parsed:
     match feed:
         case FeedName.DEBIAN_TRACKER:
             return parse_tracker(unpacked(content, place), RELEASES)
+        case FeedName.DEBIAN_DSA | FeedName.DEBIAN_DLA:
+            return parse_advisories(unpacked(content, place), RELEASES)
         case FeedName.KEV:
             return parse_kev(unpacked(content, place))
         case FeedName.EPSS:

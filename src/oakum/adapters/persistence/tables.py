@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import (
     BigInteger,
     Column,
+    Date,
     ForeignKey,
     Index,
     Integer,
@@ -136,6 +137,8 @@ statements = Table(
     Column("fixed_version", String, nullable=False),
     Column("urgency", String, nullable=False),
     Column("no_dsa", String, nullable=False),
+    Column("advisory", String, nullable=False, server_default=""),
+    Column("issued_on", Date),
     UniqueConstraint("feed", "release", "source_name", "cve"),
     Index(None, "release", "source_name"),
 )

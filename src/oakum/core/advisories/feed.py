@@ -11,6 +11,8 @@ class FeedName(Enum):
     """The sources that Oakum reads."""
 
     DEBIAN_TRACKER = "debian-tracker"
+    DEBIAN_DSA = "debian-dsa"
+    DEBIAN_DLA = "debian-dla"
     KEV = "kev"
     EPSS = "epss"
     CVE_RECORDS = "cve-records"

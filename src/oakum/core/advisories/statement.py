@@ -1,6 +1,7 @@
 """What a distribution says about one CVE in one source package of one release."""
 
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 
 from oakum.core.ids import CveId
@@ -50,3 +51,7 @@ class VendorStatement:
     no_dsa: NoDsaReason = NoDsaReason.NONE
     source: str = "debian-tracker"
     """The feed that said so."""
+    advisory: str = ""
+    """`DSA-6458-1`; empty where the source has no advisories."""
+    issued_on: date | None = None
+    """When the advisory was issued."""

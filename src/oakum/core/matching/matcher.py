@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from oakum.core.advisories.feed import FeedState
+from oakum.core.advisories.authority import TRACKER, decide
+from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.advisories.statement import VendorStatement, VendorStatus
 from oakum.core.ids import HostId
 from oakum.core.inventory.distribution import Support
@@ -44,22 +45,36 @@ class _Answer:
 class AdvisoryIndex:
     """Statements by release and source, and the answers found so far for distinct versions."""
 
-    feed: FeedState
+    feeds: Mapping[FeedName, FeedState]
     by_source: Mapping[tuple[str, str], Sequence[VendorStatement]]
     _answers: dict[tuple[str, str, str], tuple[_Answer, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, feed: FeedState, statements: Iterable[VendorStatement]) -> "AdvisoryIndex":
-        """Return an index over statements."""
+    def of(
+        cls, feeds: Mapping[FeedName, FeedState], statements: Iterable[VendorStatement]
+    ) -> "AdvisoryIndex":
+        """Return an index over the statements that count. The tracker must be among the feeds."""
+        made_on = feeds[FeedName.DEBIAN_TRACKER].data_as_of.date()
         by_source: dict[tuple[str, str], list[VendorStatement]] = defaultdict(list)
-        for statement in statements:
+        for statement in decide(statements, made_on):
             by_source[statement.release, statement.source_name].append(statement)
-        return cls(feed, by_source)
+        return cls(feeds, by_source)
 
     @property
     def releases(self) -> frozenset[str]:
-        """Return the releases that some statement speaks of."""
-        return frozenset(release for release, _ in self.by_source)
+        """Return the releases that the tracker speaks of: advisories alone leave out what is open.
+
+        Of a release that only advisories name nothing may be called judged.
+        """
+        return frozenset(
+            release
+            for (release, _), statements in self.by_source.items()
+            if any(statement.source == TRACKER for statement in statements)
+        )
+
+    def feed_of(self, statement: VendorStatement) -> FeedState:
+        """Return the feed that a statement came with."""
+        return self.feeds[FeedName(statement.source)]
 
     def answers(self, release: str, source: str, version: str) -> tuple[_Answer, ...]:
         """Return what every statement about a source means for a version of it."""
@@ -100,7 +115,7 @@ def match(
     stale, loaded = _stale_by_source(facts), versions_in_memory(facts, earlier)
     for (source, version), packages in sources.items():
         for answer in index.answers(release, source, version):
-            found = _finding(host, answer, version, packages, index.feed)
+            found = _finding(host, answer, version, packages, index.feed_of(answer.statement))
             findings.append(_in_memory(found, stale.get(source, ()), loaded.get(source, "")))
     return _one_of_each(findings)
 
@@ -183,10 +198,11 @@ def _compared(statement: VendorStatement, version: str) -> _Answer:
         order = compare(version, statement.fixed_version)
     except InvalidVersionError as error:
         return _Answer(statement, FindingState.UNKNOWN, error.message)
+    said = f" ({statement.advisory})" if statement.advisory else ""
     if order < 0:
-        rule = f"{version} < {statement.fixed_version} by dpkg's order"
+        rule = f"{version} < {statement.fixed_version} by dpkg's order{said}"
         return _Answer(statement, FindingState.AFFECTED_FIX_AVAILABLE, rule)
-    rule = f"{version} >= {statement.fixed_version} by dpkg's order"
+    rule = f"{version} >= {statement.fixed_version} by dpkg's order{said}"
     return _Answer(statement, FindingState.FIXED, rule)
 
 
@@ -233,7 +249,7 @@ def _kernel_findings(host: HostId, facts: Facts, index: AdvisoryIndex) -> Iterab
     release = facts.distribution.codename
     on_disk = {a.statement.cve: a for a in index.answers(release, KERNEL, newest)}
     for answer in index.answers(release, KERNEL, running):
-        found = _finding(host, answer, running, packages, index.feed)
+        found = _finding(host, answer, running, packages, index.feed_of(answer.statement))
         disk = on_disk[answer.statement.cve]
         if answer.state is FindingState.AFFECTED_FIX_AVAILABLE and disk.state is FindingState.FIXED:
             why = f"{newest} is installed and fixed; {running} is booted: {answer.rule}"

@@ -7,6 +7,7 @@ import typer
 
 from oakum.core.advisories.cve import parse_cve
 from oakum.core.advisories.signals import CveSignals
+from oakum.core.advisories.statement import VendorStatement
 from oakum.core.audit.event import Action, AuditEvent
 from oakum.core.planning.plan import Plan
 from oakum.core.staging.rehearsal import Rehearsal
@@ -67,13 +68,20 @@ def _advisory(found: Explanation) -> Iterator[str]:
     release = found.facts.distribution.codename
     for statement in found.statements:
         fixed = f" in {statement.fixed_version}" if statement.fixed_version else ""
-        extra = f", {statement.no_dsa.value}" if statement.no_dsa.value else ""
         yield (
             f"{statement.source} on {statement.source_name} in {release}: "
-            f"{statement.status.value}{fixed}; urgency {statement.urgency.value}{extra}"
+            f"{statement.status.value}{fixed}; {_details(statement)}"
+            + ("" if statement in found.deciding else "; another source counts more")
         )
     if not found.statements:
         yield f"no vendor statement on any package of this host in {release or 'its release'}"
+
+
+def _details(statement: VendorStatement) -> str:
+    if statement.advisory:
+        return f"{statement.advisory} of {statement.issued_on}"
+    extra = f", {statement.no_dsa.value}" if statement.no_dsa.value else ""
+    return f"urgency {statement.urgency.value}{extra}"
 
 
 def _signals(signals: CveSignals | None) -> Iterator[str]:

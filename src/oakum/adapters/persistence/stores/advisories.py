@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from oakum.adapters.persistence.documents import from_document, to_document
 from oakum.adapters.persistence.tables import feeds, signals, statements
+from oakum.core.advisories.authority import TRACKER
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.advisories.statement import (
@@ -59,7 +60,7 @@ class SqlAdvisoryStore:
                     statements.c.release == release,
                     statements.c.source_name.in_(wanted[start : start + BATCH]),
                 )
-                .order_by(statements.c.source_name, statements.c.cve)
+                .order_by(statements.c.source_name, statements.c.cve, statements.c.feed)
             )
             found.extend(
                 VendorStatement(
@@ -71,14 +72,16 @@ class SqlAdvisoryStore:
                     urgency=Urgency(row.urgency),
                     no_dsa=NoDsaReason(row.no_dsa),
                     source=row.feed,
+                    advisory=row.advisory,
+                    issued_on=row.issued_on,
                 )
                 for row in self._connection.execute(query)
             )
         return tuple(found)
 
     def releases(self) -> frozenset[str]:
-        """Return the releases that some statement speaks of."""
-        query = select(statements.c.release).distinct()
+        """Return the releases that the tracker speaks of: advisories leave out what is open."""
+        query = select(statements.c.release).where(statements.c.feed == TRACKER).distinct()
         return frozenset(release for (release,) in self._connection.execute(query))
 
     def signals(self, cves: Iterable[CveId]) -> Mapping[CveId, CveSignals]:
@@ -113,7 +116,7 @@ class SqlAdvisoryStore:
         )
 
 
-def _statement_row(feed: FeedName, statement: VendorStatement) -> dict[str, str]:
+def _statement_row(feed: FeedName, statement: VendorStatement) -> dict[str, object]:
     return {
         "feed": feed.value,
         "release": statement.release,
@@ -123,6 +126,8 @@ def _statement_row(feed: FeedName, statement: VendorStatement) -> dict[str, str]
         "fixed_version": statement.fixed_version,
         "urgency": statement.urgency.value,
         "no_dsa": statement.no_dsa.value,
+        "advisory": statement.advisory,
+        "issued_on": statement.issued_on,
     }
 
 
