@@ -14,6 +14,7 @@ from tests.e2e.loop import (
     states,
     wait_until,
 )
+from tests.lab.leftovers import leftovers
 
 CUT_CONNECTIONS = """
 for pid in $(pgrep -x sshd); do
@@ -86,6 +87,22 @@ def test_a_pause_lets_what_runs_end_and_begins_nothing(fleet: Fleet) -> None:
     assert states(fleet) == ["succeeded", "succeeded"]
     rolled_back(fleet)
     assert fleet.states(("plain-1", "web-1")) == before
+
+
+def test_twins_of_a_rehearsal_that_was_killed_are_removed_by_the_next(fleet: Fleet) -> None:
+    """They run on when the controller dies; nothing of either is left at the end."""
+    machines = fleet.home / "twins/machines"
+    fleet.run("plan", "create", "--package", "xz-utils", "--limit", "plain-1")
+    killed = fleet.popen("rehearse", "latest", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert killed.stderr is not None
+    for line in killed.stderr:
+        if b"plain-1: build" in line:
+            break
+    killed.kill()
+    killed.communicate()
+    assert any("process" in left for left in leftovers(machines))
+    assert "rehearsal: passed" in fleet.run("rehearse", "latest").out
+    assert leftovers(machines) == []
 
 
 def test_two_snapshots_at_once_do_not_meet(fleet: Fleet) -> None:

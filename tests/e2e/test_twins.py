@@ -23,6 +23,8 @@ chmod 640 /etc/keeper/keeper.conf
 ln -s keeper.conf /etc/keeper/link
 openssl genpkey -algorithm ed25519 -out /etc/keeper/own.pem 2>/dev/null
 echo token >/etc/keeper/api.key
+printf '%s\n' '-----BEGIN PGP PRIVATE KEY BLOCK-----' >/etc/keeper/pgp.asc
+install -m 600 /dev/null /etc/keeper/only-roots.conf
 echo changed >>/etc/issue
 apt-mark -q hold curl
 """
@@ -46,7 +48,7 @@ cat /etc/keeper/keeper.conf
 apt-mark showhold
 """
 SECRETS = """
-cat /etc/keeper/own.pem /etc/keeper/api.key 2>/dev/null
+cd /etc/keeper && ls own.pem api.key pgp.asc only-roots.conf 2>/dev/null
 cut -d : -f 2 /etc/shadow | sort -u
 """
 
@@ -62,7 +64,8 @@ def test_a_twin_has_its_hosts_accounts_owners_and_holds(fleet: Fleet, name: str)
     finally:
         fleet.ssh(name, UNDO)
         fleet.run("scan", "--limit", name)
-    assert [line for line in there if "own.pem" not in line and "api.key" not in line] == here
+    secret = ("own.pem", "api.key", "pgp.asc", "only-roots.conf")
+    assert [line for line in there if not any(name in line for name in secret)] == here
     assert secrets == ["*"]
     assert differences == ()
     assert leftovers(fleet.home / "twins/machines") == []

@@ -60,6 +60,8 @@ def test_a_lab_that_was_killed_goes_on_where_it_stopped(lab: Fleet) -> None:
     assert {machine["name"]: machine["state"] for machine in machines} == {
         "db-1": "running", "plain-1": "running", "web-1": "running",
     }  # fmt: skip
+    assert "its hosts are: db-1" in lab.run("lab", "break", "hold", "nobody", expect=1).out
+    assert "there are: apt-lock" in lab.run("lab", "break", "fire", "web-1", expect=1).out
 
 
 def test_interrupting_it_says_so_and_nothing_else(lab: Fleet) -> None:

@@ -88,8 +88,8 @@ class AdvisoryStore(Protocol):
 
     def statements(self, release: str, sources: Iterable[str]) -> tuple[VendorStatement, ...]: ...
 
-    def releases(self) -> frozenset[str]:
-        """Return the releases that the tracker speaks of: of others nothing is known."""
+    def covered(self) -> Mapping[str, frozenset[str]]:
+        """Return the sources that the tracker names in each release: of others nothing is known."""
         ...
 
     def signals(self, cves: Iterable[CveId]) -> Mapping[CveId, CveSignals]: ...

@@ -20,20 +20,26 @@ READ_ETC = """
 limit=$1
 shift
 cd / || exit
+# A password that stands in /etc/passwd itself does not leave the host.
+hidden=/
+awk -F : '$2 !~ /^[x*!]*$/ { exit 1 }' etc/passwd || hidden=etc/passwd
 list() { # $1: which kinds of file; the others: where
   kinds=$1
   shift
-  find etc "$@" -xdev \\( $kinds \\) \\
+  find etc "$@" -xdev \\( $kinds \\) ! -path "$hidden" \\
     ! -path 'etc/ssl/private*' ! -path 'etc/ssl/certs/*' ! -name '*.key' ! -name '*.keytab' \\
     ! -name '*.p12' ! -name '*.pfx' ! -name '*.jks' ! -name 'ssh_host_*' ! -name '*secrets' \\
-    ! -path 'etc/wireguard/*' ! -name 'shadow*' ! -name 'gshadow*' ! -name 'passwd-' \\
-    ! -name 'group-' ! -name 'sub?id*' ! -path 'etc/hostname' ! -path 'etc/hosts' \\
-    ! -path 'etc/machine-id' ! -path 'etc/resolv.conf' ! -path 'etc/fstab' ! -path 'etc/mtab' \\
+    ! -path 'etc/wireguard/*' ! -path 'etc/apt/auth.conf*' ! -name 'shadow*' ! -name 'gshadow*' \\
+    ! -name 'passwd-' ! -name 'group-' ! -name 'sub?id*' ! -path 'etc/hostname' \\
+    ! -path 'etc/hosts' ! -path 'etc/machine-id' ! -path 'etc/resolv.conf' ! -path 'etc/fstab' \\
+    ! -path 'etc/mtab' \\
     -print0
 }
 {
   list '-type d -o -type l' "$@"
-  list "-type f -size -${limit}k" "$@" | xargs -0 -r grep -L -Z -e 'PRIVATE KEY-----' --
+  # What nobody but root may read is taken for a secret.
+  list "-type f -size -${limit}k ( ! -uid 0 -o -perm /077 )" "$@" |
+    xargs -0 -r grep -L -Z -e 'BEGIN .*PRIVATE KEY' --
 } | tar -c -f - --no-recursion --null -T - 2>/dev/null
 """
 """Prints a tar of what a twin may have: no keys, no secrets, nothing that names the host itself."""

@@ -83,7 +83,7 @@ def explain_finding(cve: CveId, name: str, assessor: Assessor, work: UnitOfWork)
     return Explanation(
         host=host,
         facts=facts,
-        coverage=coverage(facts, work.advisories.releases()) if facts else None,
+        coverage=coverage(facts, work.advisories.covered()) if facts else None,
         statements=statements,
         deciding=tuple(decide(statements, tracker.data_as_of.date())) if tracker else (),
         signals=signals,

@@ -45,6 +45,6 @@ def judge_host(
             if signal.cve in wanted:
                 signals[signal.cve] = signals[signal.cve].laid_over(signal)
     view = FleetView({host.id: host}, signals, {f.key: today for f in fixable}, assessor, later)
-    known = coverage(facts, index.releases)
+    known = coverage(facts, index.covered)
     states = tuple(content.state for content in contents.values())
     return Judgement(facts, findings, build_queue(fixable, view), known, states)

@@ -34,6 +34,16 @@ from oakum.services.drive_host import Assignment, Tools, do
 
 POLL_SECONDS = 1.0
 STAGE_TIMEOUT_SECONDS = 900
+NOT_CLOSED = frozenset(
+    {
+        FindingState.AFFECTED_FIX_AVAILABLE,
+        FindingState.AFFECTED_NO_FIX,
+        FindingState.FIXED_ON_DISK,
+        FindingState.UNKNOWN,
+    }
+)
+"""What a finding that the plan promised to close may not be afterwards; what waits for a reboot or
+a session to end was announced by the plan."""
 
 Match = Callable[[Facts], tuple[Finding, ...]]
 Report = Callable[[str, StageResult], None]
@@ -250,8 +260,7 @@ class _Performance:
         still_open = [
             f"{finding.cve} in {finding.source_name}"
             for finding in self.owner.match(facts)
-            if finding.state is FindingState.AFFECTED_FIX_AVAILABLE
-            and (finding.cve, finding.source_name) in promised
+            if finding.state in NOT_CLOSED and (finding.cve, finding.source_name) in promised
         ]
         if still_open:
             return _result(Verdict.FAILED, f"still open: {', '.join(still_open[:5])}")

@@ -111,6 +111,7 @@ def facts(packages: tuple[InstalledPackage, ...] = PACKAGES, at: datetime = NOW)
         sockets=(ListeningSocket("tcp", "::1", 443),),
         package_sources=("deb http://archive.invalid stable main",),
         package_origins=(("tool:amd64", "Other"),),
+        unlisted_packages=("own",),
         reboot_flag=None,
         unreadable=(UnreadableLine("packages", "what \\x1b is this"),),
     )

@@ -53,6 +53,16 @@ def test_packages_of_other_archives_are_named_with_their_origin(tmp_path: Path) 
     ]
 
 
+def test_packages_that_no_index_names_are_told(tmp_path: Path) -> None:
+    """Every installed name but those that the lists have; without lists nothing can be told."""
+    assert section(tmp_path, "unlisted") == []
+    (tmp_path / "a_Packages").write_text(THIRD.format("bash") + "\n" + THIRD.format("dash"))
+    (tmp_path / "b_Packages.gz").write_bytes(gzip.compress(THIRD.format("dpkg").encode()))
+    found = section(tmp_path, "unlisted")
+    assert "coreutils" in found
+    assert not {"bash", "dash", "dpkg"} & set(found)
+
+
 def _unread(*command: str) -> list[str]:
     output = subprocess.run(
         [*command, "sh", "-c", SCRIPT, "facts", "T"], capture_output=True, text=True, check=True

@@ -83,8 +83,8 @@ def test_finds_what_the_lists_are_known_to_hold(
 def test_every_package_of_the_lists_is_judged() -> None:
     """Nothing in them is unknown."""
     known = read("web-01.bookworm-r0")
-    assert coverage(known, {"bookworm"}).unknown == ()
-    assert coverage(known, {"bookworm"}).judged == len(known.packages) == 127
+    assert coverage(known, {"bookworm": frozenset()}).unknown == ()
+    assert coverage(known, {"bookworm": frozenset()}).judged == len(known.packages) == 127
 
 
 def test_a_kernel_upgrade_alone_leaves_the_old_one_exposed(index: AdvisoryIndex) -> None:

@@ -15,7 +15,7 @@ from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.matching.matcher import AdvisoryIndex, coverage, match, sources_of
 
-RELEASES = frozenset({"bookworm"})
+COVERED = {"bookworm": frozenset({"openssl", "linux"})}
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 FEED = FeedState(FeedName.DEBIAN_TRACKER, NOW, NOW, Digest("0" * 64), 1, "test")
 CVE = CveId("CVE-2026-0001")
@@ -65,7 +65,7 @@ def state(known: Facts, *statements: VendorStatement) -> FindingState:
 
 
 def unknown(known: Facts) -> dict[str, str]:
-    return dict(coverage(known, RELEASES).unknown)
+    return dict(coverage(known, COVERED).unknown)
 
 
 @pytest.mark.parametrize(
@@ -232,8 +232,35 @@ def test_third_party_packages_are_unknown_and_never_judged() -> None:
     """Another archive's openssl is not held against Debian's versions, nor counted as judged."""
     known = replace(facts(OPENSSL, NEW_IMAGE), package_origins=((OPENSSL.key, "Vendor"),))
     assert judge(known, statement()) == ()
-    assert coverage(known, RELEASES).judged == 1
+    assert coverage(known, COVERED).judged == 1
     assert unknown(known) == {"libssl3:amd64": "comes from Vendor, not Debian"}
+
+
+def test_what_no_index_has_and_no_tracker_knows_is_unknown() -> None:
+    """A package that somebody put in by hand has no vendor data, and is not safe for that."""
+    own = InstalledPackage("tool", "1.0", "amd64", "tool", "1.0")
+    old = InstalledPackage("libssl1.1", "1.1.1n-0", "amd64", "openssl", "1.1.1n-0")
+    packages = (OPENSSL, own, old, NEW_IMAGE)
+    known = replace(
+        facts(*packages), unlisted_packages=("libssl1.1", "linux-image-6.1.0-56-amd64", "tool")
+    )
+    assert unknown(known) == {
+        "tool:amd64": "no package index has it: installed by hand, or its archive is gone"
+    }
+    assert coverage(known, COVERED).judged == 3
+    assert [found.source_name for found in judge(known, statement())] == ["openssl"]
+
+
+def test_fixed_means_effective_and_not_only_on_disk() -> None:
+    """Where memory could not be read, what is fixed on disk is not called fixed."""
+    new = replace(OPENSSL, version="3.0.99-1", source_version="3.0.99-1")
+    blind = replace(facts(new), saw_all_processes=False)
+    (found,) = judge(blind, statement())
+    assert found.state is FindingState.FIXED_ON_DISK
+    assert "could not be read" in found.evidence.rule
+    assert not found.is_to_patch
+    (seen,) = judge(facts(new), statement())
+    assert seen.state is FindingState.FIXED
 
 
 def test_backports_are_told_by_their_version() -> None:
@@ -247,7 +274,7 @@ def test_backports_are_told_by_their_version() -> None:
 def test_a_host_without_package_indices_says_so() -> None:
     """Third-party packages cannot be told from Debian's there: that is unknown, not fine."""
     known = replace(facts(OPENSSL), has_package_indices=False)
-    assert coverage(known, RELEASES).unknown == (
+    assert coverage(known, COVERED).unknown == (
         (
             "origin of packages",
             "the host has no package indices, so third-party packages cannot be told from Debian's",
@@ -268,7 +295,7 @@ def test_an_unknown_distribution_has_no_findings_and_says_so(distribution: Distr
     """Nothing is judged with another vendor's data."""
     known = replace(facts(OPENSSL), distribution=distribution)
     assert judge(known, statement()) == ()
-    assert coverage(known, RELEASES).judged == 0
+    assert coverage(known, COVERED).judged == 0
     assert unknown(known) == {distribution.label: "no vendor data for this distribution"}
 
 
@@ -329,6 +356,6 @@ def test_the_same_input_gives_the_same_findings(
 def test_a_release_of_which_the_advisories_are_silent_is_unknown() -> None:
     """No statement about a release is not good news: its packages are not counted as judged."""
     trixie = replace(facts(OPENSSL), distribution=Distribution("debian", "13", "trixie"))
-    found = coverage(trixie, RELEASES)
+    found = coverage(trixie, COVERED)
     assert found.judged == 0
     assert found.unknown[0][1] == "the advisories hold nothing about this release"

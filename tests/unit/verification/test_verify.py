@@ -162,3 +162,20 @@ def test_the_booted_kernel_must_be_the_planned_one(release: str, *, is_good: boo
     status = replace(GOOD, reboot_reason="kernel")
     found = verify((image,), there, status, boot_id_before="boot-1", must_have_booted=True)
     assert found.is_good is is_good
+
+
+def test_one_process_that_nobody_can_read_is_said_and_fails_no_host() -> None:
+    """It is known which one: the effect is not called effective."""
+    guarded = replace(facts(*AS_PLANNED), unread_processes=("1 agent",))
+    found = verify(EXPECTED, guarded, GOOD)
+    assert (found.is_good, found.effect) == (True, Effect.UNKNOWN_IN_MEMORY)
+    assert "1 agent" in found.detail
+
+
+@pytest.mark.parametrize("boot_id", ["", "-"])
+def test_a_boot_id_that_cannot_be_read_proves_no_boot(boot_id: str) -> None:
+    """It differs from the one before, and says nothing."""
+    blind = replace(facts(*AS_PLANNED), boot_id=boot_id)
+    found = verify(EXPECTED, blind, GOOD, boot_id_before="boot-1", must_have_booted=True)
+    assert "is not known" in found.detail
+    assert not found.is_good

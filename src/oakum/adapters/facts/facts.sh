@@ -133,6 +133,16 @@ index_files 2>/dev/null | while IFS= read -r index; do
     /^Package: /{p=$2} /^Version: /{v=$2} /^Architecture: /{a=$2} /^$/{flush()} END{flush()}'
 done
 
+section unlisted
+# Installed packages whose name is in no index: put in by hand, or from an archive that is gone.
+if [ -n "$(index_files 2>/dev/null)" ] && have dpkg-query; then
+  {
+    dpkg-query -W -f='I ${Package} ${db:Status-Abbrev}\n' | grep ' .i'
+    index_files | while IFS= read -r index; do read_index "$index" | sed -n 's/^Package: /A /p'; done
+  } | awk '$1 == "I" { has[$2] } $1 == "A" { listed[$2] }
+      END { for (name in has) if (!(name in listed)) print name }'
+fi
+
 section file-systems
 df -P -k / /boot /var /var/cache/apt/archives /var/lib/dpkg 2>/dev/null | awk 'NR > 1' | sort -u
 echo '--'

@@ -25,8 +25,8 @@ T = TypeVar("T")
 
 SECTIONS = (
     "os-release", "identity", "packages", "built-using", "automatic", "conffiles", "stale",
-    "unread", "owners", "reboot", "sources", "indices", "origins", "file-systems", "failed-units",
-    "sockets", "end",
+    "unread", "owners", "reboot", "sources", "indices", "origins", "unlisted", "file-systems",
+    "failed-units", "sockets", "end",
 )  # fmt: skip
 NOT_ON_DISK = "nc"
 """dpkg's second letter: not installed; only configuration files are left."""
@@ -89,6 +89,7 @@ def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
         sockets=tuple(sorted(set(reader.read("sockets", _socket)), key=_socket_order)),
         package_sources=tuple(reader.read("sources", one_line)),
         package_origins=_origins(reader, packages),
+        unlisted_packages=tuple(sorted(reader.read("unlisted", _word))),
         has_package_indices=reader.pairs("indices").get("count", "0") != "0",
         reboot_flag=_reboot_flag(reader),
         unreadable=tuple(reader.unreadable),

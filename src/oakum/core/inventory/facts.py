@@ -97,6 +97,8 @@ class Facts:
     """The host's apt sources, one per line, as evidence: Oakum never installs from them."""
     package_origins: tuple[tuple[str, str], ...] = ()
     """(name:architecture, origin) of packages which come from no Debian archive."""
+    unlisted_packages: tuple[str, ...] = ()
+    """Names that no index of the host has: put in by hand, or from an archive that is gone."""
     has_package_indices: bool = True
     """False where apt's lists are empty: then `package_origins` says nothing."""
     reboot_flag: bool | None = None

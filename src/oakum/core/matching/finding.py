@@ -14,14 +14,23 @@ class FindingState(Enum):
     AFFECTED_NO_FIX = "affected, no fix"
     EXPOSED_IN_MEMORY = "fixed on disk, exposed in memory"
     AWAITING_REBOOT = "fixed on disk, awaiting reboot"
+    FIXED_ON_DISK = "fixed on disk, memory not seen"
+    """No good news, and nothing to patch: what processes still run could not be read."""
     NOT_AFFECTED = "not affected"
     FIXED = "fixed"
     UNKNOWN = "unknown"
 
     @property
     def is_open(self) -> bool:
-        """Tell whether something is still to be done or to be found out."""
-        return self not in (FindingState.NOT_AFFECTED, FindingState.FIXED)
+        """Tell whether something of this finding is still to be done or to be found out.
+
+        For FIXED_ON_DISK that is something of the whole host, which `coverage` names once.
+        """
+        return self not in (
+            FindingState.NOT_AFFECTED,
+            FindingState.FIXED,
+            FindingState.FIXED_ON_DISK,
+        )
 
 
 @dataclass(frozen=True, slots=True)

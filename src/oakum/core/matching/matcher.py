@@ -5,7 +5,8 @@ distinct (source, version) is compared once, however many hosts have it.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from oakum.core.advisories.authority import TRACKER, decide
@@ -30,6 +31,10 @@ from oakum.core.versions.invalid import InvalidVersionError
 
 BACKPORT = "~bpo"
 """How a version from Debian's backports is marked; the tracker's releases do not cover them."""
+
+
+Covered = Mapping[str, AbstractSet[str]]
+"""For each release that the tracker speaks of, the source packages that it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +66,16 @@ class AdvisoryIndex:
         return cls(feeds, by_source)
 
     @property
-    def releases(self) -> frozenset[str]:
-        """Return the releases that the tracker speaks of: advisories alone leave out what is open.
+    def covered(self) -> Covered:
+        """Return what the tracker speaks of: advisories alone leave out what is open.
 
         Of a release that only advisories name nothing may be called judged.
         """
-        return frozenset(
-            release
-            for (release, _), statements in self.by_source.items()
-            if any(statement.source == TRACKER for statement in statements)
-        )
+        found: dict[str, set[str]] = defaultdict(set)
+        for (release, source), statements in self.by_source.items():
+            if any(statement.source == TRACKER for statement in statements):
+                found[release].add(source)
+        return found
 
     def feed_of(self, statement: VendorStatement) -> FeedState:
         """Return the feed that a statement came with."""
@@ -116,23 +121,26 @@ def match(
     for (source, version), packages in sources.items():
         for answer in index.answers(release, source, version):
             found = _finding(host, answer, version, packages, index.feed_of(answer.statement))
-            findings.append(_in_memory(found, stale.get(source, ()), loaded.get(source, "")))
+            found = _in_memory(found, stale.get(source, ()), loaded.get(source, ""))
+            findings.append(found if facts.saw_all_processes else _unseen(found))
     return _one_of_each(findings)
 
 
-def coverage(facts: Facts, releases: Collection[str]) -> Coverage:
-    """Say what could not be judged, and why. `releases` are those that the advisories speak of."""
+def coverage(facts: Facts, covered: Covered) -> Coverage:
+    """Say what could not be judged, and why."""
     unknown: list[tuple[str, str]] = []
     if facts.distribution.support is not Support.COVERED:
         unknown.append((facts.distribution.label, "no vendor data for this distribution"))
         return Coverage(0, tuple(unknown))
-    if facts.distribution.codename not in releases:
+    if facts.distribution.codename not in covered:
         unknown.append((facts.distribution.label, "the advisories hold nothing about this release"))
         return Coverage(0, tuple(unknown))
     if not facts.has_package_indices:
         unknown.append(("origin of packages", NO_INDICES))
     foreign = _foreign(facts)
     unknown.extend((name, f"comes from {origin}, not Debian") for name, origin in foreign.items())
+    strays = _strays(facts, foreign, covered[facts.distribution.codename])
+    unknown.extend((name, NO_INDEX_HAS_IT) for name in strays)
     unknown.extend((line.line, f"unreadable {line.section} line") for line in facts.unreadable)
     if not facts.saw_all_processes:
         unknown.append(("memory", "what processes still run cannot be read: no root, or no /proc"))
@@ -148,9 +156,26 @@ def coverage(facts: Facts, releases: Collection[str]) -> Coverage:
     why = _why_no_kernel(facts)
     if why:
         unknown.append((f"kernel {facts.kernel.release}", why))
-    return Coverage(len(facts.packages) - len(foreign), tuple(unknown))
+    return Coverage(len(facts.packages) - len(foreign) - len(strays), tuple(unknown))
 
 
+def _strays(facts: Facts, foreign: Mapping[str, str], sources: AbstractSet[str]) -> tuple[str, ...]:
+    """Return packages that no index has and of whose source the tracker has never heard.
+
+    Where it has heard of it, the package was Debian's: an old kernel's name leaves the index.
+    """
+    unlisted = set(facts.unlisted_packages)
+    return tuple(
+        package.key
+        for package in facts.packages
+        if package.name in unlisted
+        and package.key not in foreign
+        and not is_kernel(package)
+        and package.source_name not in sources
+    )
+
+
+NO_INDEX_HAS_IT = "no package index has it: installed by hand, or its archive is gone"
 NO_INDICES = "the host has no package indices, so third-party packages cannot be told from Debian's"
 
 
@@ -287,6 +312,14 @@ def _in_memory(finding: Finding, stale: Sequence[StaleProcess], in_memory: str) 
     return _with_state(finding, FindingState.EXPOSED_IN_MEMORY, rule, names)
 
 
+def _unseen(finding: Finding) -> Finding:
+    """Turn FIXED into FIXED_ON_DISK: fixed means effective, and that nobody could see."""
+    if finding.state is not FindingState.FIXED:
+        return finding
+    rule = f"{finding.evidence.rule}; what processes still run could not be read"
+    return _with_state(finding, FindingState.FIXED_ON_DISK, rule, ())
+
+
 def _with_state(
     finding: Finding, state: FindingState, rule: str, processes: tuple[str, ...]
 ) -> Finding:
@@ -317,6 +350,7 @@ BAD_NEWS_FIRST = (
     FindingState.AWAITING_REBOOT,
     FindingState.EXPOSED_IN_MEMORY,
     FindingState.UNKNOWN,
+    FindingState.FIXED_ON_DISK,
     FindingState.FIXED,
     FindingState.NOT_AFFECTED,
 )

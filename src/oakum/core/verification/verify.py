@@ -63,8 +63,8 @@ def verify(
     then expected, and said to be pending.
     """
     on_disk = (*_transaction_differences(status), *_package_differences(expected, facts))
-    booted = must_have_booted and facts.boot_id != boot_id_before
     not_booted = _boot_differences(facts, boot_id_before) if must_have_booted else ()
+    booted = must_have_booted and not not_booted
     kernel = _kernel_differences(expected, facts) if booted else ()
     reboot_reason = "" if booted else status.reboot_reason
     stale = tuple(process for process in facts.stale_processes if not _is_session(process))
@@ -141,6 +141,8 @@ def _is_gone(package: InstalledPackage) -> bool:
 
 
 def _boot_differences(facts: Facts, boot_id_before: str) -> tuple[str, ...]:
+    if not facts.boot_id.strip("-"):
+        return ("whether the host has booted anew is not known: it shows no boot id",)
     return ("the host has not booted anew",) if facts.boot_id == boot_id_before else ()
 
 
@@ -194,7 +196,7 @@ def _effect(
         return Effect.AWAITING_REBOOT
     if stale:
         return Effect.EXPOSED_IN_MEMORY
-    if not facts.saw_all_processes:
+    if not facts.saw_all_processes or facts.unread_processes:
         return Effect.UNKNOWN_IN_MEMORY
     return Effect.EFFECTIVE
 

@@ -1,5 +1,7 @@
 """oakum findings: which vulnerabilities expose which hosts."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -7,7 +9,8 @@ import typer
 
 from oakum.core.advisories.cve import parse_cve
 from oakum.core.audit.event import Action
-from oakum.core.ids import HostId
+from oakum.core.ids import CveId, HostId
+from oakum.core.inventory.host import Host
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.text import counted
 from oakum.entrypoints.cli import output
@@ -53,19 +56,66 @@ def findings(
     if package:
         require_sources([package], knowledge.facts.values())
 
-    def wanted(finding: Finding) -> bool:
-        shown = every or state is not None or (finding.state.is_open and not finding.is_minor)
+    filters = _Filters(wanted_cve, package, state, every=every)
+    listed = [finding for finding in found if filters.take(finding)]
+    if json:
+        output.print_json(listed)
+        return
+    _show(listed, hosts)
+    output.say(
+        f"{counted(len(listed), 'finding')} on {counted(len(hosts), 'host')}, "
+        f"{len(scanned & hosts.keys())} of them scanned"
+        + (f" by {moment:%Y-%m-%d %H:%M} UTC" if moment else "")
+    )
+    for line in filters.left_out(found, listed):
+        output.say(line)
+    if moment is not None:
+        for name in sorted(hosts[identity].name for identity in hosts.keys() - scanned):
+            output.say(f"nothing was known of {name} then")
+        return
+    for line in knowledge.gaps(SHOWN_GAPS):
+        output.say(line)
+    for line in age_lines(feeds.values(), chosen.feed_limits(), now):
+        output.say(line)
+
+
+@dataclass(frozen=True, slots=True)
+class _Filters:
+    """What a person wants to see of the findings, and what that leaves out."""
+
+    cve: CveId | None
+    package: str
+    state: FindingState | None
+    every: bool
+
+    def take(self, finding: Finding) -> bool:
+        """Tell whether a finding is wanted."""
+        is_news = finding.state.is_open and not finding.is_minor
         return (
-            shown
-            and wanted_cve in (None, finding.cve)
-            and package in ("", finding.source_name)
-            and state in (None, finding.state)
+            (self.every or self.state is not None or is_news)
+            and self.cve in (None, finding.cve)
+            and self.package in ("", finding.source_name)
+            and self.state in (None, finding.state)
         )
 
-    chosen_findings = [finding for finding in found if wanted(finding)]
-    if json:
-        output.print_json(chosen_findings)
-        return
+    def left_out(self, found: Sequence[Finding], listed: Sequence[Finding]) -> Iterator[str]:
+        """Give a line for what an empty or short list must not be taken for."""
+        unseen = sum(finding.state is FindingState.FIXED_ON_DISK for finding in found)
+        if unseen and self.state is None:
+            yield (
+                f"{counted(unseen, 'finding')} fixed on disk, where memory could not be read: "
+                f"--state '{FindingState.FIXED_ON_DISK.value}' shows them"
+            )
+        if self.cve and not any(finding.cve == self.cve for finding in found):
+            yield (
+                f"{self.cve} is in no advisory about what is installed there: the vendor has not "
+                "named it, or it concerns nothing that these hosts have"
+            )
+        elif not listed and found and not self.every:
+            yield f"{counted(len(found), 'finding')} in other states: --all shows them too"
+
+
+def _show(listed: Sequence[Finding], hosts: Mapping[HostId, Host]) -> None:
     rows = [
         (
             hosts[f.host].name,
@@ -76,29 +126,9 @@ def findings(
             f.evidence.fixed_version or "none",
             f.no_dsa.value,
         )
-        for f in chosen_findings
+        for f in listed
     ]
     output.print_table(("host", "CVE", "package", "state", "installed", "fixed in", "vendor"), rows)
-    output.say(
-        f"{counted(len(chosen_findings), 'finding')} on {counted(len(hosts), 'host')}, "
-        f"{len(scanned & hosts.keys())} of them scanned"
-        + (f" by {moment:%Y-%m-%d %H:%M} UTC" if moment else "")
-    )
-    if wanted_cve and not any(finding.cve == wanted_cve for finding in found):
-        output.say(
-            f"{wanted_cve} is in no advisory about what is installed there: the vendor has not "
-            "named it, or it concerns nothing that these hosts have"
-        )
-    elif not chosen_findings and found and not every:
-        output.say(f"{counted(len(found), 'finding')} in other states: --all shows them too")
-    if moment is not None:
-        for name in sorted(hosts[identity].name for identity in hosts.keys() - scanned):
-            output.say(f"nothing was known of {name} then")
-        return
-    for line in knowledge.gaps(SHOWN_GAPS):
-        output.say(line)
-    for line in age_lines(feeds.values(), chosen.feed_limits(), now):
-        output.say(line)
 
 
 def _scanned_by(moment: datetime, work: UnitOfWork) -> set[HostId]:

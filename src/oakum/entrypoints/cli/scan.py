@@ -9,7 +9,7 @@ import typer
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.matching.finding import FindingState
-from oakum.core.matching.matcher import coverage
+from oakum.core.matching.matcher import Covered, coverage
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.entrypoints.cli.words import age_lines, queue_rows
@@ -64,19 +64,19 @@ def scan(
         output.print_json({"scanned": len(result.facts), "failures": result.failures})
     else:
         with chosen.begin() as work:
-            releases = work.advisories.releases()
-        _show(hosts, result, releases)
+            covered = work.advisories.covered()
+        _show(hosts, result, covered)
         output.say(f"{matched.changed} findings changed; `oakum queue` says what to do first")
     if result.failures:
         raise typer.Exit(1)
 
 
-def _show(hosts: Sequence[Host], result: ScanResult, releases: frozenset[str]) -> None:
+def _show(hosts: Sequence[Host], result: ScanResult, covered: Covered) -> None:
     rows = []
     for host in hosts:
         facts = result.facts.get(host.id)
         if facts is not None:
-            unknown = len(coverage(facts, releases).unknown)
+            unknown = len(coverage(facts, covered).unknown)
             old = len(facts.stale_processes)
             rows.append((host.name, facts.distribution.label, len(facts.packages), old, unknown))
     output.print_table(("host", "system", "packages", "old in memory", "unknown"), rows)
@@ -127,7 +127,7 @@ def _show_judgement(judged: Judgement) -> None:
             counts[finding.state] += 1
     output.show(f"{len(facts.packages)} packages, {judged.coverage.judged} judged")
     for state, count in counts.items():
-        if count and state.is_open:
+        if count and (state.is_open or state is FindingState.FIXED_ON_DISK):
             output.show(f"  {count:>6}  {state.value}")
     if judged.queue:
         shown = judged.queue[:SHOWN_PATCHES]

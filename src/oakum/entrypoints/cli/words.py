@@ -8,7 +8,7 @@ from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.ids import HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
-from oakum.core.matching.matcher import coverage
+from oakum.core.matching.matcher import Covered, coverage
 from oakum.core.risk.queue import QueueItem
 from oakum.ports.stores import ScanFailure, UnitOfWork
 
@@ -34,14 +34,14 @@ class Knowledge:
     hosts: Sequence[Host]
     facts: Mapping[HostId, Facts]
     failures: Mapping[HostId, ScanFailure]
-    releases: frozenset[str]
+    covered: Covered
 
     @classmethod
     def of(cls, hosts: Sequence[Host], work: UnitOfWork) -> "Knowledge":
         """Read what is known."""
         chosen = {host.id for host in hosts}
         facts = {host: known for host, known in work.facts.all_latest().items() if host in chosen}
-        return cls(hosts, facts, work.facts.failures(), work.advisories.releases())
+        return cls(hosts, facts, work.facts.failures(), work.advisories.covered())
 
     def gaps(self, each: int) -> list[str]:
         """Return a line for what is not judged: whole hosts, and so many parts of each other."""
@@ -54,7 +54,7 @@ class Knowledge:
         if known is None:
             yield f"not judged: {host.name}: never scanned"
             return
-        answer = coverage(known, self.releases)
+        answer = coverage(known, self.covered)
         shown = answer.unknown if answer.judged == 0 else answer.unknown[:each]
         for what, why in shown:
             yield f"not judged on {host.name}: {what}: {why}"

@@ -79,10 +79,14 @@ class SqlAdvisoryStore:
             )
         return tuple(found)
 
-    def releases(self) -> frozenset[str]:
-        """Return the releases that the tracker speaks of: advisories leave out what is open."""
-        query = select(statements.c.release).where(statements.c.feed == TRACKER).distinct()
-        return frozenset(release for (release,) in self._connection.execute(query))
+    def covered(self) -> Mapping[str, frozenset[str]]:
+        """Return the sources that the tracker names in each release."""
+        columns = (statements.c.release, statements.c.source_name)
+        query = select(*columns).where(statements.c.feed == TRACKER).distinct()
+        found: dict[str, set[str]] = {}
+        for row in self._connection.execute(query):
+            found.setdefault(row.release, set()).add(row.source_name)
+        return {release: frozenset(sources) for release, sources in found.items()}
 
     def signals(self, cves: Iterable[CveId]) -> Mapping[CveId, CveSignals]:
         """Return all that feeds contribute to these CVEs, laid together."""
