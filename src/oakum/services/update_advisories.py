@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from oakum.core.advisories.feed import FeedName
 from oakum.core.audit.event import Action
-from oakum.core.errors import OakumError
+from oakum.core.errors import OakumError, RefusedError
 from oakum.core.text import one_line
 from oakum.ports.advisory_feed import AdvisorySource, FeedContent
 from oakum.ports.clock import Clock
@@ -29,6 +29,8 @@ class AdvisoryUpdater:
     clock: Clock
     actor: str
     progress: Callable[[str, int, int], None]
+    allow_older: bool = False
+    """Whether data may be replaced with older data: what was published since would vanish."""
 
     def update(
         self, source: AdvisorySource, only: Iterable[FeedName] = ()
@@ -45,6 +47,7 @@ class AdvisoryUpdater:
     def _update(self, source: AdvisorySource, feed: FeedName) -> FeedOutcome:
         try:
             content = source.load(feed)
+            self._require_news(content)
         except OakumError as error:
             with self.begin() as work:
                 work.advisories.record_failure(feed, one_line(error.message))
@@ -52,6 +55,17 @@ class AdvisoryUpdater:
             return FeedOutcome(feed, None, error)
         self._store(content)
         return FeedOutcome(feed, content, None)
+
+    def _require_news(self, content: FeedContent) -> None:
+        with self.begin() as work:
+            known = work.advisories.feeds().get(content.state.feed)
+        given = content.state.data_as_of
+        if known is not None and given < known.data_as_of and not self.allow_older:
+            raise RefusedError(
+                f"the feed {known.feed.value} is of {known.data_as_of:%Y-%m-%d} here, and the "
+                f"given one of {given:%Y-%m-%d}: what was published in between would vanish",
+                hint="--allow-older takes it all the same",
+            )
 
     def _store(self, content: FeedContent) -> None:
         state = content.state

@@ -1,13 +1,13 @@
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.advisories.signals import CveSignals, EpssScore
 from oakum.core.advisories.statement import VendorStatement, VendorStatus
 from oakum.core.audit.event import Action
 from oakum.core.canonical import digest_of
-from oakum.core.errors import InputError, OakumError, SourceError
+from oakum.core.errors import InputError, OakumError, RefusedError, SourceError
 from oakum.core.ids import CveId
 from oakum.ports.advisory_feed import FeedContent
 from oakum.ports.clock import Clock
@@ -47,6 +47,24 @@ def updater(begin: UnitOfWorkFactory, clock: Clock) -> AdvisoryUpdater:
 
 
 TRACKER, EPSS = FeedName.DEBIAN_TRACKER, FeedName.EPSS
+
+
+def test_older_data_does_not_replace_newer(begin: UnitOfWorkFactory, clock: Clock) -> None:
+    """An old bundle would make what was published since vanish, which reads as good news."""
+    older = DAY - timedelta(days=30)
+    updater(begin, clock).update(FakeSource({EPSS: content(EPSS)}))
+    (refused,) = updater(begin, clock).update(FakeSource({EPSS: content(EPSS, older)}))
+    assert isinstance(refused.error, RefusedError)
+    assert "2026-11-01 here, and the given one of 2026-10-02" in refused.error.message
+    (again,) = updater(begin, clock).update(FakeSource({EPSS: content(EPSS)}))
+    assert again.error is None
+    with begin() as work:
+        assert work.advisories.feeds()[EPSS].data_as_of == DAY
+    willing = replace(updater(begin, clock), allow_older=True)
+    (taken,) = willing.update(FakeSource({EPSS: content(EPSS, older)}))
+    assert taken.error is None
+    with begin() as work:
+        assert work.advisories.feeds()[EPSS].data_as_of == older
 
 
 def test_feeds_are_stored_each_on_its_own(

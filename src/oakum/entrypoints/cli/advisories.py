@@ -23,12 +23,15 @@ def update(
         str, typer.Option(help="A bundle: a directory, a tar, or `shipped` for Oakum's own.")
     ] = "",
     feed: Annotated[list[FeedName] | None, typer.Option(help="Only these feeds.")] = None,
+    allow_older: Annotated[
+        bool, typer.Option(help="Replace data with older data too, for example to go back.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Renew every feed; one that fails keeps its last good copy, and the others go on."""
     chosen = application()
     with chosen.locks.hold("advisories", "oakum advisories update"), output.progress_bar() as bar:
-        updater = AdvisoryUpdater(chosen.begin, chosen.clock, actor(), bar)
+        updater = AdvisoryUpdater(chosen.begin, chosen.clock, actor(), bar, allow_older=allow_older)
         outcomes = updater.update(chosen.advisory_source(offline), feed or ())
     _tell(outcomes)
     failed = any(outcome.content is None for outcome in outcomes)
