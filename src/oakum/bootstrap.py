@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from oakum.adapters.transports.asyncssh_transport import AsyncsshTransport
     from oakum.core.ids import RolloutId
     from oakum.core.inventory.facts import Facts
-    from oakum.core.inventory.ssh_config import KnownAddress
+    from oakum.core.inventory.known_address import KnownAddress
     from oakum.core.matching.finding import Finding
     from oakum.core.planning.plan import Plan
     from oakum.core.repositories.archive import ArchiveSource

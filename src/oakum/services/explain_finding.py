@@ -11,8 +11,9 @@ from oakum.core.audit.event import Action, AuditEvent
 from oakum.core.ids import CveId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
+from oakum.core.matching.coverage import Coverage, coverage
 from oakum.core.matching.finding import Finding
-from oakum.core.matching.matcher import Coverage, coverage, sources_of
+from oakum.core.matching.matcher import sources_of
 from oakum.core.planning.change import PackageChange
 from oakum.core.planning.plan import Plan
 from oakum.core.repositories.snapshot import Snapshot

@@ -8,8 +8,9 @@ from oakum.core.advisories.signals import CveSignals
 from oakum.core.ids import HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
+from oakum.core.matching.coverage import Coverage, coverage
 from oakum.core.matching.finding import Finding
-from oakum.core.matching.matcher import AdvisoryIndex, Coverage, coverage, match
+from oakum.core.matching.matcher import AdvisoryIndex, match
 from oakum.core.risk.assessment import Assessor
 from oakum.core.risk.queue import FleetView, QueueItem, build_queue
 from oakum.ports.advisory_feed import AdvisorySource

@@ -8,13 +8,13 @@ from oakum.core.audit.event import Action
 from oakum.core.errors import ConflictError, InputError, OakumError, RefusedError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Criticality, Exposure, Host
+from oakum.core.inventory.known_address import KnownAddress
 from oakum.core.inventory.names import (
     require_address,
     require_argument,
     require_host_name,
     require_label,
 )
-from oakum.core.inventory.ssh_config import KnownAddress
 from oakum.ports.clock import Clock
 from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
 from oakum.ports.transport import HostKeyReader

@@ -9,7 +9,7 @@ from tests.integration.services.conftest import SteppingClock
 
 from oakum.core.audit.event import Action
 from oakum.core.errors import ConflictError, InputError, NotFoundError
-from oakum.core.inventory.ssh_config import KnownAddress
+from oakum.core.inventory.known_address import KnownAddress
 from oakum.ports.stores import UnitOfWorkFactory
 from oakum.services.manage_hosts import HostKeeper, NewHost
 

@@ -7,7 +7,7 @@ from tests.strategies import hostile_text, json_values
 
 from oakum.core.errors import InputError
 from oakum.core.inventory.ansible import MAX_HOSTS, parse_ini, parse_tree
-from oakum.core.inventory.ssh_config import KnownAddress
+from oakum.core.inventory.known_address import KnownAddress
 
 INI = """
 # the fleet

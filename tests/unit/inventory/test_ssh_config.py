@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from tests.strategies import hostile_text
 
 from oakum.core.errors import InputError
-from oakum.core.inventory.ssh_config import KnownAddress, parse_ssh_config
+from oakum.core.inventory.known_address import KnownAddress
+from oakum.core.inventory.ssh_config import parse_ssh_config
 
 CONFIG = """
 User everyone

@@ -10,9 +10,10 @@ from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Facts, RunningKernel
 from oakum.core.inventory.package import InstalledPackage
+from oakum.core.matching.coverage import coverage
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.matching.kernel import is_image, tracker_version
-from oakum.core.matching.matcher import AdvisoryIndex, coverage, match
+from oakum.core.matching.matcher import AdvisoryIndex, match
 from oakum.core.versions.deb import key
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "inventories"

@@ -12,8 +12,9 @@ from oakum.core.ids import CveId, Digest, HostId
 from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Facts, RunningKernel, StaleProcess, UnreadableLine
 from oakum.core.inventory.package import InstalledPackage
+from oakum.core.matching.coverage import coverage
 from oakum.core.matching.finding import Finding, FindingState
-from oakum.core.matching.matcher import AdvisoryIndex, coverage, match, sources_of
+from oakum.core.matching.matcher import AdvisoryIndex, match, sources_of
 
 COVERED = {"bookworm": frozenset({"openssl", "linux"})}
 NOW = datetime(2026, 11, 25, tzinfo=UTC)

@@ -6,7 +6,8 @@ import yaml
 
 from oakum.core.errors import InputError
 from oakum.core.inventory.ansible import parse_ini, parse_tree
-from oakum.core.inventory.ssh_config import KnownAddress, parse_ssh_config
+from oakum.core.inventory.known_address import KnownAddress
+from oakum.core.inventory.ssh_config import parse_ssh_config
 
 MAX_BYTES = 16 * 1024 * 1024
 YAML_SUFFIXES = {".yml", ".yaml"}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from oakum.core.errors import InputError
-from oakum.core.inventory.ssh_config import KnownAddress, read_port
+from oakum.core.inventory.known_address import KnownAddress, read_port
 from oakum.core.text import is_plain, one_line
 
 HEADING = re.compile(r"\[(?P<group>[^:\]\s]+)(?::(?P<kind>\w+))?\]\s*(?:#.*)?")

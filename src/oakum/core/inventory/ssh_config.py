@@ -2,31 +2,13 @@
 
 import re
 import shlex
-from dataclasses import dataclass
 from itertools import takewhile
 
 from oakum.core.errors import InputError
+from oakum.core.inventory.known_address import KnownAddress, read_port
 from oakum.core.text import is_plain, one_line
 
-
-@dataclass(frozen=True, slots=True)
-class KnownAddress:
-    """A host as another program's files describe it."""
-
-    name: str
-    address: str
-    port: int
-    user: str
-    identity_file: str = ""
-    proxy_jump: str = ""
-    labels: tuple[str, ...] = ()
-    not_carried_out: tuple[str, ...] = ()
-    """Settings that decide how the host is reached, and that Oakum does not carry out."""
-
-
 SPLIT = re.compile(r"\s*=\s*|\s+")
-PORT = re.compile(r"[0-9]{1,5}")
-MAX_PORT = 65_535
 Options = dict[str, str]
 NOT_CARRIED_OUT = {
     "bindaddress": "BindAddress",
@@ -68,13 +50,6 @@ def parse_ssh_config(text: str, place: str, default_user: str) -> tuple[KnownAdd
             blocks[-1][1].setdefault(keyword, " ".join(values))
     names = [name for patterns, _ in blocks for name in patterns if not set(name) & set("*?!")]
     return tuple(_address(name, blocks, default_user) for name in dict.fromkeys(names))
-
-
-def read_port(text: str, what: str) -> int:
-    """Return a port. Raises InputError, which says what has it."""
-    if not PORT.fullmatch(text) or not 0 < int(text) <= MAX_PORT:
-        raise InputError(f"{what} is {one_line(text, 60)!r}, which is no port")
-    return int(text)
 
 
 def _option(line: str, where: str) -> tuple[str, tuple[str, ...]]:

@@ -6,7 +6,6 @@ distinct (source, version) is compared once, however many hosts have it.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from oakum.core.advisories.authority import TRACKER, decide
@@ -16,6 +15,7 @@ from oakum.core.ids import HostId
 from oakum.core.inventory.distribution import Support
 from oakum.core.inventory.facts import Facts, StaleProcess
 from oakum.core.inventory.package import InstalledPackage
+from oakum.core.matching.coverage import Covered, foreign_packages, owner_of, why_no_kernel
 from oakum.core.matching.finding import Evidence, Finding, FindingState
 from oakum.core.matching.kernel import (
     KERNEL,
@@ -26,15 +26,8 @@ from oakum.core.matching.kernel import (
 )
 from oakum.core.matching.memory import versions_in_memory
 from oakum.core.text import counted
-from oakum.core.versions.deb import compare, is_version, key
+from oakum.core.versions.deb import compare, key
 from oakum.core.versions.invalid import InvalidVersionError
-
-BACKPORT = "~bpo"
-"""How a version from Debian's backports is marked; the tracker's releases do not cover them."""
-
-
-Covered = Mapping[str, AbstractSet[str]]
-"""For each release that the tracker speaks of, the source packages that it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +83,6 @@ class AdvisoryIndex:
         return self._answers[wanted]
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """What of a host could be judged, and what could not."""
-
-    judged: int
-    unknown: tuple[tuple[str, str], ...]
-    """(what, why): never counted as safe."""
-
-
 def match(
     host: HostId, facts: Facts, index: AdvisoryIndex, earlier: Sequence[Facts] = ()
 ) -> tuple[Finding, ...]:
@@ -111,7 +95,7 @@ def match(
     if facts.distribution.support is not Support.COVERED:
         return ()
     release = facts.distribution.codename
-    foreign = _foreign(facts)
+    foreign = foreign_packages(facts)
     findings = list(_kernel_findings(host, facts, index))
     sources: dict[tuple[str, str], list[InstalledPackage]] = defaultdict(list)
     for package in facts.packages:
@@ -124,86 +108,6 @@ def match(
             found = _in_memory(found, stale.get(source, ()), loaded.get(source, ""))
             findings.append(found if facts.saw_all_processes else _unseen(found))
     return _one_of_each(findings)
-
-
-def coverage(facts: Facts, covered: Covered) -> Coverage:
-    """Say what could not be judged, and why."""
-    unknown: list[tuple[str, str]] = []
-    if facts.distribution.support is not Support.COVERED:
-        unknown.append((facts.distribution.label, "no vendor data for this distribution"))
-        return Coverage(0, tuple(unknown))
-    if facts.distribution.codename not in covered:
-        unknown.append((facts.distribution.label, "the advisories hold nothing about this release"))
-        return Coverage(0, tuple(unknown))
-    if not facts.has_package_indices:
-        unknown.append(("origin of packages", NO_INDICES))
-    foreign = _foreign(facts)
-    unknown.extend((name, f"comes from {origin}, not Debian") for name, origin in foreign.items())
-    strays = _strays(facts, foreign, covered[facts.distribution.codename])
-    unknown.extend((name, NO_INDEX_HAS_IT) for name in strays)
-    unknown.extend((line.line, f"unreadable {line.section} line") for line in facts.unreadable)
-    if not facts.saw_all_processes:
-        unknown.append(("memory", "what processes still run cannot be read: no root, or no /proc"))
-    unknown.extend(
-        (f"memory of process {process}", "the kernel lets nobody read it")
-        for process in facts.unread_processes
-    )
-    unknown.extend(
-        (f"memory of process {p.pid} {p.command}", f"no package owns its replaced file {p.path}")
-        for p in facts.stale_processes
-        if not _owner(p, facts)
-    )
-    why = _why_no_kernel(facts)
-    if why:
-        unknown.append((f"kernel {facts.kernel.release}", why))
-    return Coverage(len(facts.packages) - len(foreign) - len(strays), tuple(unknown))
-
-
-def _strays(facts: Facts, foreign: Mapping[str, str], sources: AbstractSet[str]) -> tuple[str, ...]:
-    """Return packages that no index has and of whose source the tracker has never heard.
-
-    Where it has heard of it, the package was Debian's: an old kernel's name leaves the index.
-    """
-    unlisted = set(facts.unlisted_packages)
-    return tuple(
-        package.key
-        for package in facts.packages
-        if package.name in unlisted
-        and package.key not in foreign
-        and not is_kernel(package)
-        and package.source_name not in sources
-    )
-
-
-NO_INDEX_HAS_IT = "no package index has it: installed by hand, or its archive is gone"
-NO_INDICES = "the host has no package indices, so third-party packages cannot be told from Debian's"
-
-
-def _foreign(facts: Facts) -> dict[str, str]:
-    """Return the packages that vendor data says nothing about, with where they come from."""
-    backports = {p.key: "Debian Backports" for p in facts.packages if BACKPORT in p.version}
-    return dict(sorted((backports | dict(facts.package_origins)).items()))
-
-
-def _why_no_kernel(facts: Facts) -> str:
-    """Return why the booted kernel cannot be judged; empty when it can."""
-    if facts.is_container:
-        return "the kernel is the machine's"
-    running = running_version(facts)
-    if running is None or not is_version(running):
-        return "no Debian build is named"
-    if BACKPORT in running:
-        return "comes from Debian Backports, not Debian"
-    foreign = _foreign(facts)
-    origins = {
-        origin
-        for package in facts.packages
-        if is_image(package) and tracker_version(package) == running
-        for origin in [foreign.get(package.key, "")]
-    }
-    if origins and "" not in origins:
-        return f"comes from {', '.join(sorted(origins))}, not Debian"
-    return ""
 
 
 def _answer(statement: VendorStatement, version: str) -> _Answer:
@@ -265,9 +169,9 @@ def _kernel_findings(host: HostId, facts: Facts, index: AdvisoryIndex) -> Iterab
     kernel is none of Debian's, vendor data says nothing either: `coverage` names both.
     """
     running = running_version(facts)
-    if running is None or _why_no_kernel(facts):
+    if running is None or why_no_kernel(facts):
         return
-    foreign = _foreign(facts)
+    foreign = foreign_packages(facts)
     packages = [p for p in facts.packages if is_kernel(p) and p.key not in foreign]
     images = {tracker_version(package) for package in packages if is_image(package)}
     newest = max(images, key=key, default=running)
@@ -285,16 +189,10 @@ def _kernel_findings(host: HostId, facts: Facts, index: AdvisoryIndex) -> Iterab
 def _stale_by_source(facts: Facts) -> Mapping[str, tuple[StaleProcess, ...]]:
     found: dict[str, list[StaleProcess]] = defaultdict(list)
     for process in facts.stale_processes:
-        source = _owner(process, facts)
+        source = owner_of(process, facts)
         if source:
             found[source].append(process)
     return {source: tuple(processes) for source, processes in found.items()}
-
-
-def _owner(process: StaleProcess, facts: Facts) -> str:
-    """Return the source of the package that owns what a process maps; empty when none does."""
-    name = process.package.partition(":")[0]
-    return next((package.source_name for package in facts.packages if package.name == name), "")
 
 
 def _in_memory(finding: Finding, stale: Sequence[StaleProcess], in_memory: str) -> Finding:

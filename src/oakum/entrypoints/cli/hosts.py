@@ -10,8 +10,8 @@ import typer
 
 from oakum.core.errors import InputError, OakumError, TrustError
 from oakum.core.inventory.host import Criticality, Exposure
+from oakum.core.inventory.known_address import KnownAddress
 from oakum.core.inventory.selector import parse_selector
-from oakum.core.inventory.ssh_config import KnownAddress
 from oakum.core.text import counted
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run

@@ -8,8 +8,8 @@ import typer
 
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
+from oakum.core.matching.coverage import Covered, coverage
 from oakum.core.matching.finding import FindingState
-from oakum.core.matching.matcher import Covered, coverage
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.entrypoints.cli.words import age_lines, queue_rows

@@ -8,7 +8,7 @@ from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.ids import HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
-from oakum.core.matching.matcher import Covered, coverage
+from oakum.core.matching.coverage import Covered, coverage
 from oakum.core.risk.queue import QueueItem
 from oakum.ports.stores import ScanFailure, UnitOfWork
 
