@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from oakum.core.ids import RolloutId
     from oakum.core.inventory.facts import Facts
     from oakum.core.inventory.known_address import KnownAddress
+    from oakum.core.inventory.support import Supported
     from oakum.core.matching.finding import Finding
     from oakum.core.planning.plan import Plan
     from oakum.core.repositories.archive import ArchiveSource
@@ -223,6 +224,13 @@ class Application:
         from oakum.core.risk.assessment import Assessor
 
         return Assessor(shipped_tables(), self.configuration.policy.deadlines)
+
+    @cached_property
+    def releases(self) -> Supported:
+        """How long each release is supported."""
+        from oakum.adapters.releases.shipped import shipped_releases
+
+        return shipped_releases()
 
     # snapshots
 

@@ -73,7 +73,7 @@ def findings(
         for name in sorted(hosts[identity].name for identity in hosts.keys() - scanned):
             output.say(f"nothing was known of {name} then")
         return
-    for line in knowledge.gaps(SHOWN_GAPS):
+    for line in knowledge.gaps(SHOWN_GAPS, chosen.releases, now.date()):
         output.say(line)
     for line in age_lines(feeds.values(), chosen.feed_limits(), now):
         output.say(line)

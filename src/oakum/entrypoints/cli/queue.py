@@ -28,6 +28,7 @@ def queue(
     Exit status 100 says that there is something to do.
     """
     chosen = application()
+    now = chosen.clock.now()
     with chosen.begin() as work:
         hosts = choose_hosts(limit, work)
         items = prioritise(work, chosen.assessor, [host.id for host in hosts])
@@ -38,9 +39,9 @@ def queue(
         output.print_json(shown)
     else:
         output.print_table(*queue_rows(shown))
-        for line in knowledge.gaps(0):
+        for line in knowledge.gaps(0, chosen.releases, now.date()):
             output.say(line)
-        for line in age_lines(feeds.values(), chosen.feed_limits(), chosen.clock.now()):
+        for line in age_lines(feeds.values(), chosen.feed_limits(), now):
             output.say(line)
         if items:
             output.say("next: oakum snapshots create; then: oakum plan create")

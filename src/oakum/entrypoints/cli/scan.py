@@ -8,6 +8,7 @@ import typer
 
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
+from oakum.core.inventory.support import ended_or_ending
 from oakum.core.matching.coverage import Covered, coverage
 from oakum.core.matching.finding import FindingState
 from oakum.entrypoints.cli import output
@@ -66,6 +67,9 @@ def scan(
         with chosen.begin() as work:
             covered = work.advisories.covered()
         _show(hosts, result, covered)
+        codenames = (known.distribution.codename for known in result.facts.values())
+        for line in ended_or_ending(codenames, chosen.releases, chosen.clock.now().date()):
+            output.say(line)
         output.say(f"{matched.changed} findings changed; `oakum queue` says what to do first")
     if result.failures:
         raise typer.Exit(1)
@@ -110,6 +114,9 @@ def scan_local(
         output.print_json(judged)
     else:
         _show_judgement(judged)
+        codename = judged.facts.distribution.codename
+        for line in ended_or_ending([codename], chosen.releases, now.date()):
+            output.say(line)
         for line in age_lines(judged.feeds, chosen.feed_limits(), now):
             output.say(line)
     if judged.queue:

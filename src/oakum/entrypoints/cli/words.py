@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.ids import HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
+from oakum.core.inventory.support import Supported, ended_or_ending
 from oakum.core.matching.coverage import Covered, coverage
 from oakum.core.risk.queue import QueueItem
 from oakum.ports.stores import ScanFailure, UnitOfWork
@@ -43,9 +44,16 @@ class Knowledge:
         facts = {host: known for host, known in work.facts.all_latest().items() if host in chosen}
         return cls(hosts, facts, work.facts.failures(), work.advisories.covered())
 
-    def gaps(self, each: int) -> list[str]:
-        """Return a line for what is not judged: whole hosts, and so many parts of each other."""
-        return [line for host in self.hosts for line in self._gaps_of(host, each)]
+    def gaps(self, each: int, releases: Supported, today: date) -> list[str]:
+        """Return a line for what is not judged: whole hosts, and so many parts of each other.
+
+        And for releases that get no fixes any more: there is little to judge them by.
+        """
+        codenames = (known.distribution.codename for known in self.facts.values())
+        return [
+            *ended_or_ending(codenames, releases, today),
+            *(line for host in self.hosts for line in self._gaps_of(host, each)),
+        ]
 
     def _gaps_of(self, host: Host, each: int) -> Iterator[str]:
         known, failure = self.facts.get(host.id), self.failures.get(host.id)
