@@ -98,6 +98,8 @@ def test_what_is_missing_is_said_in_words(tmp_path: Path) -> None:
         open_bundle(tmp_path)
     with pytest.raises(InputError):
         open_bundle(tmp_path / "missing.tar")
+    with pytest.raises(InputError):
+        open_bundle(tmp_path / ("x" * 5000))
     (tmp_path / "text.tar").write_text("no tar")
     with pytest.raises(InputError):
         open_bundle(tmp_path / "text.tar")

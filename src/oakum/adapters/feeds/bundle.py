@@ -103,14 +103,14 @@ def shipped_bundle() -> Bundle:
 
 def open_bundle(path: Path) -> Bundle:
     """Return a bundle from a directory or a tar."""
-    if path.is_dir():
-        return Bundle(path, str(path))
     try:
+        if path.is_dir():
+            return Bundle(path, str(path))
         with tarfile.open(path) as tar:
             contents = dict(_contents(tar, path))
     except (OSError, tarfile.TarError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
         raise InputError(
-            f"{path} is no bundle: {one_line(str(error))}",
+            f"{one_line(str(path))} is no bundle: {one_line(str(error))}",
             hint="a bundle is a directory or a tar with a manifest.json in it",
         ) from error
     return Bundle(contents, str(path))
