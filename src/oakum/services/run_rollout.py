@@ -19,7 +19,7 @@ from oakum.core.rollout.decide import settle
 from oakum.core.rollout.host_run import advance, work_for
 from oakum.core.rollout.observation import Observation, Unreachable, Verified
 from oakum.core.rollout.rollout import HostRun, Rollout
-from oakum.core.rollout.state import Phase
+from oakum.core.rollout.state import Phase, Wish
 from oakum.core.text import one_line
 from oakum.ports.engine import Engine, Job
 from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
@@ -222,6 +222,7 @@ def _run_by_id(rollout: Rollout, run_id: HostRunId) -> HostRun:
 
 
 def is_idle(rollout: Rollout) -> bool:
-    """Tell whether no controller is needed: nothing at work, nothing to be begun."""
+    """Tell whether no controller is needed: nothing at work, to be begun or to be granted."""
     at_rest = rollout.phase.is_final or rollout.phase is Phase.PAUSED
+    at_rest = at_rest and rollout.wish is Wish.NONE
     return at_rest and not any(run.state.is_busy for run in rollout.runs)

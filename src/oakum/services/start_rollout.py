@@ -6,10 +6,13 @@ from oakum.core.audit.event import Action
 from oakum.core.errors import ConflictError, RefusedError
 from oakum.core.ids import HostId, HostRunId, RolloutId, TransactionId
 from oakum.core.planning.plan import Plan
+from oakum.core.rollout.decide import settle
 from oakum.core.rollout.rollout import HostRun, Rollout, RolloutRing
 from oakum.core.rollout.state import Phase, RunState, Wish
 from oakum.ports.clock import Clock
 from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
+from oakum.services.assign_hosts import plan_of
+from oakum.services.run_rollout import Change, changes_between
 
 
 def start_rollout(plan_id: str, by: str, begin: UnitOfWorkFactory, clock: Clock) -> Rollout:
@@ -126,21 +129,35 @@ class Wanted:
 
 
 def want(wanted: Wanted, begin: UnitOfWorkFactory, clock: Clock) -> Rollout:
-    """Store the wish; whoever drives the rollout grants it at its next step."""
+    """Store the wish; whoever drives the rollout grants it at its next step.
+
+    An abort while no host is at work needs nobody: it is granted at once, whatever has become of
+    the plan. Raises RefusedError where hosts would be changed by a plan that nobody approved.
+    """
     with begin() as work:
         rollout = work.rollouts.get(wanted.rollout)
         _require_sense(rollout, wanted.wish)
         _require_no_rollback_wish(rollout, wanted.wish)
+        if wanted.wish in {Wish.ROLL_BACK, Wish.RESUME}:
+            plan_of(rollout, work)
         after = replace(rollout, wish=wanted.wish, rollback_scope=wanted.hosts)
-        work.rollouts.save(after)
         is_rollback = wanted.wish is Wish.ROLL_BACK
-        work.audit.append(
-            at=clock.now(),
-            actor=wanted.by,
-            action=Action.ROLLBACK_STARTED if is_rollback else Action.ROLLOUT_CHANGED,
-            subject=rollout.id,
-            details={"wish": wanted.wish.value, "hosts": list(wanted.hosts)},
+        asked = Change(
+            Action.ROLLBACK_STARTED if is_rollback else Action.ROLLOUT_CHANGED,
+            rollout.id,
+            {"wish": wanted.wish.value, "hosts": list(wanted.hosts)},
         )
+        if wanted.wish is Wish.ABORT and not any(run.state.is_busy for run in rollout.runs):
+            after = settle(after, clock.now())
+        work.rollouts.save(after)
+        for event in (asked, *changes_between(rollout, after)):
+            work.audit.append(
+                at=clock.now(),
+                actor=wanted.by,
+                action=event.action,
+                subject=event.subject,
+                details=event.details,
+            )
         work.commit()
     return after
 

@@ -199,7 +199,8 @@ def test_a_wish_that_makes_no_sense_is_refused(
     save(begin, rollout)
     wanted = Wanted(rollout.id, wish, "bob")
     if makes_sense:
-        assert want(wanted, begin, clock).wish is wish
+        after = want(wanted, begin, clock)
+        assert after.wish is wish or after.phase is Phase.ABORTED
     else:
         with pytest.raises(ConflictError, match=phase.value):
             want(wanted, begin, clock)
@@ -216,3 +217,36 @@ def test_the_last_rollout_that_changed_a_host_is_found(
     done = replace(rollout.runs[0], state=RunState.SUCCEEDED)
     save(begin, replace(rollout, runs=(done, *rollout.runs[1:])))
     assert last_rollout_of(HostId("web-1"), begin).id == rollout.id
+
+
+@pytest.mark.parametrize("wish", [Wish.ROLL_BACK, Wish.RESUME])
+def test_no_host_is_changed_by_a_plan_that_was_changed(
+    begin: UnitOfWorkFactory, clock: Clock, tmp_path: Path, wish: Wish
+) -> None:
+    """The wish is not even stored: nobody could grant it, and nothing else could be asked."""
+    approve(begin)
+    rollout = start_rollout(PLAN.id, "bob", begin, clock)
+    done = replace(rollout.runs[0], state=RunState.SUCCEEDED)
+    save(begin, replace(rollout, phase=Phase.PAUSED, runs=(done, rollout.runs[1])))
+    _forge(tmp_path, document=to_document(FORGED))
+    with pytest.raises(StorageError):
+        want(Wanted(rollout.id, wish, "bob"), begin, clock)
+    with begin() as work:
+        assert work.rollouts.get(rollout.id).wish is Wish.NONE
+
+
+def test_an_abort_needs_nobody_while_no_host_is_at_work(
+    begin: UnitOfWorkFactory, clock: Clock, tmp_path: Path, actions: Callable[[], list[Action]]
+) -> None:
+    """Not even the plan, so that a rollout can always be ended; a host at work ends first."""
+    approve(begin)
+    rollout = start_rollout(PLAN.id, "bob", begin, clock)
+    _forge(tmp_path, document=to_document(FORGED))
+    busy = replace(rollout.runs[0], state=RunState.UPGRADING)
+    save(begin, replace(rollout, phase=Phase.PROGRESSING, runs=(busy, rollout.runs[1])))
+    assert want(Wanted(rollout.id, Wish.ABORT, "bob"), begin, clock).wish is Wish.ABORT
+    save(begin, rollout)
+    ended = want(Wanted(rollout.id, Wish.ABORT, "bob"), begin, clock)
+    assert (ended.phase, ended.wish) == (Phase.ABORTED, Wish.NONE)
+    assert {run.state for run in ended.runs} == {RunState.SKIPPED}
+    assert actions()[-3:] == [Action.ROLLOUT_CHANGED] + 2 * [Action.HOST_RUN_CHANGED]

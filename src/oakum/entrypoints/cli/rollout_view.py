@@ -47,6 +47,10 @@ def drive(rollout: RolloutId, *, wanted: Phase = Phase.SUCCEEDED, json: bool = F
 
 async def _drive(rollout: RolloutId, on_change: OnChange) -> Rollout:
     chosen, is_told = application(), False
+    state = _read(rollout, chosen)
+    if is_idle(state):
+        on_change(state)
+        return state
     while True:
         try:
             return await chosen.reconciler(rollout, actor(), on_change).run()
