@@ -73,6 +73,20 @@ def test_critical_begins_at_nine(tenths: int, days: int) -> None:
     assert found.due == SEEN + timedelta(days=days)
 
 
+@pytest.mark.parametrize(
+    ("signals", "days"),
+    [
+        (CveSignals(CVE, ssvc=QUIET), 14),
+        (CveSignals(CVE, ssvc=POC), 2),
+        (CveSignals(CVE, kev=KEV), 2),
+    ],
+)
+def test_a_public_exploit_is_a_working_one(signals: CveSignals, days: int) -> None:
+    """ASD asks for 48 hours where an exploit exists, not only where it is used."""
+    found = assessor("asd-e8").assess(signals, host(Exposure.OPEN), SEEN)
+    assert found.due == SEEN + timedelta(days=days)
+
+
 def test_the_counterfactual_names_the_lane_without_exposure() -> None:
     """It is said only where something would be otherwise."""
     critical = host(Exposure.OPEN, Criticality.VERY_HIGH)

@@ -35,12 +35,12 @@ active open       S O O I  O O I I
 """
 OUTCOME = {"D": Lane.DEFER, "S": Lane.SCHEDULED, "O": Lane.OUT_OF_CYCLE, "I": Lane.IMMEDIATE}
 IMPACTS = ("low", "medium", "high", "very high")
-HEADING = "policy,version,kev,exposed,automatable,impact,critical,days,note\n"
+HEADING = "policy,version,kev,exposed,automatable,impact,critical,exploit,days,note\n"
 
 
 def rules(policy: str, **answers: str) -> list[DeadlineRule]:
     defaults = {"kev": "no", "exposed": "no", "automatable": "no", "impact": "partial"}
-    known = defaults | {"critical": "no"} | answers
+    known = defaults | {"critical": "no", "exploit": "no"} | answers
     return [r for r in shipped_tables().deadlines if r.policy == policy and r.holds(known)]
 
 
@@ -58,7 +58,7 @@ def test_bod_26_04_has_each_of_its_sixteen_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kev", "exposed", "critical", "days"),
+    ("exploit", "exposed", "critical", "days"),
     [
         ("yes", "yes", "no", 2),
         ("yes", "no", "no", 2),
@@ -68,9 +68,9 @@ def test_bod_26_04_has_each_of_its_sixteen_rows() -> None:
         ("no", "no", "no", 30),
     ],
 )
-def test_asd_essential_eight(kev: str, exposed: str, critical: str, days: int) -> None:
-    """48 hours where exploited or critical; else two weeks exposed, a month inside (ML3)."""
-    found = rules("asd-e8", kev=kev, exposed=exposed, critical=critical)
+def test_asd_essential_eight(exploit: str, exposed: str, critical: str, days: int) -> None:
+    """48 hours where an exploit works or it is critical; else two weeks, inside a month (ML3)."""
+    found = rules("asd-e8", exploit=exploit, exposed=exposed, critical=critical)
     assert min(rule.days or 0 for rule in found) == days
 
 
@@ -97,12 +97,12 @@ def test_ssvc_deployer_table() -> None:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("p,1,maybe,*,*,*,*,3,", "kev"),
-        ("p,1,*,*,*,some,*,3,", "impact"),
-        ("p,1,*,*,*,*,*,soon,", "days"),
-        ("p,1,*,*,*,*,*,99999999,", "days"),
+        ("p,1,maybe,*,*,*,*,*,3,", "kev"),
+        ("p,1,*,*,*,some,*,*,3,", "impact"),
+        ("p,1,*,*,*,*,*,*,soon,", "days"),
+        ("p,1,*,*,*,*,*,*,99999999,", "days"),
         ("p,1,*,*,*", "5 cells"),
-        ("p,1,*,*,*,*,*,3,a,b", "10 cells"),
+        ("p,1,*,*,*,*,*,*,3,a,b", "11 cells"),
     ],
 )
 def test_a_rule_that_could_never_hold_is_refused_with_its_line(row: str, words: str) -> None:

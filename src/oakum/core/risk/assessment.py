@@ -80,6 +80,7 @@ class Assessor:
             "automatable": _word(holds=is_automatable(signals)),
             "impact": technical_impact(signals).value,
             "critical": _word(holds=is_critical(signals)),
+            "exploit": _word(holds=exploitation(signals) is not Exploitation.NONE),
         }
         dated = [
             (first_seen + timedelta(days=rule.days), rule)

@@ -47,6 +47,7 @@ WORDS = {
     "automatable": {"yes", "no"},
     "impact": {impact.value for impact in TechnicalImpact},
     "critical": {"yes", "no"},
+    "exploit": {"yes", "no"},
 }
 IMPACTS = ("low", "medium", "high", "very high")
 EXPOSURES = (Exposure.SMALL, Exposure.CONTROLLED, Exposure.OPEN)
