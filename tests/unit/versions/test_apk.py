@@ -7,7 +7,7 @@ that every rule of the order is met; pairs whose sides apk itself calls invalid 
 import pytest
 
 from oakum.core.versions.apk import compare, key
-from oakum.core.versions.invalid import InvalidVersionError
+from oakum.core.versions.order import InvalidVersionError
 
 VECTORS = """
 0.1.0_alpha = 0.1.0_alpha

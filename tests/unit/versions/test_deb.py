@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.strategies import versions
 
 from oakum.core.versions.deb import compare, key
-from oakum.core.versions.invalid import InvalidVersionError
+from oakum.core.versions.order import InvalidVersionError
 
 VECTORS = """
 1.0~rc1 < 1.0

@@ -9,7 +9,7 @@ from tests.strategies import apk_versions, hostile_text, rpm_versions, versions
 
 from oakum.core.text import is_plain
 from oakum.core.versions import apk, deb, rpm
-from oakum.core.versions.invalid import InvalidVersionError
+from oakum.core.versions.order import InvalidVersionError
 
 Compare = Callable[[str, str], int]
 ORDERS = pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oakum.core.versions.invalid import InvalidVersionError
+from oakum.core.versions.order import InvalidVersionError
 from oakum.core.versions.rpm import compare, key
 
 VECTORS = """

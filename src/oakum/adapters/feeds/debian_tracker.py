@@ -10,7 +10,7 @@ from oakum.core.advisories.statement import NoDsaReason, Urgency, VendorStatemen
 from oakum.core.ids import CveId
 from oakum.core.text import one_line
 from oakum.core.versions.deb import key
-from oakum.core.versions.invalid import InvalidVersionError
+from oakum.core.versions.order import InvalidVersionError
 
 SOURCE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 TEMPORARY = re.compile(r"TEMP-[0-9]+-[0-9A-F]{6}")

@@ -27,7 +27,7 @@ from oakum.core.matching.kernel import (
 from oakum.core.matching.memory import versions_in_memory
 from oakum.core.text import counted
 from oakum.core.versions.deb import compare, key
-from oakum.core.versions.invalid import InvalidVersionError
+from oakum.core.versions.order import InvalidVersionError
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from oakum.core.inventory.facts import Facts
 from oakum.core.versions.deb import key
-from oakum.core.versions.invalid import InvalidVersionError
+from oakum.core.versions.order import InvalidVersionError
 
 
 def stale_sources(facts: Facts) -> frozenset[str]:

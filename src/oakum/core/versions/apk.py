@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from itertools import chain
 
-from oakum.core.versions.invalid import MAX_LENGTH, InvalidVersionError, invalid
+from oakum.core.versions.order import MAX_LENGTH, comparing, invalid, telling
 
 Value = int | str | tuple[int, int | str]
 Token = tuple[int, Value]
@@ -43,22 +43,8 @@ def key(version: str) -> Key:
     return (*tokens, *tail, (END, 0))
 
 
-def is_version(text: str) -> bool:
-    """Tell whether the text is a version, for those who count what is none."""
-    try:
-        key(text)
-    except InvalidVersionError:
-        return False
-    return True
-
-
-def compare(first: str, second: str) -> int:
-    """Return -1, 0 or 1: `first` sorts before, with or after `second`.
-
-    Raises InvalidVersionError for either.
-    """
-    a, b = key(first), key(second)
-    return (a > b) - (a < b)
+is_version = telling(key)
+compare = comparing(key)
 
 
 def _fraction(digits: str) -> Value:

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from oakum.core.versions.invalid import MAX_LENGTH, InvalidVersionError, invalid
+from oakum.core.versions.order import MAX_LENGTH, comparing, invalid, telling
 
 Part = int | str
 Key = tuple[int, tuple[Part, ...], tuple[Part, ...]]
@@ -34,22 +34,8 @@ def key(version: str) -> Key:
     return (int(epoch), _parts(upstream), _parts(revision))
 
 
-def is_version(text: str) -> bool:
-    """Tell whether the text is a version, for those who count what is none."""
-    try:
-        key(text)
-    except InvalidVersionError:
-        return False
-    return True
-
-
-def compare(first: str, second: str) -> int:
-    """Return -1, 0 or 1: `first` sorts before, with or after `second`.
-
-    Raises InvalidVersionError for either.
-    """
-    a, b = key(first), key(second)
-    return (a > b) - (a < b)
+is_version = telling(key)
+compare = comparing(key)
 
 
 def _parts(text: str) -> tuple[Part, ...]:

@@ -7,7 +7,7 @@ before `^`, `^` before letters, and letters before digits; what stands between t
 import re
 from functools import lru_cache
 
-from oakum.core.versions.invalid import MAX_LENGTH, InvalidVersionError, invalid
+from oakum.core.versions.order import MAX_LENGTH, comparing, invalid, telling
 
 Token = tuple[int, int | str]
 Key = tuple[int, tuple[Token, ...], tuple[Token, ...]]
@@ -41,22 +41,8 @@ def key(version: str) -> Key:
     return (int(epoch), _tokens(upstream), _tokens(release))
 
 
-def is_version(text: str) -> bool:
-    """Tell whether the text is a version, for those who count what is none."""
-    try:
-        key(text)
-    except InvalidVersionError:
-        return False
-    return True
-
-
-def compare(first: str, second: str) -> int:
-    """Return -1, 0 or 1: `first` sorts before, with or after `second`.
-
-    Raises InvalidVersionError for either.
-    """
-    a, b = key(first), key(second)
-    return (a > b) - (a < b)
+is_version = telling(key)
+compare = comparing(key)
 
 
 def _tokens(part: str) -> tuple[Token, ...]:

@@ -41,45 +41,32 @@ def drive(rollout: RolloutId, *, wanted: Phase = Phase.SUCCEEDED, json: bool = F
     Exits with 1 unless it ends in the wanted phase.
     """
     with _view(_names()) as on_change:
-        ended = run(_drive(rollout, on_change))
+        ended = run(_follow(rollout, on_change, drives=True))
     _end(ended, wanted, json=json)
 
 
-async def _drive(rollout: RolloutId, on_change: OnChange) -> Rollout:
+async def _follow(rollout: RolloutId, on_change: OnChange, *, drives: bool) -> Rollout:
+    """Show a rollout until it is at rest; drive it, unless another controller does."""
     chosen, is_told = application(), False
-    state = _read(rollout, chosen)
-    if is_idle(state):
+    while not is_idle(state := _read(rollout, chosen)):
         on_change(state)
-        return state
-    while True:
-        try:
-            return await chosen.reconciler(rollout, actor(), on_change).run()
-        except LostLeaseError as error:
-            if not is_told:
-                output.say(f"{error.message}; looking on, and taking over should it be gone")
-            is_told = True
-        state = _read(rollout, chosen)
-        on_change(state)
-        if is_idle(state):
-            return state
+        if drives:
+            try:
+                return await chosen.reconciler(rollout, actor(), on_change).run()
+            except LostLeaseError as error:
+                if not is_told:
+                    output.say(f"{error.message}; looking on, and taking over should it be gone")
+                is_told = True
         await asyncio.sleep(LOOK_SECONDS)
+    on_change(state)
+    return state
 
 
 def look(rollout: RolloutId, *, json: bool = False) -> None:
     """Show a rollout that another controller drives, until it is at rest."""
     with _view(_names()) as on_change:
-        ended = run(_look(rollout, on_change))
+        ended = run(_follow(rollout, on_change, drives=False))
     _end(ended, Phase.SUCCEEDED, json=json)
-
-
-async def _look(rollout: RolloutId, on_change: OnChange) -> Rollout:
-    chosen = application()
-    while True:
-        state = _read(rollout, chosen)
-        on_change(state)
-        if is_idle(state):
-            return state
-        await asyncio.sleep(LOOK_SECONDS)
 
 
 def _read(rollout: RolloutId, chosen: "Application") -> Rollout:
