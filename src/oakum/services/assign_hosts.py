@@ -6,7 +6,7 @@ from oakum.core.errors import NotFoundError, RefusedError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.selector import parse_selector
-from oakum.core.planning.plan import Budget, Plan, Window
+from oakum.core.planning.plan import Budget, Plan
 from oakum.core.rollout.rollout import Rollout, RolloutRing
 from oakum.core.staging.check import Check
 from oakum.ports.package_manager import SnapshotAccess
@@ -45,7 +45,7 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
     rings = tuple(tuple(run.host for run in rollout.in_ring(n)) for n in range(len(rollout.rings)))
     taken = (
         rollout.plan_digest,
-        Window(rollout.opens_at, rollout.closes_at),
+        rollout.window,
         Budget(rollout.concurrency, rollout.max_failed),
         tuple(zip(rollout.rings, rings, strict=True)),
     )

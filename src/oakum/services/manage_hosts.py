@@ -68,21 +68,6 @@ class HostKeeper:
         await asyncio.gather(*(read(address) for address in addresses))
         return found
 
-    def is_known(self, new: NewHost, host_key: str | None) -> bool:
-        """Tell whether exactly this host is here already.
-
-        Raises ConflictError for one of the same name that differs, and says in what.
-        """
-        with self.begin() as work:
-            same_name = [host for host in work.hosts.all() if host.name == new.known.name]
-        for host in same_name:
-            if differences := _differences(host, new, host_key):
-                raise ConflictError(
-                    f"{host.name} is here already, and differs: {'; '.join(differences)}",
-                    hint=f"if it is another machine now, `oakum hosts remove {host.name}` first",
-                )
-        return bool(same_name)
-
     def add(self, new: NewHost, host_key: str) -> Host:
         """Pin the key and keep the host. Raises InputError for words that it may not have."""
         _require_sound(new.known)
@@ -151,6 +136,20 @@ def _new_id(name: str, work: UnitOfWork) -> HostId:
         number += 1
         identity = f"{name}:{number}"
     return HostId(identity)
+
+
+def is_known(new: NewHost, host_key: str | None, here: Mapping[str, Host]) -> bool:
+    """Tell whether exactly this host is among those that are here, by name.
+
+    Raises ConflictError for one of the same name that differs, and says in what.
+    """
+    host = here.get(new.known.name)
+    if host is not None and (differences := _differences(host, new, host_key)):
+        raise ConflictError(
+            f"{host.name} is here already, and differs: {'; '.join(differences)}",
+            hint=f"if it is another machine now, `oakum hosts remove {host.name}` first",
+        )
+    return host is not None
 
 
 def _differences(host: Host, new: NewHost, host_key: str | None) -> list[str]:

@@ -11,7 +11,7 @@ from oakum.core.audit.event import Action
 from oakum.core.errors import ConflictError, InputError, NotFoundError
 from oakum.core.inventory.known_address import KnownAddress
 from oakum.ports.stores import UnitOfWorkFactory
-from oakum.services.manage_hosts import HostKeeper, NewHost
+from oakum.services.manage_hosts import HostKeeper, NewHost, is_known
 
 KEY = "ssh-ed25519 AAAAkey"
 
@@ -109,10 +109,10 @@ def test_no_bad_address_is_even_asked_for_its_key(keeper: HostKeeper) -> None:
 def test_a_host_that_is_here_already_is_unchanged(keeper: HostKeeper) -> None:
     """Importing the same file twice is no failure."""
     new = NewHost(_known(), labels=("role=web",))
-    assert not keeper.is_known(new, KEY)
-    keeper.add(new, KEY)
-    assert keeper.is_known(new, KEY)
-    assert keeper.is_known(new, None)
+    assert not is_known(new, KEY, {})
+    here = {"web-1": keeper.add(new, KEY)}
+    assert is_known(new, KEY, here)
+    assert is_known(new, None, here)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def test_a_host_that_differs_is_named_with_what_differs(
     keeper: HostKeeper, new: NewHost, key: str, said: str
 ) -> None:
     """Neither is overwritten in silence, and the next step is named."""
-    keeper.add(NewHost(_known()), KEY)
+    here = {"web-1": keeper.add(NewHost(_known()), KEY)}
     with pytest.raises(ConflictError, match=said) as caught:
-        keeper.is_known(new, key)
+        is_known(new, key, here)
     assert "hosts remove web-1" in (caught.value.hint or "")
 
 

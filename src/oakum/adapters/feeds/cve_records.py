@@ -8,7 +8,8 @@ import msgspec
 from cvss import CVSS2, CVSS3, CVSS4
 from cvss.exceptions import CVSSError
 
-from oakum.adapters.feeds.parsing import CVE, Parsed
+from oakum.adapters.feeds.parsing import Parsed
+from oakum.core.advisories.cve import CVE
 from oakum.core.advisories.signals import (
     CveSignals,
     CvssScore,

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
 from oakum.adapters.feeds.debian_tracker import SOURCE
-from oakum.adapters.feeds.parsing import CVE, Parsed
+from oakum.adapters.feeds.parsing import Parsed
+from oakum.core.advisories.cve import CVE
 from oakum.core.advisories.statement import VendorStatement, VendorStatus
 from oakum.core.errors import InputError
 from oakum.core.ids import CveId

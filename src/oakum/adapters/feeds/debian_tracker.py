@@ -4,7 +4,8 @@ import re
 
 import msgspec
 
-from oakum.adapters.feeds.parsing import CVE, Parsed, decode
+from oakum.adapters.feeds.parsing import Parsed, decode
+from oakum.core.advisories.cve import CVE
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.advisories.statement import NoDsaReason, Urgency, VendorStatement, VendorStatus
 from oakum.core.ids import CveId

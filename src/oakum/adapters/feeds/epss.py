@@ -4,7 +4,8 @@ import re
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-from oakum.adapters.feeds.parsing import CVE, Parsed, aware
+from oakum.adapters.feeds.parsing import Parsed, aware
+from oakum.core.advisories.cve import CVE
 from oakum.core.advisories.signals import CveSignals, EpssScore
 from oakum.core.errors import InputError
 from oakum.core.ids import CveId

@@ -4,7 +4,8 @@ from datetime import date, datetime
 
 import msgspec
 
-from oakum.adapters.feeds.parsing import CVE, Parsed, aware, decode
+from oakum.adapters.feeds.parsing import Parsed, aware, decode
+from oakum.core.advisories.cve import CVE
 from oakum.core.advisories.signals import CveSignals, KevEntry
 from oakum.core.ids import CveId
 from oakum.core.text import one_line

@@ -1,6 +1,5 @@
 """What all parsers of feeds share."""
 
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -13,7 +12,6 @@ from oakum.core.errors import InputError
 from oakum.core.text import one_line
 
 T = TypeVar("T")
-CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}")
 
 
 @dataclass

@@ -21,10 +21,10 @@ LISTS = {
 
 
 def resolve(wanted: str, ids: Iterable[str], noun: str) -> str:
-    """Return the one id that is, or begins with, what a person typed."""
+    """Return the one id that is, or begins with, what a person typed; `latest` is the last one."""
     known = list(ids)
-    if not known:
-        raise NotFoundError(f"there is no {noun} yet", hint=FIRST_STEPS[noun])
+    if wanted == "latest" and known:
+        return known[-1]
     if wanted in known:
         return wanted
     matches = [found for found in known if wanted and found.startswith(wanted)]

@@ -12,9 +12,9 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from oakum.core.errors import InputError
+from oakum.core.inventory.known_address import MAX_PORT
 
 SHUTDOWN_SECONDS = 5
-MAX_PORT = 65_535
 SNAPSHOT = re.compile(r"[0-9a-f]{64}")
 PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~:-]*")
 FOREVER = "public, max-age=31536000, immutable"

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from oakum.core.planning.plan import Window
 from oakum.core.rollout.gate import judge
 from oakum.core.rollout.host_run import move
 from oakum.core.rollout.rollout import HostRun, Rollout
@@ -64,7 +63,7 @@ def _after_waiting(rollout: Rollout, now: datetime) -> Rollout:
         return rollout
     if rollout.soak_until is not None:
         return _judge_again(rollout, now)
-    if _window(rollout).contains(now):
+    if rollout.window.contains(now):
         return replace(rollout, phase=Phase.PROGRESSING, reason="window is open")
     return _outside_window(rollout, now)
 
@@ -118,7 +117,7 @@ def _after_ring(rollout: Rollout, evidence: str, now: datetime) -> Rollout:
 
 def _start_hosts(rollout: Rollout, now: datetime) -> Rollout:
     pending = [run for run in rollout.in_ring(rollout.ring) if run.state is RunState.PENDING]
-    if pending and not _window(rollout).contains(now):
+    if pending and not rollout.window.contains(now):
         return _outside_window(rollout, now)
     busy = sum(run.state.is_busy for run in rollout.runs)
     room = max(0, rollout.concurrency - busy)
@@ -131,7 +130,7 @@ def _outside_window(rollout: Rollout, now: datetime) -> Rollout:
     """Wait for the window; one that is over never opens again, and a person has to know."""
     if any(run.state.is_busy for run in rollout.runs):
         return rollout  # what runs is let to end; nothing new begins
-    if _window(rollout).is_over(now):
+    if rollout.window.is_over(now):
         left = sum(run.state is RunState.PENDING for run in rollout.runs)
         reason = f"the window closed at {_shown(rollout.closes_at)}; {left} hosts were not begun"
         return replace(rollout, phase=Phase.PAUSED, reason=reason)
@@ -193,7 +192,3 @@ def _with_runs(rollout: Rollout, changed: Iterable[HostRun]) -> Rollout:
     if not by_host:
         return rollout
     return replace(rollout, runs=tuple(by_host.get(run.host, run) for run in rollout.runs))
-
-
-def _window(rollout: Rollout) -> Window:
-    return Window(rollout.opens_at, rollout.closes_at)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.planning.plan import Window
 from oakum.core.rollout.state import Phase, RunState, Wish
 from oakum.core.staging.check import CheckResult
 
@@ -66,6 +67,11 @@ class Rollout:
     ended_at: datetime | None = None
     wish: Wish = Wish.NONE
     """What a person asked for and the reconciler has not yet taken up."""
+
+    @property
+    def window(self) -> Window:
+        """Return when hosts may begin."""
+        return Window(self.opens_at, self.closes_at)
 
     def in_ring(self, ring: int) -> tuple[HostRun, ...]:
         """Return the runs of a ring."""

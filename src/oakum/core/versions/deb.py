@@ -3,12 +3,11 @@
 import re
 from functools import lru_cache
 
-from oakum.core.versions.order import MAX_LENGTH, comparing, invalid, telling
+from oakum.core.versions.order import EPOCH, MAX_LENGTH, comparing, invalid, split, telling
 
 Part = int | str
 Key = tuple[int, tuple[Part, ...], tuple[Part, ...]]
 
-EPOCH = re.compile(r"[0-9]{1,9}")
 UPSTREAM = re.compile(r"[A-Za-z0-9.+:~-]+")
 REVISION = re.compile(r"[A-Za-z0-9.+~]+")
 PIECES = re.compile(r"([^0-9]*)([0-9]*)")
@@ -19,17 +18,15 @@ TILDE, END, LETTER, OTHER = 0, 1, 2, 3
 @lru_cache(maxsize=1 << 17)
 def key(version: str) -> Key:
     """Return a value that sorts as dpkg sorts the version. Raises InvalidVersionError."""
-    before, colon, after = version.partition(":")
-    epoch, rest = (before, after) if colon else ("0", version)
-    before, hyphen, after = rest.rpartition("-")
-    upstream, revision = (before, after) if hyphen else (rest, "0")
-    is_version = (
+    epoch, upstream, given = split(version)
+    revision = "0" if given is None else given
+    is_valid = (
         len(version) <= MAX_LENGTH
         and EPOCH.fullmatch(epoch)
         and UPSTREAM.fullmatch(upstream)
         and REVISION.fullmatch(revision)
     )
-    if not is_version:
+    if not is_valid:
         raise invalid(version, "Debian")
     return (int(epoch), _parts(upstream), _parts(revision))
 

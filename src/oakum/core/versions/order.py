@@ -1,11 +1,13 @@
 """What every order of versions has beside its key: what is no version, and how two compare."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from oakum.core.errors import InputError
 from oakum.core.text import one_line
 
+EPOCH = re.compile(r"[0-9]{1,9}")
 MAX_LENGTH = 1000
 """No archive has longer versions, and reading a number of very many digits takes very long."""
 Key = Callable[[str], Any]
@@ -14,6 +16,17 @@ Key = Callable[[str], Any]
 
 class InvalidVersionError(InputError):
     """The text is no version of a package of this kind."""
+
+
+def split(version: str) -> tuple[str, str, str | None]:
+    """Return epoch, upstream version and revision of `[epoch:]upstream[-revision]`.
+
+    A missing epoch is `0`; a missing revision is None, and means another thing to dpkg and to rpm.
+    """
+    before, colon, after = version.partition(":")
+    epoch, rest = (before, after) if colon else ("0", version)
+    before, hyphen, after = rest.rpartition("-")
+    return (epoch, before, after) if hyphen else (epoch, rest, None)
 
 
 def invalid(version: str, kind: str) -> InvalidVersionError:

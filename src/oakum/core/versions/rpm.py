@@ -7,12 +7,11 @@ before `^`, `^` before letters, and letters before digits; what stands between t
 import re
 from functools import lru_cache
 
-from oakum.core.versions.order import MAX_LENGTH, comparing, invalid, telling
+from oakum.core.versions.order import EPOCH, MAX_LENGTH, comparing, invalid, split, telling
 
 Token = tuple[int, int | str]
 Key = tuple[int, tuple[Token, ...], tuple[Token, ...]]
 
-EPOCH = re.compile(r"[0-9]{1,9}")
 PART = re.compile(r"[!-,.-9;-~]+")
 """Printable ASCII without `-`, which divides version and release, and `:`, which ends the epoch."""
 TOKENS = re.compile(r"[0-9]+|[A-Za-z]+|[~^]")
@@ -26,19 +25,16 @@ def key(version: str) -> Key:
 
     A missing epoch is 0; a missing release sorts before every other.
     """
-    before, colon, after = version.partition(":")
-    epoch, rest = (before, after) if colon else ("0", version)
-    before, hyphen, after = rest.rpartition("-")
-    upstream, release = (before, after) if hyphen else (rest, "")
-    is_version = (
+    epoch, upstream, release = split(version)
+    is_valid = (
         len(version) <= MAX_LENGTH
         and EPOCH.fullmatch(epoch)
         and PART.fullmatch(upstream)
-        and (not hyphen or PART.fullmatch(release))
+        and (release is None or PART.fullmatch(release))
     )
-    if not is_version:
+    if not is_valid:
         raise invalid(version, "rpm")
-    return (int(epoch), _tokens(upstream), _tokens(release))
+    return (int(epoch), _tokens(upstream), _tokens(release or ""))
 
 
 is_version = telling(key)

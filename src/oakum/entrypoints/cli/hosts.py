@@ -15,7 +15,7 @@ from oakum.core.inventory.selector import parse_selector
 from oakum.core.text import counted
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
-from oakum.services.manage_hosts import HostKeeper, NewHost, pinned_keys
+from oakum.services.manage_hosts import HostKeeper, NewHost, is_known, pinned_keys
 
 app = typer.Typer(help="Add, import, list, show and remove hosts.", no_args_is_help=True)
 
@@ -76,10 +76,12 @@ def import_hosts(
     chosen, keeper = application(), _keeper()
     known = chosen.read_inventory(ssh_config, ansible, user)
     pinned = dict(pinned_keys(chosen.read_text(known_hosts), known)) if known_hosts else {}
+    with chosen.begin() as work:
+        here = {host.name: host for host in work.hosts.all()}
     done, fresh = _Imported(), list[NewHost]()
     for new in (NewHost(address, tuple(label or ())) for address in known):
         with done.noting(new):
-            if keeper.is_known(new, pinned.get(new.known.name)):
+            if is_known(new, pinned.get(new.known.name), here):
                 done.unchanged.append(new.known.name)
             else:
                 fresh.append(new)

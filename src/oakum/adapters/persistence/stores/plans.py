@@ -35,8 +35,7 @@ class SqlPlanStore:
     def get(self, id_or_prefix: str) -> Plan:
         """Return the plan whose id begins so; `latest` is the newest."""
         ids = self.ids()
-        wanted = ids[-1] if id_or_prefix == "latest" and ids else id_or_prefix
-        found = resolve(wanted, ids, "plan")
+        found = resolve(id_or_prefix, ids, "plan")
         document = self._connection.execute(select(plans.c.document).where(plans.c.id == found))
         return _plan(found, document.scalar_one())
 

@@ -37,8 +37,7 @@ class SqlRolloutStore:
         """Return the rollout whose id begins so; `latest` is the newest."""
         query = select(rollouts.c.id).order_by(rollouts.c.started_at)
         ids = [row.id for row in self._connection.execute(query)]
-        wanted = ids[-1] if id_or_prefix == "latest" and ids else id_or_prefix
-        return self._read(resolve(wanted, ids, "rollout"))
+        return self._read(resolve(id_or_prefix, ids, "rollout"))
 
     def all(self) -> tuple[Rollout, ...]:
         """Return every rollout, oldest first."""

@@ -35,8 +35,7 @@ class SqlSnapshotRecords:
                 select(snapshots.c.id).order_by(snapshots.c.created_at)
             )
         ]
-        wanted = ids[-1] if id_or_prefix == "latest" and ids else id_or_prefix
-        found = resolve(wanted, ids, "snapshot")
+        found = resolve(id_or_prefix, ids, "snapshot")
         query = select(snapshots.c.document).where(snapshots.c.id == found)
         return _snapshot(found, self._connection.execute(query).scalar_one())
 
