@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from oakum.core.inventory.support import Supported
     from oakum.core.matching.finding import Finding
     from oakum.core.planning.plan import Plan
+    from oakum.core.reconciling.report import ScannerReport
     from oakum.core.repositories.archive import ArchiveSource
     from oakum.core.repositories.snapshot import Snapshot
     from oakum.core.risk.assessment import Assessor
@@ -216,6 +217,12 @@ class Application:
         from oakum.adapters.feeds.bundle import shipped_bundle
 
         return shipped_bundle()
+
+    def read_scanner_report(self, path: Path) -> ScannerReport:
+        """Return the report of another scanner."""
+        from oakum.adapters.scanners.reading import read_report
+
+        return read_report(path)
 
     @cached_property
     def assessor(self) -> Assessor:

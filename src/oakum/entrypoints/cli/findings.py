@@ -9,6 +9,7 @@ import typer
 
 from oakum.core.advisories.cve import parse_cve
 from oakum.core.audit.event import Action
+from oakum.core.errors import InputError
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.host import Host
 from oakum.core.matching.finding import Finding, FindingState
@@ -16,6 +17,7 @@ from oakum.core.text import counted
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import application
 from oakum.entrypoints.cli.moments import parse_past
+from oakum.entrypoints.cli.reconcile import reconcile
 from oakum.entrypoints.cli.words import Knowledge, age_lines
 from oakum.ports.stores import UnitOfWork
 from oakum.services.choose import choose_hosts, require_sources
@@ -24,11 +26,15 @@ SHOWN_GAPS = 3
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("findings")(findings)
+    """Add the command, and its form for another scanner's report."""
+    group = typer.Typer()
+    group.callback(invoke_without_command=True)(findings)
+    group.command("reconcile")(reconcile)
+    app.add_typer(group, name="findings")
 
 
 def findings(
+    context: typer.Context,
     host: Annotated[str, typer.Option(help="Only hosts that this selects.")] = "",
     cve: Annotated[str, typer.Option(help="Only this CVE.")] = "",
     package: Annotated[str, typer.Option(help="Only this source package.")] = "",
@@ -43,7 +49,14 @@ def findings(
     ] = "",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List findings: open ones, without those that the vendor calls unimportant."""
+    """List findings: open ones, without those that the vendor calls unimportant.
+
+    `oakum findings reconcile` holds another scanner's report against them.
+    """
+    if context.invoked_subcommand is not None:
+        if any((host, cve, package, state, every, as_of, json)):
+            raise InputError(f"options stand after the word {context.invoked_subcommand}")
+        return
     chosen, wanted_cve = application(), parse_cve(cve) if cve else None
     now = chosen.clock.now()
     moment = parse_past(as_of, "--as-of", now) if as_of else None

@@ -1,0 +1,1 @@
+"""What another scanner says, held against what Oakum found, host by host."""
