@@ -15,6 +15,7 @@ INSTALLED = re.compile(
     r"Remote package installed\s*:\s*(?P<installed>\S+)\s+Should be\s*:\s*(?P<fixed>\S+)"
 )
 """How the plugins about packages end: `libssl3_3.0.15-1`, for RPM `openssl-3.0.7-1.el9`."""
+DEB = re.compile(r"(?P<name>[^_]+)_(?P<version>[0-9].*)")
 RPM = re.compile(r"(?P<name>.+)-(?P<version>[^-]+-[^-]+)")
 
 
@@ -51,11 +52,9 @@ def _add(parsed: Parsed, host: ReportedHost, item: Element, place: str) -> None:
 
 def _package(installed: str, fixed: str) -> Package:
     """Split names from versions. Debian's names hold no underscore, RPM's versions no dash."""
-    name, _, version = installed.partition("_")
-    same, _, wanted = fixed.partition("_")
-    if name == same and version and wanted:
-        return Package(name, version, wanted)
-    was, wants = RPM.fullmatch(installed), RPM.fullmatch(fixed)
+    was, wants = DEB.fullmatch(installed), DEB.fullmatch(fixed)
+    if was is None or wants is None or was["name"] != wants["name"]:
+        was, wants = RPM.fullmatch(installed), RPM.fullmatch(fixed)
     if was is None or wants is None:
         return Package("", installed, fixed)
     return Package(was["name"], was["version"], wants["version"])

@@ -72,6 +72,7 @@ def parse_report(content: bytes) -> ScannerReport:
 
     Raises InputError when no scanner wrote them, and when no host in them can be understood.
     """
+    content = content.removeprefix(UTF8_MARK)
     report = _parser_of(content)(content)
     if not report.hosts:
         lost = report.unreadable
@@ -89,12 +90,16 @@ def _parser_of(content: bytes) -> Parser:
     for magic, name in PACKED.items():
         if content.startswith(magic):
             raise InputError(f"it is packed with {name}", hint="unpack it first")
-    begin = content[:HEAD].removeprefix(UTF8_MARK).lstrip()[:1]
-    if begin == b"<" or content.startswith(UTF16_MARKS):
+    is_utf16 = content.startswith(UTF16_MARKS)
+    head = content[2:HEAD].replace(b"\0", b"") if is_utf16 else content[:HEAD]
+    begin = head.lstrip()[:1]
+    if begin == b"<":
         return _parser_of_xml(content)
+    if is_utf16:
+        raise InputError("it is in UTF-16, and no XML", hint="save it in UTF-8")
     if begin in {b"{", b"["}:
         return _parser_of_json(content)
-    if b"QID" in content[:HEAD]:
+    if b"QID" in head:
         return parse_qualys_csv
     raise InputError("it is no report of a scanner that Oakum knows", hint=KNOWN)
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from defusedxml import DefusedXmlException, ElementTree
+from defusedxml import ElementTree, EntitiesForbidden
 
 from oakum.core.errors import InputError
 from oakum.core.text import one_line
@@ -52,11 +52,10 @@ class XmlRecords:
     def _events(self) -> Iterator[tuple[str, Element]]:
         try:
             yield from ElementTree.iterparse(io.BytesIO(self._content), ("start", "end"))
-        except DefusedXmlException as error:
+        except EntitiesForbidden as error:
             raise InputError(
-                f"{self.place} declares an entity or asks for another file: "
-                f"{one_line(str(error), 120)}",
-                hint="no scanner writes that: the file is not what it seems to be",
+                f"{self.place} declares an entity, {one_line(str(error.name), 40)!r}",
+                hint="no scanner does that: the file is not what it seems to be",
             ) from error
         except (ElementTree.ParseError, ValueError, LookupError) as error:
             raise InputError(
