@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from oakum.core.errors import NotFoundError
 from oakum.core.ids import HostId
-from oakum.core.inventory.host import Host
 from oakum.core.matching.coverage import coverage
 from oakum.core.matching.finding import Finding
+from oakum.core.reconciling.identity import HostIndex
 from oakum.core.reconciling.reconcile import Reconciliation, reconcile
 from oakum.core.reconciling.report import ScannerReport
 from oakum.ports.stores import UnitOfWork
@@ -28,13 +28,19 @@ def reconcile_report(
         raise NotFoundError(
             "there are no hosts yet", hint="`oakum hosts add` or `oakum hosts import` adds some"
         )
+    index = HostIndex.of(hosts)
+    meant = {found.id for found, _ in map(index.find, report.hosts) if found is not None}
     covered = work.advisories.covered()
-    coverages = {host: coverage(facts, covered) for host, facts in work.facts.all_latest().items()}
-    return reconcile(report, hosts, _findings_of(hosts, work), coverages, every=every)
+    coverages = {
+        host: coverage(facts, covered)
+        for host, facts in work.facts.all_latest().items()
+        if host in meant
+    }
+    return reconcile(report, hosts, _findings_of(meant, work), coverages, every=every)
 
 
-def _findings_of(hosts: Iterable[Host], work: UnitOfWork) -> Mapping[HostId, Sequence[Finding]]:
+def _findings_of(hosts: Iterable[HostId], work: UnitOfWork) -> Mapping[HostId, Sequence[Finding]]:
     found: dict[HostId, list[Finding]] = defaultdict(list)
-    for finding in work.findings.of([host.id for host in hosts]):
+    for finding in work.findings.of(hosts):
         found[finding.host].append(finding)
     return found

@@ -79,7 +79,9 @@ def test_what_oakum_cannot_judge_is_unknown(
 
 
 def test_a_host_of_which_nothing_is_known() -> None:
-    """Never scanned, or of a distribution without vendor data."""
+    """Never scanned, or of a distribution without vendor data: also said where no result is."""
+    assert compare([], [], None).not_judged == "Oakum has never scanned this host"
+    assert compare([], []).not_judged == ""
     assert why([result("x")], [], None) == "unknown: Oakum has never scanned this host"
     other = Coverage(0, (("alpine 3.20", "no vendor data for this distribution"),))
     expected = "unknown: alpine 3.20: no vendor data for this distribution"

@@ -63,6 +63,8 @@ class HostComparison:
     only_ours: tuple[Finding, ...]
     left_out: int
     """Open findings that the scanner lacks as well, and that were not asked for."""
+    not_judged: str
+    """Why Oakum can say nothing of the whole host; empty when it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +135,20 @@ class _Ours:
         self.host = host
         self.findings = findings
         self._by_cve: dict[CveId, list[Finding]] = defaultdict(list)
-        self._packages: set[str] = set()
+        names: dict[tuple[str, tuple[str, ...]], frozenset[str]] = {}
         for finding in findings:
             self._by_cve[finding.cve].append(finding)
-            self._packages |= _names(finding)
+            source, packages = finding.source_name, finding.evidence.packages
+            if (source, packages) not in names:
+                names[source, packages] = _names(source, packages)
+        self._names = names
+        self._packages = frozenset[str]().union(*names.values())
         self._unknown: dict[str, str] = {}
-        self._why_no_kernel = self._why_nothing = ""
+        self._why_no_kernel = self.not_judged = ""
         if coverage is None:
-            self._why_nothing = NEVER_SCANNED
+            self.not_judged = NEVER_SCANNED
         elif not coverage.judged and coverage.unknown:
-            self._why_nothing = "{}: {}".format(*coverage.unknown[0])
+            self.not_judged = "{}: {}".format(*coverage.unknown[0])
         for what, why in coverage.unknown if coverage else ():
             self._unknown.setdefault(what.partition(":")[0], f"package {what} {why}")
             if what.startswith("kernel "):
@@ -153,7 +159,11 @@ class _Ours:
         found = tuple(self._by_cve.get(result.cve, ()))
         if not result.package:
             return found
-        same = tuple(finding for finding in found if result.package in _names(finding))
+        same = tuple(
+            finding
+            for finding in found
+            if result.package in self._names[finding.source_name, finding.evidence.packages]
+        )
         is_another = result.package in self._packages or self._why_unknown(result.package)
         return same if same or is_another else found
 
@@ -170,7 +180,7 @@ class _Ours:
     def _why_unknown(self, package: str) -> str:
         """Return why Oakum cannot judge a package; empty when it can."""
         of_kernel = self._why_no_kernel if KERNEL.fullmatch(package) else ""
-        return self._why_nothing or self._unknown.get(package, "") or of_kernel
+        return self.not_judged or self._unknown.get(package, "") or of_kernel
 
 
 def _compare(
@@ -200,13 +210,14 @@ def _compare(
         only_theirs=tuple(only_theirs),
         only_ours=wanted,
         left_out=len(missed) - len(wanted),
+        not_judged=ours.not_judged,
     )
 
 
-def _names(finding: Finding) -> set[str]:
-    """Return the source package of a finding and the binary packages of it that are installed."""
-    binaries = (package.partition(" ")[0] for package in finding.evidence.packages)
-    return {finding.source_name, *(binary.partition(":")[0] for binary in binaries)}
+def _names(source: str, packages: Iterable[str]) -> frozenset[str]:
+    """Return a source package and the binary packages of it that are installed."""
+    binaries = (package.partition(" ")[0] for package in packages)
+    return frozenset({source, *(binary.partition(":")[0] for binary in binaries)})
 
 
 def _reason(finding: Finding) -> str:

@@ -65,6 +65,8 @@ def _show(comparison: HostComparison, *, every: bool) -> None:
         f"{len(comparison.only_theirs)} only theirs, {len(comparison.only_ours)} only ours{more}",
         "bold",
     )
+    if comparison.not_judged:
+        output.show(f"  not judged: {comparison.not_judged}")
     if comparison.only_theirs:
         output.print_table(
             ("only theirs", "package", "they saw", "check", "Oakum says"),
