@@ -361,12 +361,11 @@ class Application:
         )
 
     def _match_one(self, facts: Facts) -> tuple[Finding, ...]:
-        from oakum.core.matching.matcher import match
-        from oakum.services.match_fleet import index_for
+        from oakum.core.matching.matcher import match, topics_of
+        from oakum.services.find_exposure import index_for
 
-        twin = HostId("twin")
         with self.begin() as work:
-            return match(twin, facts, index_for({twin: facts}, work))
+            return match(HostId("twin"), facts, index_for(work, topics_of(facts)))
 
     def reconciler(self, rollout: RolloutId, actor: str, on_change: OnChange) -> Reconciler:
         """Return what drives a rollout from this process."""

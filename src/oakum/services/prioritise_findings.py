@@ -1,25 +1,69 @@
-"""Prioritise: from findings to a queue of patches."""
+"""Prioritise: from exposed components to a queue of patches."""
 
 from collections.abc import Collection
+from datetime import date
+from itertools import groupby
 
+from oakum.core.advisories.statement import VendorStatement
 from oakum.core.ids import HostId
+from oakum.core.matching.answer import answer
+from oakum.core.matching.component import Component
+from oakum.core.matching.finding import FindingState
+from oakum.core.matching.fleet import Exposed, HostSet
 from oakum.core.risk.assessment import Assessor
-from oakum.core.risk.queue import FleetView, QueueItem, build_queue
-from oakum.core.versions.deb import compare
-from oakum.ports.stores import UnitOfWork
+from oakum.core.risk.queue import (
+    FleetView,
+    Population,
+    QueueItem,
+    build_queue,
+    removable_risk,
+)
+from oakum.ports.stores import Scan, UnitOfWork
+from oakum.services.find_exposure import fleet_of, index_for
 
 
 def prioritise(
-    work: UnitOfWork, assessor: Assessor, hosts: Collection[HostId]
+    work: UnitOfWork, assessor: Assessor, hosts: Collection[HostId] | None = None
 ) -> tuple[QueueItem, ...]:
-    """Return the queue of these hosts."""
-    known = {host.id: host for host in work.hosts.all() if host.id in hosts}
-    findings = [finding for finding in work.findings.of(known) if finding.is_to_patch]
-    signals = work.advisories.signals({finding.cve for finding in findings})
-    since = work.findings.first_seen(known)
-    return build_queue(findings, FleetView(known, signals, since, assessor, later))
+    """Return the queue of these hosts, or of all."""
+    if not work.advisories.feeds():
+        return ()
+    exposed, population = _exposed(work, hosts)
+
+    def began(holders: HostSet, component: Component, said: VendorStatement) -> date:
+        timeline = work.facts.timeline(population.hosts[number].id for number in holders)
+        by_host = groupby(timeline, key=lambda scan: scan.host)
+        return min(_lacking_since(list(scans), component, said) for _, scans in by_host)
+
+    return build_queue(exposed, FleetView(population, assessor, began))
 
 
-def later(first: str, second: str) -> str:
-    """Return the later of two Debian versions."""
-    return first if compare(first, second) >= 0 else second
+def removable_risk_of_fleet(work: UnitOfWork) -> int:
+    """Return all the risk that patching can remove, in the queue's measure."""
+    return removable_risk(*_exposed(work, None)) if work.advisories.feeds() else 0
+
+
+def _exposed(
+    work: UnitOfWork, hosts: Collection[HostId] | None
+) -> tuple[list[Exposed], Population]:
+    numbers, known = work.fleet.numbers(hosts), {host.id: host for host in work.hosts.all()}
+    exposed = list(fleet_of(work, hosts).exposed(index_for(work)))
+    cves = {said.cve for found in exposed for said in found.missing}
+    by_number = {number: known[host] for number, host in numbers.items()}
+    return exposed, Population(by_number, work.advisories.signals(cves))
+
+
+def _lacking_since(scans: list[Scan], component: Component, said: VendorStatement) -> date:
+    """Return since when a host lacks a fix without a break; `scans` are oldest first."""
+    since = scans[-1].since
+    for scan in reversed(scans):
+        answers = [
+            answer(other, [said])
+            for other in scan.components
+            if (other.release, other.name) == (component.release, component.name)
+        ]
+        lacks = FindingState.AFFECTED_FIX_AVAILABLE
+        if not any(found is not None and found.state is lacks for found in answers):
+            break
+        since = scan.since
+    return since.date()

@@ -8,8 +8,8 @@ import typer
 from oakum.core.advisories.feed import FeedName
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application
-from oakum.entrypoints.cli.words import age_lines
-from oakum.services.match_fleet import match_fleet
+from oakum.entrypoints.cli.words import age_lines, tally_line
+from oakum.services.match_fleet import MatchResult, match_fleet
 from oakum.services.update_advisories import AdvisoryUpdater, FeedOutcome
 
 app = typer.Typer(help="Renew advisories, and see their age.", no_args_is_help=True)
@@ -35,7 +35,7 @@ def update(
         outcomes = updater.update(chosen.advisory_source(offline), feed or ())
     _tell(outcomes)
     failed = any(outcome.content is None for outcome in outcomes)
-    changed = None if all(outcome.content is None for outcome in outcomes) else _match()
+    matched = None if all(outcome.content is None for outcome in outcomes) else _match()
     if json:
         output.print_json(
             {
@@ -48,7 +48,7 @@ def update(
                     }
                     for outcome in outcomes
                 ],
-                "findings_changed": changed,
+                "findings": matched and matched.tally.by_state,
             }
         )
     if failed:
@@ -91,13 +91,9 @@ def status(json: Json = False) -> None:
             output.show(f"{feed.value}: none yet; run `oakum advisories update`")
 
 
-def _match() -> int:
-    """Match the fleet anew; return how many findings changed."""
+def _match() -> MatchResult:
+    """Count the fleet's findings anew."""
     chosen = application()
-    with chosen.begin() as work:
-        ready = FeedName.DEBIAN_TRACKER in work.advisories.feeds()
-    if not ready:
-        return 0
     matched = match_fleet(chosen.begin, chosen.clock, actor())
-    output.say(f"{matched.changed} findings changed")
-    return matched.changed
+    output.say(tally_line(matched))
+    return matched

@@ -1,0 +1,241 @@
+"""Judge a whole fleet at once: components are judged, and hosts are joined in as bitmaps.
+
+The versions of a package that the fleet has are sorted once, and each step of that ladder knows the
+hosts at or below it. What a fix means for a hundred thousand hosts is then one search on a ladder
+of some ten steps.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from pyroaring import BitMap
+
+from oakum.core.advisories.statement import Urgency, VendorStatement, VendorStatus
+from oakum.core.ids import CveId
+from oakum.core.matching.answer import answer
+from oakum.core.matching.component import Component
+from oakum.core.matching.finding import BAD_NEWS_FIRST, FindingState
+from oakum.core.matching.matcher import AdvisoryIndex
+from oakum.core.versions.order import InvalidVersionError
+from oakum.core.versions.scheme import scheme_of
+
+HostSet = BitMap
+"""Hosts, by the numbers that the database gave them."""
+Source = tuple[str, str]
+"""(release, source package)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The hosts that got a component on one day."""
+
+    since: date
+    is_successor: bool
+    """They had another version of the package before."""
+    hosts: HostSet
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """A component with the fixes that it lacks."""
+
+    component: Component
+    hosts: HostSet
+    holdings: tuple[Holding, ...]
+    """Only of those hosts."""
+    missing: tuple[VendorStatement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the fleet stands to one CVE in one source package of one release."""
+
+    release: str
+    source: str
+    cve: CveId
+    hosts: Mapping[FindingState, HostSet]
+    """Each host in one state: the worst that any of its packages of the source has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Findings of a fleet, counted."""
+
+    by_state: Mapping[FindingState, int]
+    """Without those that the vendor calls unimportant."""
+    minor: int
+    """Of open states, those that it does call so."""
+
+    @property
+    def total(self) -> int:
+        """Return how many findings there are that the vendor does not call unimportant."""
+        return sum(self.by_state.values())
+
+
+class _Ladder:
+    """What the fleet has of one package: plain components by version, and others."""
+
+    def __init__(self, release: str, held: Sequence[tuple[Component, HostSet]]) -> None:
+        self.key = scheme_of(release).key
+        plain, self.others = (
+            list[tuple[Any, Component, HostSet]](),
+            list[tuple[Component, HostSet]](),
+        )
+        for component, hosts in held:
+            try:
+                sort_key = self.key(component.version) if component.is_plain else None
+            except InvalidVersionError:
+                sort_key = None
+            if sort_key is None:
+                self.others.append((component, hosts))
+            else:
+                plain.append((sort_key, component, hosts))
+        plain.sort(key=lambda rung: (rung[0], rung[1]))
+        self.keys = [sort_key for sort_key, _, _ in plain]
+        self.rungs = [(component, hosts) for _, component, hosts in plain]
+        self.below = [HostSet()]
+        for _, hosts in self.rungs:
+            self.below.append(self.below[-1] | hosts)
+
+    def step(self, said: Sequence[VendorStatement]) -> int | None:
+        """Return how many rungs a fix is above; None when more than the version decides."""
+        first = said[0]
+        if len(said) > 1 or first.channel or first.module:
+            return None
+        if first.status is not VendorStatus.FIXED:
+            return 0
+        try:
+            return bisect_left(self.keys, self.key(first.fixed_version))
+        except InvalidVersionError:
+            return None
+
+    def states(self, said: Sequence[VendorStatement]) -> Iterator[tuple[FindingState, HostSet]]:
+        """Give what the statements on one CVE mean for whom; a host may be in several."""
+        others, step = self.others, self.step(said)
+        if step is None:
+            others = [*self.rungs, *others]
+        elif said[0].status is VendorStatus.FIXED:
+            affected = self.below[step]
+            yield FindingState.AFFECTED_FIX_AVAILABLE, affected
+            yield FindingState.FIXED, self.below[-1] - affected
+        elif self.rungs:
+            found = answer(self.rungs[0][0], said)
+            if found is not None:
+                yield found.state, self.below[-1]
+        for component, hosts in others:
+            found = answer(component, said)
+            if found is not None:
+                yield found.state, hosts
+
+
+_Named = list[tuple[_Ladder, Sequence[VendorStatement]]]
+"""What is said of one CVE in each package of a source that the fleet has."""
+
+
+@dataclass
+class Fleet:
+    """The hosts of a fleet, or of a chosen part of it, by what they have."""
+
+    holdings: Mapping[Component, Sequence[Holding]]
+    chosen: HostSet
+    """The hosts that count; others may be in the holdings."""
+
+    @cached_property
+    def held(self) -> Mapping[Source, Mapping[str, Sequence[tuple[Component, HostSet]]]]:
+        """Return the components that any chosen host has, by source and name."""
+        found: dict[Source, dict[str, list[tuple[Component, HostSet]]]] = defaultdict(dict)
+        for component, holdings in self.holdings.items():
+            hosts = HostSet.union(*(held.hosts for held in holdings)) & self.chosen
+            if hosts:
+                of_source = found[component.release, component.source]
+                of_source.setdefault(component.name, []).append((component, hosts))
+        return found
+
+    def tally(self, index: AdvisoryIndex) -> Tally:
+        """Return how many findings the fleet has in each state."""
+        counts: dict[tuple[FindingState, bool], int] = defaultdict(int)
+        for source in self.held:
+            known: dict[object, list[tuple[FindingState, int]]] = {}
+            for said, named in self._topics(source, index):
+                effect = _effect(said.cve, named)
+                if effect not in known:
+                    known[effect] = [(state, len(hosts)) for state, hosts in _joined(named).items()]
+                is_minor = said.urgency is Urgency.UNIMPORTANT
+                for state, size in known[effect]:
+                    counts[state, is_minor] += size
+        minor = sum(n for (state, is_minor), n in counts.items() if is_minor and state.is_open)
+        return Tally({state: counts[state, False] for state in FindingState}, minor)
+
+    def standings(
+        self, index: AdvisoryIndex, cves: frozenset[CveId] = frozenset()
+    ) -> Iterator[Standing]:
+        """Give how the fleet stands to each CVE, or to some, in each source package."""
+        for release, source in sorted(self.held):
+            for said, named in self._topics((release, source), index):
+                if not cves or said.cve in cves:
+                    yield Standing(release, source, said.cve, _joined(named))
+
+    def exposed(self, index: AdvisoryIndex) -> Iterator[Exposed]:
+        """Give every component for which fixes are there that the vendor thinks matter."""
+        for names in self.held.values():
+            for component, hosts in (pair for held in names.values() for pair in held):
+                missing = tuple(_missing(component, index))
+                if missing:
+                    yield Exposed(component, hosts, tuple(self._held_by(hosts, component)), missing)
+
+    def _held_by(self, hosts: HostSet, component: Component) -> Iterator[Holding]:
+        for held in self.holdings[component]:
+            if of_those := held.hosts & hosts:
+                yield Holding(held.since, held.is_successor, of_those)
+
+    def _topics(
+        self, source: Source, index: AdvisoryIndex
+    ) -> Iterator[tuple[VendorStatement, _Named]]:
+        """Give each CVE that is said of a source, with what is said of each of its packages."""
+        by_cve: dict[CveId, _Named] = {}
+        for name, held in self.held[source].items():
+            topic = index.by_topic.get((source[0], name))
+            if topic:
+                ladder = _Ladder(source[0], held)
+                for cve, said in topic.items():
+                    by_cve.setdefault(cve, []).append((ladder, said))
+        for named in by_cve.values():
+            yield named[0][1][0], named
+
+
+def _effect(cve: CveId, named: _Named) -> object:
+    """Return a value that is equal for CVEs which concern the same hosts in the same way."""
+    if any(ladder.others for ladder, _ in named):
+        return cve
+    steps = [(id(ladder), said[0].status, ladder.step(said)) for ladder, said in named]
+    return cve if any(step is None for _, _, step in steps) else tuple(steps)
+
+
+def _joined(named: _Named) -> dict[FindingState, HostSet]:
+    """Return each host in the worst state that any package of the source gives it."""
+    found: dict[FindingState, HostSet] = {}
+    for ladder, said in named:
+        for state, hosts in ladder.states(said):
+            found[state] = found[state] | hosts if state in found else hosts
+    seen, worst = HostSet(), dict[FindingState, HostSet]()
+    for state in BAD_NEWS_FIRST:
+        if state in found and (left := found[state] - seen):
+            worst[state] = left
+            seen |= left
+    return worst
+
+
+def _missing(component: Component, index: AdvisoryIndex) -> Iterator[VendorStatement]:
+    for said in index.by_topic.get((component.release, component.name), {}).values():
+        found = answer(component, said)
+        if (
+            found is not None
+            and found.state is FindingState.AFFECTED_FIX_AVAILABLE
+            and found.statement.urgency is not Urgency.UNIMPORTANT
+        ):
+            yield found.statement
