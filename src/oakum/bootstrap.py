@@ -17,7 +17,7 @@ from oakum.core.ids import HostId
 from oakum.core.staging.check import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from datetime import timedelta
 
     from sqlalchemy import Engine
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from oakum.services.drive_host import Assignment, Tools
     from oakum.services.rehearse_plan import Rehearser, Report
     from oakum.services.run_rollout import OnChange, Reconciler
-    from oakum.settings import ArchiveSettings, FeedSettings, Settings
+    from oakum.settings import ArchiveSettings, Settings
 
 
 class Application:
@@ -176,30 +176,24 @@ class Application:
 
     # advisories and risk
 
-    @property
-    def feed_settings(self) -> dict[FeedName, FeedSettings]:
-        """Where each feed is, and how old it may be."""
-        advisories = self.configuration.advisories
-        return {
-            FeedName.DEBIAN_TRACKER: advisories.debian_tracker,
-            FeedName.DEBIAN_DSA: advisories.debian_dsa,
-            FeedName.DEBIAN_DLA: advisories.debian_dla,
-            FeedName.KEV: advisories.kev,
-            FeedName.EPSS: advisories.epss,
-            FeedName.CVE_RECORDS: advisories.cve_records,
-        }
-
     def feed_limits(self) -> dict[FeedName, timedelta]:
         """Return how old each feed may be."""
         from datetime import timedelta
 
-        return {
-            feed: timedelta(hours=settings.stale_after_hours)
-            for feed, settings in self.feed_settings.items()
-        }
+        settings = self.configuration.advisories
+        return {feed: timedelta(hours=settings.of(feed).stale_after_hours) for feed in FeedName}
 
-    def advisory_source(self, offline: str) -> AdvisorySource:
-        """Return the network, or a bundle: a path, or `shipped`."""
+    def advisory_source(
+        self, offline: str, file: Path | None = None, feeds: Collection[FeedName] = ()
+    ) -> AdvisorySource:
+        """Return the network, a bundle (a path, or `shipped`), or one feed's own file."""
+        if file is not None:
+            from oakum.adapters.feeds.file import FeedFile
+
+            if len(feeds) != 1 or offline:
+                raise InputError("--file needs one --feed: which feed the file is of")
+            (feed,) = feeds
+            return FeedFile(file, feed, self.clock)
         if offline == "shipped":
             return self.shipped_bundle()
         if offline:
@@ -208,7 +202,8 @@ class Application:
             return open_bundle(Path(offline))
         from oakum.adapters.feeds.download import DownloadedFeeds
 
-        urls = {feed: settings.url for feed, settings in self.feed_settings.items()}
+        settings = self.configuration.advisories
+        urls = {feed: settings.of(feed).url for feed in settings.fetched()}
         return DownloadedFeeds(urls, self.settings.home / "feeds", self.clock)
 
     def shipped_bundle(self) -> Bundle:

@@ -15,9 +15,8 @@ from oakum.core.ids import CveId, Digest, HostId, PlanId, RolloutId, SnapshotId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
-from oakum.core.matching.component import Component
+from oakum.core.matching.component import Component, Topic
 from oakum.core.matching.fleet import Holding
-from oakum.core.matching.matcher import Topic
 from oakum.core.planning.plan import Plan
 from oakum.core.repositories.snapshot import Snapshot
 from oakum.core.rollout.rollout import Rollout

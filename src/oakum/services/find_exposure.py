@@ -12,10 +12,10 @@ from itertools import groupby
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.errors import RefusedError
 from oakum.core.ids import CveId, HostId
-from oakum.core.matching.component import parts_of, stale_by_source
+from oakum.core.matching.component import Topic, parts_of, stale_by_source
 from oakum.core.matching.finding import Finding
 from oakum.core.matching.fleet import Fleet, HostSet
-from oakum.core.matching.matcher import AdvisoryIndex, Topic, match_parts
+from oakum.core.matching.matcher import AdvisoryIndex, match_parts
 from oakum.ports.stores import Scan, UnitOfWork
 
 Identity = tuple[str, str, str]
@@ -115,4 +115,4 @@ def _match(scan: Scan, index: AdvisoryIndex) -> tuple[Finding, ...]:
 
 
 def _topics(scans: Iterable[Scan]) -> frozenset[Topic]:
-    return frozenset((c.release, c.name) for scan in scans for c in scan.components)
+    return frozenset(t for scan in scans for c in scan.components for t in c.topics)

@@ -109,9 +109,11 @@ components = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("release", String, nullable=False),
+    Column("source", String, nullable=False),
     Column("name", String, nullable=False),
     Column("document", String, nullable=False, unique=True),
     Index(None, "release", "name"),
+    Index(None, "release", "source"),
 )
 
 facts = Table(

@@ -36,6 +36,10 @@ class NoDsaReason(Enum):
     IGNORED = "ignored"
 
 
+OF_SOURCE = "source:"
+"""Begins the name where a vendor of rpm packages speaks of a source package as a whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class VendorStatement:
     """One row of a vendor's tracker, VEX or advisory."""
@@ -44,7 +48,7 @@ class VendorStatement:
     """As `Distribution.release` names it: `bookworm`, `almalinux:9`."""
     source_name: str
     """What the vendor's data is keyed by, and its versions are of: the source package where
-    packages are deb or apk, the binary package where they are rpm."""
+    packages are deb or apk, the binary package where they are rpm, or OF_SOURCE and its source."""
     cve: CveId
     status: VendorStatus
     fixed_version: str = ""

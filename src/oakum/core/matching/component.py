@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from oakum.core.advisories.statement import OF_SOURCE
 from oakum.core.ids import CveId
 from oakum.core.inventory.distribution import Support
 from oakum.core.inventory.facts import Facts, StaleProcess
@@ -17,6 +18,8 @@ from oakum.core.matching.kernel import booted_kernel, is_kernel, kernel_source
 from oakum.core.matching.memory import versions_in_memory
 from oakum.core.versions.scheme import Scheme, scheme_of
 
+Topic = tuple[str, str]
+"""(release, package as vendors' data names it)."""
 ANY_OLDER = "?"
 """What processes may still run is known to be old, and not how old."""
 
@@ -41,6 +44,13 @@ class Component:
     """Of a booted kernel, the newest one on disk; of anything else, empty."""
     livepatched: tuple[CveId, ...] = ()
     subscriptions: tuple[str, ...] = ()
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """Return what statements about it are keyed by, the most exact first."""
+        if scheme_of(self.release) is not Scheme.RPM:
+            return ((self.release, self.name),)
+        return ((self.release, self.name), (self.release, f"{OF_SOURCE}{self.source}"))
 
     @property
     def is_plain(self) -> bool:

@@ -198,8 +198,8 @@ class Fleet:
     ) -> Iterator[tuple[VendorStatement, _Named]]:
         """Give each CVE that is said of a source, with what is said of each of its packages."""
         by_cve: dict[CveId, _Named] = {}
-        for name, held in self.held[source].items():
-            topic = index.by_topic.get((source[0], name))
+        for held in self.held[source].values():
+            topic = index.said_of(held[0][0])
             if topic:
                 ladder = _Ladder(source[0], held)
                 for cve, said in topic.items():
@@ -231,7 +231,7 @@ def _joined(named: _Named) -> dict[FindingState, HostSet]:
 
 
 def _missing(component: Component, index: AdvisoryIndex) -> Iterator[VendorStatement]:
-    for said in index.by_topic.get((component.release, component.name), {}).values():
+    for said in index.said_of(component).values():
         found = answer(component, said)
         if (
             found is not None

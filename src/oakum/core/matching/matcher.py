@@ -13,6 +13,7 @@ from oakum.core.matching.answer import Answer, answer
 from oakum.core.matching.component import (
     Component,
     Part,
+    Topic,
     components_of,
     parts_of,
     stale_by_source,
@@ -20,9 +21,6 @@ from oakum.core.matching.component import (
 from oakum.core.matching.coverage import Covered
 from oakum.core.matching.finding import BAD_NEWS_FIRST, Evidence, Finding, FindingState
 from oakum.core.text import counted
-
-Topic = tuple[str, str]
-"""(release, package as vendors' data names it)."""
 
 
 @dataclass
@@ -62,12 +60,19 @@ class AdvisoryIndex:
         """Return the ISO date of the data that a statement came with."""
         return self.feeds[FeedName(statement.source)].data_as_of.date().isoformat()
 
+    def said_of(self, component: Component) -> Mapping[CveId, Sequence[VendorStatement]]:
+        """Return what counts about a component; what is said of its source counts less."""
+        known = [self.by_topic[topic] for topic in component.topics if topic in self.by_topic]
+        if len(known) < 2:  # noqa: PLR2004 (nothing to lay together)
+            return known[0] if known else {}
+        exact, of_source = known
+        return {**of_source, **exact}
+
     def answers(self, component: Component) -> tuple[Answer, ...]:
         """Return what is said of a component, one answer a CVE; computed once."""
         known = self._answers.get(component)
         if known is None:
-            by_cve = self.by_topic.get((component.release, component.name), {})
-            found = (answer(component, said) for said in by_cve.values())
+            found = (answer(component, said) for said in self.said_of(component).values())
             known = self._answers[component] = tuple(a for a in found if a is not None)
         return known
 
@@ -145,4 +150,4 @@ def _rank(finding: Finding) -> int:
 
 def topics_of(facts: Facts) -> frozenset[Topic]:
     """Return what statements are needed about to judge a host."""
-    return frozenset((component.release, component.name) for component in components_of(facts))
+    return frozenset(topic for component in components_of(facts) for topic in component.topics)

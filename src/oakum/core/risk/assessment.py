@@ -54,6 +54,9 @@ class Assessor:
         """Return what a CVE means on a host; unknown exposure counts as open."""
         exposure = effective(host.exposure)
         due, row = self._deadline(signals, exposure, first_seen)
+        if signals.reservation is not None:
+            # It stays a finding, and a fix is still taken: nobody is held to a date for it.
+            due, row = None, f"no date: the CVE is {signals.reservation.value}"
         lane = self._lane(signals, exposure, host.criticality)
         otherwise = self._lane(signals, Exposure.SMALL, host.criticality)
         words = f"would be {otherwise.value} if {host.name} were not exposed"

@@ -1,6 +1,7 @@
 """oakum advisories: what vendors and public lists say, and how old it is."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,6 +24,9 @@ def update(
         str, typer.Option(help="A bundle: a directory, a tar, or `shipped` for Oakum's own.")
     ] = "",
     feed: Annotated[list[FeedName] | None, typer.Option(help="Only these feeds.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="A file of the one --feed, as its source publishes it.")
+    ] = None,
     allow_older: Annotated[
         bool, typer.Option(help="Replace data with older data too, for example to go back.")
     ] = False,
@@ -32,7 +36,7 @@ def update(
     chosen = application()
     with chosen.locks.hold("advisories", "oakum advisories update"), output.progress_bar() as bar:
         updater = AdvisoryUpdater(chosen.begin, chosen.clock, actor(), bar, allow_older=allow_older)
-        outcomes = updater.update(chosen.advisory_source(offline), feed or ())
+        outcomes = updater.update(chosen.advisory_source(offline, file, feed or ()), feed or ())
     _tell(outcomes)
     failed = any(outcome.content is None for outcome in outcomes)
     matched = None if all(outcome.content is None for outcome in outcomes) else _match()
@@ -86,7 +90,7 @@ def status(json: Json = False) -> None:
         output.show(f"  {state.feed.value}: {state.records} records, {state.origin}")
         if state.error:
             output.show(f"  {state.feed.value}: the last try to renew it failed: {state.error}")
-    for feed in FeedName:
+    for feed in chosen.configuration.advisories.fetched():
         if feed not in feeds:
             output.show(f"{feed.value}: none yet; run `oakum advisories update`")
 

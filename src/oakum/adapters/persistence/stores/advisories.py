@@ -21,7 +21,7 @@ from oakum.core.advisories.statement import (
     VendorStatus,
 )
 from oakum.core.ids import CveId
-from oakum.core.matching.matcher import Topic
+from oakum.core.matching.component import Topic
 
 T = TypeVar("T")
 BATCH = 500

@@ -26,7 +26,7 @@ class ComponentIds:
         missing = {_document(c): c for c in every if c not in self._ids}
         self._learn(missing)
         new = [
-            {"release": c.release, "name": c.name, "document": document}
+            {"release": c.release, "source": c.source, "name": c.name, "document": document}
             for document, c in sorted(missing.items())
             if c not in self._ids
         ]

@@ -7,15 +7,15 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from pyroaring import BitMap
-from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, tuple_, update
 
 from oakum.adapters.persistence.stores.components import component_of
 from oakum.adapters.persistence.tables import component_hosts, components, fleet_marks, hosts
 from oakum.adapters.persistence.tables import facts as facts_table
+from oakum.core.advisories.statement import OF_SOURCE
 from oakum.core.ids import HostId
-from oakum.core.matching.component import Component
+from oakum.core.matching.component import Component, Topic
 from oakum.core.matching.fleet import Holding
-from oakum.core.matching.matcher import Topic
 
 FOLDED = "folded"
 FIRST_DAY = date(1970, 1, 1)
@@ -77,22 +77,13 @@ class SqlFleetStore:
             component_hosts.c.is_successor,
             component_hosts.c.hosts,
         ).join(components, components.c.id == component_hosts.c.component)
-        found: dict[str, list[Holding]] = defaultdict(list)
-        parts = (
-            [query]
-            if topics is None
-            else [
-                query.where(tuple_(components.c.release, components.c.name).in_(part))
-                for part in _in_parts(sorted(set(topics)))
-            ]
-        )
+        found: dict[str, dict[tuple[int, bool], Holding]] = defaultdict(dict)
+        parts = [query] if topics is None else [query.where(w) for w in _about(set(topics))]
         for part in parts:
             for document, since, is_successor, content in self._connection.execute(part):
-                holders = BitMap.deserialize(content)
-                found[document].append(
-                    Holding(FIRST_DAY + timedelta(days=since), is_successor, holders)
-                )
-        return {component_of(document): tuple(held) for document, held in found.items()}
+                day, holders = FIRST_DAY + timedelta(days=since), BitMap.deserialize(content)
+                found[document][since, is_successor] = Holding(day, is_successor, holders)
+        return {component_of(document): tuple(held.values()) for document, held in found.items()}
 
     def _fold(self) -> None:
         """Bring the bitmaps up to what the newest scans say."""
@@ -195,6 +186,20 @@ class SqlFleetStore:
         ]
         if rows:
             self._connection.execute(insert(component_hosts), rows)
+
+
+def _about(topics: Iterable[Topic]) -> Iterator[ColumnElement[bool]]:
+    """Give conditions that together choose the components that these topics speak of."""
+    names = [topic for topic in topics if not topic[1].startswith(OF_SOURCE)]
+    sources = [
+        (release, name.removeprefix(OF_SOURCE))
+        for release, name in topics
+        if name.startswith(OF_SOURCE)
+    ]
+    for part in _in_parts(sorted(names)):
+        yield tuple_(components.c.release, components.c.name).in_(part)
+    for part in _in_parts(sorted(sources)):
+        yield tuple_(components.c.release, components.c.source).in_(part)
 
 
 def _in_parts(items: list[T]) -> Iterator[list[T]]:

@@ -67,11 +67,13 @@ def _make_inventory() -> None:
         "components",
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("release", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("document", sa.String(), nullable=False),
         sa.UniqueConstraint("document", name="uq_components_document"),
     )
     op.create_index("ix_components_release_name", "components", ["release", "name"])
+    op.create_index("ix_components_release_source", "components", ["release", "source"])
     op.create_table(
         "facts",
         sa.Column("id", sa.Integer(), primary_key=True),
