@@ -1,6 +1,6 @@
 """What is kept, one Protocol a noun, and the unit of work that keeps it all or none of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -133,6 +133,10 @@ class AdvisoryStore(Protocol):
         self, topics: Iterable[Topic] | None = None, as_of: datetime | None = None
     ) -> tuple[VendorStatement, ...]:
         """Return what is said of these packages, or of all, now or at a moment."""
+        ...
+
+    def rulings(self, topics: Collection[Topic]) -> Mapping[Topic, tuple[VendorStatement, ...]]:
+        """Return what counts now about these packages, of all that is said of them."""
         ...
 
     def changes(self, cve: CveId) -> tuple[datetime, ...]:

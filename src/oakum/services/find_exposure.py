@@ -5,7 +5,7 @@ known at any moment can be computed again.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
 
@@ -34,10 +34,13 @@ def require_advisories(work: UnitOfWork) -> Mapping[FeedName, FeedState]:
 
 
 def index_for(
-    work: UnitOfWork, topics: Iterable[Topic] | None = None, as_of: datetime | None = None
+    work: UnitOfWork, topics: Collection[Topic], as_of: datetime | None = None
 ) -> AdvisoryIndex:
-    """Return the statements that concern these packages, or all. Raises RefusedError: no feeds."""
-    return AdvisoryIndex.of(require_advisories(work), work.advisories.statements(topics, as_of))
+    """Return what counts about these packages, or counted. Raises RefusedError without feeds."""
+    feeds = require_advisories(work)
+    if as_of is None:
+        return AdvisoryIndex.of_rulings(feeds, work.advisories.rulings(topics))
+    return AdvisoryIndex.of(feeds, work.advisories.statements(topics, as_of))
 
 
 def findings_of(
@@ -104,9 +107,16 @@ def history(work: UnitOfWork, host: HostId, cve: CveId) -> tuple[tuple[datetime,
     return tuple(found)
 
 
-def fleet_of(work: UnitOfWork, hosts: Iterable[HostId] | None = None) -> Fleet:
-    """Return the fleet, or a part of it, by what it has."""
-    return Fleet(work.fleet.holdings(), HostSet(work.fleet.numbers(hosts)))
+def fleet_of(
+    work: UnitOfWork, hosts: Iterable[HostId] | None = None
+) -> tuple[Fleet, AdvisoryIndex]:
+    """Return the fleet, or a part of it, by what it has; and what counts about that.
+
+    Raises RefusedError without advisories.
+    """
+    holdings = work.fleet.holdings()
+    topics = {topic for component in holdings for topic in component.topics}
+    return Fleet(holdings, HostSet(work.fleet.numbers(hosts))), index_for(work, topics)
 
 
 def _match(scan: Scan, index: AdvisoryIndex) -> tuple[Finding, ...]:

@@ -45,7 +45,7 @@ def judge_host(
     holding = Holding(today, is_successor=False, hosts=HostSet([ONLY]))
     fleet = Fleet(dict.fromkeys(components_of(facts), (holding,)), HostSet([ONLY]))
     exposed = list(fleet.exposed(index))
-    wanted = {said.cve for found in exposed for said in found.missing}
+    wanted = {fix.statement.cve for found in exposed for fix in found.fixes}
     signals = {cve: CveSignals(cve) for cve in wanted}
     for content in contents.values():
         for signal in content.signals:

@@ -10,7 +10,7 @@ from oakum.core.matching.finding import FindingState
 from oakum.core.matching.fleet import Tally
 from oakum.ports.clock import Clock
 from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
-from oakum.services.find_exposure import fleet_of, index_for
+from oakum.services.find_exposure import fleet_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,7 @@ def match_fleet(begin: UnitOfWorkFactory, clock: Clock, actor: str) -> MatchResu
     advisories.
     """
     with begin() as work:
-        index = index_for(work)
-        fleet = fleet_of(work)
+        fleet, index = fleet_of(work)
         tally, hosts = fleet.tally(index), len(work.facts.scanned())
         details = _details(hosts, tally, index.feeds)
         changed = details != _last(work)

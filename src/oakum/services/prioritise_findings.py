@@ -19,7 +19,7 @@ from oakum.core.risk.queue import (
     removable_risk,
 )
 from oakum.ports.stores import Scan, UnitOfWork
-from oakum.services.find_exposure import fleet_of, index_for
+from oakum.services.find_exposure import fleet_of
 
 
 def prioritise(
@@ -47,8 +47,9 @@ def _exposed(
     work: UnitOfWork, hosts: Collection[HostId] | None
 ) -> tuple[list[Exposed], Population]:
     numbers, known = work.fleet.numbers(hosts), {host.id: host for host in work.hosts.all()}
-    exposed = list(fleet_of(work, hosts).exposed(index_for(work)))
-    cves = {said.cve for found in exposed for said in found.missing}
+    fleet, index = fleet_of(work, hosts)
+    exposed = list(fleet.exposed(index))
+    cves = {fix.statement.cve for found in exposed for fix in found.fixes}
     by_number = {number: known[host] for number, host in numbers.items()}
     return exposed, Population(by_number, work.advisories.signals(cves))
 

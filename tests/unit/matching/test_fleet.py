@@ -129,10 +129,11 @@ def test_exposed_components_lack_what_findings_name(
     """The queue is made from the same fixes that the findings show."""
     index = AdvisoryIndex.of({FEED.feed: FEED}, said)
     lacking = {
-        (str(number), exposed.component.source, statement.cve)
+        (str(number), exposed.source, fix.statement.cve)
         for exposed in fleet_of(found).exposed(index)
-        for statement in exposed.missing
-        for number in exposed.hosts
+        for fix in exposed.fixes
+        for rung in exposed.rungs[: fix.lacking]
+        for number in rung.hosts
     }
     alone = {f.key for f in one_by_one(found, index) if f.is_to_patch}
     assert lacking == alone
@@ -150,4 +151,4 @@ def test_only_chosen_hosts_count() -> None:
     index = AdvisoryIndex.of({FEED.feed: FEED}, [said])
     part = Fleet(fleet.holdings, HostSet([1, 3]))
     assert part.tally(index).by_state[FindingState.AFFECTED_FIX_AVAILABLE] == 2
-    assert [exposed.hosts for exposed in part.exposed(index)] == [HostSet([1, 3])]
+    assert [rung.hosts for e in part.exposed(index) for rung in e.rungs] == [HostSet([1, 3])]

@@ -13,7 +13,7 @@ from oakum.core.advisories.statement import VendorStatement, VendorStatus
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.host import Criticality, Exposure, Host
 from oakum.core.matching.component import Component
-from oakum.core.matching.fleet import Exposed, Holding, HostSet
+from oakum.core.matching.fleet import Exposed, Fix, Holding, HostSet, Rung
 from oakum.core.risk.assessment import Assessor
 from oakum.core.risk.lane import Lane
 from oakum.core.risk.queue import FleetView, Population, QueueItem, build_queue
@@ -65,12 +65,21 @@ def exposed(lacks: Iterable[Lack], since: date = SEEN) -> list[Exposed]:
         found.setdefault((lack.source, lack.on), []).append(lack)
     return [
         Exposed(
-            Component("bookworm", source, source, "1"),
-            HostSet([NUMBERS[name]]),
-            (Holding(since, is_successor=since != SEEN, hosts=HostSet([NUMBERS[name]])),),
+            "bookworm",
+            source,
+            (
+                Rung(
+                    Component("bookworm", source, source, "1"),
+                    HostSet([NUMBERS[name]]),
+                    (Holding(since, since != SEEN, HostSet([NUMBERS[name]])),),
+                ),
+            ),
             tuple(
-                VendorStatement(
-                    "bookworm", source, f.cve, VendorStatus.FIXED, f.fixed, known_since=f.known
+                Fix(
+                    1,
+                    VendorStatement(
+                        "bookworm", source, f.cve, VendorStatus.FIXED, f.fixed, known_since=f.known
+                    ),
                 )
                 for f in of_host
             ),

@@ -192,6 +192,16 @@ statements = Table(
 """What was said from `known_from` to `known_to`; present where the latter is null. What is said
 anew of the same fix, for example of its urgency, keeps `fix_known_from`."""
 
+rulings = Table(
+    "rulings",
+    metadata,
+    Column("release", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+)
+"""What counts now, of all that is said of a package: made from `statements` when a feed changes, so
+that a fleet is judged without reading them all."""
+
 signals = Table(
     "signals",
     metadata,

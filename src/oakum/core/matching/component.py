@@ -54,9 +54,12 @@ class Component:
 
     @property
     def is_plain(self) -> bool:
-        """Tell whether only the version decides."""
-        extras = (self.module, self.loaded, self.reboot_to, self.livepatched, self.subscriptions)
-        return self.is_seen and not any(extras)
+        """Tell whether its version alone decides what a fix means for it.
+
+        A booted kernel is as plain as a package while no other one waits for a reboot.
+        """
+        waits = self.reboot_to not in {"", self.version}
+        return not (self.module or self.loaded or waits or self.livepatched)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ HostSet = BitMap
 """Hosts, by the numbers that the database gave them."""
 Source = tuple[str, str]
 """(release, source package)."""
+Held = tuple[Component, HostSet]
+"""A component, and who has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,34 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class Exposed:
-    """A component with the fixes that it lacks."""
+class Rung:
+    """A component, and the hosts that have it."""
 
     component: Component
     hosts: HostSet
     holdings: tuple[Holding, ...]
     """Only of those hosts."""
-    missing: tuple[VendorStatement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A fix that some hosts lack: those on the lowest rungs."""
+
+    lacking: int
+    """On how many rungs."""
+    statement: VendorStatement
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """A package of the fleet with the fixes that are missing."""
+
+    release: str
+    source: str
+    rungs: tuple[Rung, ...]
+    """From the lowest version up; only those that lack something."""
+    fixes: tuple[Fix, ...]
+    """The highest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +102,14 @@ class Tally:
 class _Ladder:
     """What the fleet has of one package: plain components by version, and others."""
 
-    def __init__(self, release: str, held: Sequence[tuple[Component, HostSet]]) -> None:
-        self.key = scheme_of(release).key
-        plain, self.others = (
-            list[tuple[Any, Component, HostSet]](),
-            list[tuple[Component, HostSet]](),
-        )
+    def __init__(self, held: Sequence[Held]) -> None:
+        first = held[0][0]
+        self.any = first
+        """One of them: what is said of it is said of all."""
+        self.key = scheme_of(first.release).key
+        self.fixed = FindingState.FIXED if first.is_seen else FindingState.FIXED_ON_DISK
+        plain = list[tuple[Any, Component, HostSet]]()
+        self.others = list[Held]()
         for component, hosts in held:
             try:
                 sort_key = self.key(component.version) if component.is_plain else None
@@ -101,6 +125,7 @@ class _Ladder:
         self.below = [HostSet()]
         for _, hosts in self.rungs:
             self.below.append(self.below[-1] | hosts)
+        self._steps: dict[str, int | None] = {}
 
     def step(self, said: Sequence[VendorStatement]) -> int | None:
         """Return how many rungs a fix is above; None when more than the version decides."""
@@ -109,10 +134,13 @@ class _Ladder:
             return None
         if first.status is not VendorStatus.FIXED:
             return 0
-        try:
-            return bisect_left(self.keys, self.key(first.fixed_version))
-        except InvalidVersionError:
-            return None
+        version = first.fixed_version
+        if version not in self._steps:
+            try:
+                self._steps[version] = bisect_left(self.keys, self.key(version))
+            except InvalidVersionError:
+                self._steps[version] = None
+        return self._steps[version]
 
     def states(self, said: Sequence[VendorStatement]) -> Iterator[tuple[FindingState, HostSet]]:
         """Give what the statements on one CVE mean for whom; a host may be in several."""
@@ -122,7 +150,7 @@ class _Ladder:
         elif said[0].status is VendorStatus.FIXED:
             affected = self.below[step]
             yield FindingState.AFFECTED_FIX_AVAILABLE, affected
-            yield FindingState.FIXED, self.below[-1] - affected
+            yield self.fixed, self.below[-1] - affected
         elif self.rungs:
             found = answer(self.rungs[0][0], said)
             if found is not None:
@@ -146,20 +174,26 @@ class Fleet:
     """The hosts that count; others may be in the holdings."""
 
     @cached_property
-    def held(self) -> Mapping[Source, Mapping[str, Sequence[tuple[Component, HostSet]]]]:
-        """Return the components that any chosen host has, by source and name."""
-        found: dict[Source, dict[str, list[tuple[Component, HostSet]]]] = defaultdict(dict)
-        for component, holdings in self.holdings.items():
-            hosts = HostSet.union(*(held.hosts for held in holdings)) & self.chosen
+    def ladders(self) -> Mapping[Source, Sequence[_Ladder]]:
+        """Return what the chosen hosts have, by source: a ladder for each package of it.
+
+        And one more for hosts whose memory nobody could see, and for those of each subscription.
+        """
+        found: dict[Source, dict[object, list[Held]]] = defaultdict(dict)
+        for c, holdings in self.holdings.items():
+            first, *others = (held.hosts for held in holdings)
+            hosts = (HostSet.union(first, *others) if others else first) & self.chosen
             if hosts:
-                of_source = found[component.release, component.source]
-                of_source.setdefault(component.name, []).append((component, hosts))
-        return found
+                of_source = found[c.release, c.source]
+                of_source.setdefault((c.name, c.is_seen, c.subscriptions), []).append((c, hosts))
+        return {
+            source: [_Ladder(held) for held in groups.values()] for source, groups in found.items()
+        }
 
     def tally(self, index: AdvisoryIndex) -> Tally:
         """Return how many findings the fleet has in each state."""
         counts: dict[tuple[FindingState, bool], int] = defaultdict(int)
-        for source in self.held:
+        for source in self.ladders:
             known: dict[object, list[tuple[FindingState, int]]] = {}
             for said, named in self._topics(source, index):
                 effect = _effect(said.cve, named)
@@ -175,18 +209,23 @@ class Fleet:
         self, index: AdvisoryIndex, cves: frozenset[CveId] = frozenset()
     ) -> Iterator[Standing]:
         """Give how the fleet stands to each CVE, or to some, in each source package."""
-        for release, source in sorted(self.held):
+        for release, source in sorted(self.ladders):
             for said, named in self._topics((release, source), index):
                 if not cves or said.cve in cves:
                     yield Standing(release, source, said.cve, _joined(named))
 
     def exposed(self, index: AdvisoryIndex) -> Iterator[Exposed]:
-        """Give every component for which fixes are there that the vendor thinks matter."""
-        for names in self.held.values():
-            for component, hosts in (pair for held in names.values() for pair in held):
-                missing = tuple(_missing(component, index))
-                if missing:
-                    yield Exposed(component, hosts, tuple(self._held_by(hosts, component)), missing)
+        """Give every package for which fixes are missing that the vendor thinks matter."""
+        for (release, source), ladders in self.ladders.items():
+            for ladder in ladders:
+                for rungs, fixes in _missing(ladder, index):
+                    lowest = max(fix.lacking for fix in fixes)
+                    held = tuple(
+                        Rung(component, hosts, tuple(self._held_by(hosts, component)))
+                        for component, hosts in rungs[:lowest]
+                    )
+                    ordered = sorted(fixes, key=lambda fix: (-fix.lacking, fix.statement.cve))
+                    yield Exposed(release, source, held, tuple(ordered))
 
     def _held_by(self, hosts: HostSet, component: Component) -> Iterator[Holding]:
         for held in self.holdings[component]:
@@ -198,12 +237,9 @@ class Fleet:
     ) -> Iterator[tuple[VendorStatement, _Named]]:
         """Give each CVE that is said of a source, with what is said of each of its packages."""
         by_cve: dict[CveId, _Named] = {}
-        for held in self.held[source].values():
-            topic = index.said_of(held[0][0])
-            if topic:
-                ladder = _Ladder(source[0], held)
-                for cve, said in topic.items():
-                    by_cve.setdefault(cve, []).append((ladder, said))
+        for ladder in self.ladders[source]:
+            for cve, said in index.said_of(ladder.any).items():
+                by_cve.setdefault(cve, []).append((ladder, said))
         for named in by_cve.values():
             yield named[0][1][0], named
 
@@ -230,12 +266,28 @@ def _joined(named: _Named) -> dict[FindingState, HostSet]:
     return worst
 
 
-def _missing(component: Component, index: AdvisoryIndex) -> Iterator[VendorStatement]:
-    for said in index.said_of(component).values():
-        found = answer(component, said)
-        if (
-            found is not None
+def _missing(ladder: _Ladder, index: AdvisoryIndex) -> Iterator[tuple[Sequence[Held], list[Fix]]]:
+    """Give rungs with the fixes that they lack: the ladder as a whole, and others one by one."""
+    said_of, alone = index.said_of(ladder.any), list(ladder.others)
+    steps = [(ladder.step(said), said[0]) for said in said_of.values()]
+    if any(step is None for step, _ in steps):
+        alone += ladder.rungs
+    else:
+        fixes = [Fix(step, said) for step, said in steps if step and not _is_minor(said)]
+        if fixes:
+            yield ladder.rungs, fixes
+    for component, hosts in alone:
+        answers = [answer(component, said) for said in said_of.values()]
+        lacking = [
+            Fix(1, found.statement)
+            for found in answers
+            if found is not None
             and found.state is FindingState.AFFECTED_FIX_AVAILABLE
-            and found.statement.urgency is not Urgency.UNIMPORTANT
-        ):
-            yield found.statement
+            and not _is_minor(found.statement)
+        ]
+        if lacking:
+            yield [(component, hosts)], lacking
+
+
+def _is_minor(said: VendorStatement) -> bool:
+    return said.urgency is Urgency.UNIMPORTANT

@@ -38,10 +38,19 @@ class AdvisoryIndex:
     ) -> "AdvisoryIndex":
         """Return an index over the statements that count. Their feeds must be among the feeds."""
         made_on = {feed.value: state.data_as_of.date() for feed, state in feeds.items()}
-        by_topic: dict[Topic, dict[CveId, list[VendorStatement]]] = defaultdict(dict)
+        by_topic: dict[Topic, list[VendorStatement]] = defaultdict(list)
         for said in decide(statements, made_on):
-            by_topic[said.release, said.source_name].setdefault(said.cve, []).append(said)
-        return cls(feeds, by_topic)
+            by_topic[said.release, said.source_name].append(said)
+        return cls.of_rulings(feeds, by_topic)
+
+    @classmethod
+    def of_rulings(
+        cls,
+        feeds: Mapping[FeedName, FeedState],
+        rulings: Mapping[Topic, Iterable[VendorStatement]],
+    ) -> "AdvisoryIndex":
+        """Return an index over statements of which it was decided that they count."""
+        return cls(feeds, {topic: _by_cve(said) for topic, said in rulings.items()})
 
     @property
     def covered(self) -> Covered:
@@ -75,6 +84,16 @@ class AdvisoryIndex:
             found = (answer(component, said) for said in self.said_of(component).values())
             known = self._answers[component] = tuple(a for a in found if a is not None)
         return known
+
+
+def _by_cve(said: Iterable[VendorStatement]) -> Mapping[CveId, Sequence[VendorStatement]]:
+    found: dict[CveId, list[VendorStatement]] = {}
+    for statement in said:
+        if statement.cve in found:
+            found[statement.cve].append(statement)
+        else:
+            found[statement.cve] = [statement]
+    return found
 
 
 def match(

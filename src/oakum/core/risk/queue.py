@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.host import Criticality, Exposure, Host
 from oakum.core.matching.component import Component
 from oakum.core.matching.finding import Finding
-from oakum.core.matching.fleet import Exposed, HostSet
+from oakum.core.matching.fleet import Exposed, HostSet, Rung
 from oakum.core.risk.assessment import Assessment, Assessor, effective
 from oakum.core.risk.lane import Lane
 from oakum.core.versions.scheme import scheme_of
@@ -95,6 +95,16 @@ class FleetView:
     population: Population
     assessor: Assessor
     began: Began
+    _assessed: dict[tuple[CveId, Exposure, Criticality, date], Assessment] = field(
+        default_factory=dict
+    )
+
+    def assess(self, cve: CveId, host: Host, since: date) -> Assessment:
+        """Return what a CVE means on hosts like this one; computed once for each class."""
+        key = (cve, host.exposure, host.criticality, since)
+        if key not in self._assessed:
+            self._assessed[key] = self.assessor.assess(self.population.of(cve), host, since)
+        return self._assessed[key]
 
 
 def build_queue(exposed: Iterable[Exposed], view: FleetView) -> tuple[QueueItem, ...]:
@@ -104,7 +114,7 @@ def build_queue(exposed: Iterable[Exposed], view: FleetView) -> tuple[QueueItem,
     """
     by_source: dict[tuple[str, str], list[Exposed]] = defaultdict(list)
     for found in exposed:
-        by_source[found.component.release, found.component.source].append(found)
+        by_source[found.release, found.source].append(found)
     unranked = [_item(found, view) for found in by_source.values()]
     total = sum(entry.item.risk for entry in unranked)
     return _with_shares(sorted(unranked, key=_order), total)
@@ -129,27 +139,35 @@ def _with_shares(ordered: Sequence[_Unranked], total: int) -> tuple[QueueItem, .
 
 @dataclass(frozen=True, slots=True)
 class _Assessed:
-    """One CVE on one class of hosts."""
+    """One CVE on those hosts of one class that lack its fix."""
 
     cve: CveId
     answer: Assessment
-    hosts: HostSet
+    exposed: Exposed
+    lacking: int
+    members: HostSet
+
+    @property
+    def hosts(self) -> HostSet:
+        """Return those hosts."""
+        rungs = self.exposed.rungs[: self.lacking]
+        return HostSet.union(*(rung.hosts for rung in rungs)) & self.members
 
 
 def _item(exposed: Sequence[Exposed], view: FleetView) -> _Unranked:
-    component = exposed[0].component
+    release, source = exposed[0].release, exposed[0].source
     assessed = list(_assess(exposed, view))
     cves = sorted({found.cve for found in assessed})
     known = {cve: view.population.of(cve) for cve in cves}
     worst = min(assessed, key=lambda found: _urgency(found.answer, known[found.cve]))
     first = min(assessed, key=lambda found: (found.answer.due or date.max, found.cve))
     risk = removable_risk(exposed, view.population)
-    needs_reboot = bool(NEEDS_REBOOT.fullmatch(component.source))
+    needs_reboot = bool(NEEDS_REBOOT.fullmatch(source))
     item = QueueItem(
-        release=component.release,
-        source_name=component.source,
-        fixed_version=_highest(component.release, exposed),
-        hosts=len(HostSet.union(*(found.hosts for found in exposed))),
+        release=release,
+        source_name=source,
+        fixed_version=_highest(release, exposed),
+        hosts=len(HostSet.union(*(rung.hosts for found in exposed for rung in found.rungs))),
         cves=tuple(cves),
         kev=tuple(cve for cve in cves if known[cve].kev is not None),
         max_epss_ppm=max(_epss(signal) for signal in known.values()),
@@ -169,28 +187,49 @@ def _item(exposed: Sequence[Exposed], view: FleetView) -> _Unranked:
 def _assess(exposed: Iterable[Exposed], view: FleetView) -> Iterator[_Assessed]:
     for found in exposed:
         for host, members in view.population.classes:
-            hosts = found.hosts & members
-            if hosts:
-                for said in found.missing:
-                    since = _since(found, hosts, said, view.began)
-                    answer = view.assessor.assess(view.population.of(said.cve), host, since)
-                    yield _Assessed(said.cve, answer, hosts)
+            since = list(_since(found.rungs, members))
+            for fix in found.fixes:
+                held = since[fix.lacking - 1]
+                if held is not None:
+                    said = fix.statement
+                    began = held.began(said, view.began)
+                    answer = view.assess(said.cve, host, began)
+                    yield _Assessed(said.cve, answer, found, fix.lacking, members)
 
 
-def _since(exposed: Exposed, hosts: HostSet, said: VendorStatement, began: Began) -> date:
-    """Return since when the first of these hosts lacks a fix: not before the fix was known."""
-    held = [holding for holding in exposed.holdings if holding.hosts & hosts]
-    earliest, known = min(holding.since for holding in held), said.known_since or date.min
-    if earliest <= known:
-        return known
-    late = [holding.hosts & hosts for holding in held if holding.is_successor]
-    if late:
-        earliest = min(earliest, began(HostSet.union(*late), exposed.component, said))
-    return max(earliest, known)
+@dataclass(slots=True)
+class _Since:
+    """Since when the hosts of a class have been on some of the lowest rungs."""
+
+    earliest: date
+    late: list[tuple[Component, HostSet]]
+    """Those that were on other rungs before, perhaps lacking the same fix already."""
+
+    def began(self, said: VendorStatement, began: Began) -> date:
+        """Return since when the first of them lacks a fix: not before the fix was known."""
+        known = said.known_since or date.min
+        if self.earliest <= known:
+            return known
+        before = [began(hosts, component, said) for component, hosts in self.late]
+        return max(known, min([self.earliest, *before]))
+
+
+def _since(rungs: Iterable[Rung], members: HostSet) -> Iterator[_Since | None]:
+    """Give for each rung since when hosts of the class are on it or below; None where none is."""
+    so_far: _Since | None = None
+    for rung in rungs:
+        for held in rung.holdings:
+            if hosts := held.hosts & members:
+                late = [(rung.component, hosts)] if held.is_successor else []
+                if so_far is not None:
+                    so_far = _Since(min(so_far.earliest, held.since), so_far.late + late)
+                else:
+                    so_far = _Since(held.since, late)
+        yield so_far
 
 
 def _highest(release: str, exposed: Iterable[Exposed]) -> str:
-    versions = {said.fixed_version for found in exposed for said in found.missing}
+    versions = {fix.statement.fixed_version for found in exposed for fix in found.fixes}
     return max(versions, key=scheme_of(release).key)
 
 
@@ -201,11 +240,19 @@ def _urgency(assessment: Assessment, signals: CveSignals) -> tuple[int, date, in
 
 def _risk(exposed: Exposed, population: Population) -> int:
     """Return the risk that the patch removes: over hosts, weight times P(some CVE is exploited)."""
-    each = _exploited(population.of(said.cve) for said in exposed.missing)
-    return sum(
-        len(exposed.hosts & members) * round(_weight(host) * each)
-        for host, members in population.classes
-    )
+    total, spared, fixes = 0, 1.0, iter(exposed.fixes)
+    fix = next(fixes, None)
+    for number in range(len(exposed.rungs), 0, -1):
+        # From the highest rung down, each lacks what those above lack, and more.
+        while fix is not None and fix.lacking >= number:
+            spared *= 1 - _probability(population.of(fix.statement.cve)) / MILLION
+            fix = next(fixes, None)
+        hosts = exposed.rungs[number - 1].hosts
+        total += sum(
+            hosts.intersection_cardinality(members) * round(_weight(host) * MILLION * (1 - spared))
+            for host, members in population.classes
+        )
+    return total
 
 
 def removable_risk(exposed: Iterable[Exposed], population: Population) -> int:

@@ -1,8 +1,8 @@
 """What vendors and public lists say."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import MISSING, fields, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
 from oakum.adapters.persistence.documents import from_document, to_document
-from oakum.adapters.persistence.tables import feeds, signals, statements
-from oakum.core.advisories.authority import COVERING
+from oakum.adapters.persistence.tables import feeds, rulings, signals, statements
+from oakum.core.advisories.authority import COVERING, decide
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.advisories.statement import (
@@ -62,7 +62,41 @@ class SqlAdvisoryStore:
         for part in _in_parts(iter(new)):
             self._connection.execute(insert(statements), part)
         self._write(state)
+        self._rule(state.feed)
         return max(len(new), len(gone))
+
+    def rulings(self, topics: Collection[Topic]) -> Mapping[Topic, tuple[VendorStatement, ...]]:
+        """Return what counts now about these packages."""
+        wanted = set(topics)
+        releases = sorted({release for release, _ in wanted})
+        query = select(rulings).where(rulings.c.release.in_(releases))
+        if len(wanted) <= BATCH:
+            query = query.where(rulings.c.name.in_(sorted({name for _, name in wanted})))
+        return {
+            (release, name): from_document(document, tuple[VendorStatement, ...], "a ruling")
+            for release, name, document in self._connection.execute(query)
+            if (release, name) in wanted
+        }
+
+    def _rule(self, feed: FeedName) -> None:
+        """Decide anew about every release that a feed speaks of, or spoke of until now."""
+        of_feed = select(statements.c.release).where(statements.c.feed == feed.value).distinct()
+        made_on = {known.value: state.data_as_of.date() for known, state in self.feeds().items()}
+        for (release,) in self._connection.execute(of_feed).all():
+            present = select(statements).where(
+                statements.c.release == release, statements.c.known_to.is_(None)
+            )
+            found = (_statement(row) for row in self._connection.execute(present))
+            by_name = defaultdict[str, list[VendorStatement]](list)
+            for said in decide(found, made_on):
+                by_name[said.source_name].append(said)
+            self._connection.execute(delete(rulings).where(rulings.c.release == release))
+            rows = (
+                {"release": release, "name": name, "document": _compact(said)}
+                for name, said in sorted(by_name.items())
+            )
+            for part in _in_parts(rows):
+                self._connection.execute(insert(rulings), part)
 
     def replace_signals(self, state: FeedState, found: Iterable[CveSignals]) -> None:
         """Replace what this feed contributes; other feeds' contributions stay."""
@@ -188,6 +222,23 @@ def _statement_row(feed: FeedName, statement: VendorStatement) -> dict[str, obje
         "channel": statement.channel,
         "module": statement.module,
     }
+
+
+def _compact(said: Iterable[VendorStatement]) -> bytes:
+    """Return statements as a document without what is at its default."""
+    return to_document(
+        [
+            {
+                name: value
+                for name in VendorStatement.__slots__
+                if (value := getattr(statement, name)) != DEFAULTS.get(name)
+            }
+            for statement in said
+        ]
+    )
+
+
+DEFAULTS = {f.name: f.default for f in fields(VendorStatement) if f.default is not MISSING}
 
 
 def _in_parts(rows: Iterator[T], size: int = ROWS) -> Iterator[list[T]]:

@@ -138,3 +138,11 @@ def _date_statements(known: int) -> None:
     op.create_index("ix_statements_release_source_name", "statements", ["release", "source_name"])
     op.create_index("ix_statements_feed_known_to", "statements", ["feed", "known_to"])
     op.create_index("ix_statements_cve", "statements", ["cve"])
+    op.create_table(
+        "rulings",
+        sa.Column("release", sa.String(), primary_key=True),
+        sa.Column("name", sa.String(), primary_key=True),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
+    )
+    # Made from the statements by the next update; until then nothing is judged.
+    op.execute("DELETE FROM feeds")
