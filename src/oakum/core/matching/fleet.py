@@ -194,16 +194,19 @@ class Fleet:
         """Return how many findings the fleet has in each state."""
         counts: dict[tuple[FindingState, bool], int] = defaultdict(int)
         for source in self.ladders:
-            known: dict[object, list[tuple[FindingState, int]]] = {}
+            alike: dict[object, list[int]] = {}
+            examples: dict[object, _Named] = {}
             for said, named in self._topics(source, index):
                 effect = _effect(said.cve, named)
-                if effect not in known:
-                    known[effect] = [(state, len(hosts)) for state, hosts in _joined(named).items()]
-                is_minor = said.urgency is Urgency.UNIMPORTANT
-                for state, size in known[effect]:
-                    counts[state, is_minor] += size
-        minor = sum(n for (state, is_minor), n in counts.items() if is_minor and state.is_open)
-        return Tally({state: counts[state, False] for state in FindingState}, minor)
+                if effect not in alike:
+                    alike[effect], examples[effect] = [0, 0], named
+                alike[effect][_is_minor(said)] += 1
+            for effect, (major, minor) in alike.items():
+                for state, hosts in _joined(examples[effect]).items():
+                    counts[state, False] += major * len(hosts)
+                    counts[state, True] += minor * len(hosts)
+        unimportant = sum(n for (state, minor), n in counts.items() if minor and state.is_open)
+        return Tally({state: counts[state, False] for state in FindingState}, unimportant)
 
     def standings(
         self, index: AdvisoryIndex, cves: frozenset[CveId] = frozenset()
@@ -246,10 +249,13 @@ class Fleet:
 
 def _effect(cve: CveId, named: _Named) -> object:
     """Return a value that is equal for CVEs which concern the same hosts in the same way."""
-    if any(ladder.others for ladder, _ in named):
-        return cve
-    steps = [(id(ladder), said[0].status, ladder.step(said)) for ladder, said in named]
-    return cve if any(step is None for _, _, step in steps) else tuple(steps)
+    steps = []
+    for ladder, said in named:
+        step = None if ladder.others else ladder.step(said)
+        if step is None:
+            return cve
+        steps.append((id(ladder), said[0].status.value, step))
+    return tuple(steps)
 
 
 def _joined(named: _Named) -> dict[FindingState, HostSet]:
