@@ -7,6 +7,7 @@ once, however many hosts have it; so the cost of judging a fleet follows its var
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from oakum.core.advisories.statement import OF_SOURCE
 from oakum.core.ids import CveId
@@ -24,7 +25,7 @@ ANY_OLDER = "?"
 """What processes may still run is known to be old, and not how old."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Component:
     """One package of a host, as vendors' data speaks of it."""
 
@@ -79,7 +80,8 @@ def components_of(facts: Facts, earlier: Sequence[Facts] = ()) -> tuple[Componen
     if facts.distribution.support is not Support.COVERED:
         return ()
     foreign = foreign_packages(facts)
-    own = [package for package in facts.packages if package.key not in foreign]
+    own = [package for package in facts.packages if not foreign or package.key not in foreign]
+    kernels = [package for package in own if is_kernel(package)]
     stale, loaded = stale_by_source(facts), versions_in_memory(facts, earlier)
     release, seen = facts.distribution.release, facts.saw_all_processes
     found = [
@@ -95,8 +97,12 @@ def components_of(facts: Facts, earlier: Sequence[Facts] = ()) -> tuple[Componen
         )
         for source, name, version, module in _grouped(own, release)
     ]
-    kernel = _kernel(facts, [package for package in own if is_kernel(package)])
-    return tuple(sorted([*found, kernel] if kernel else found))
+    kernel = _kernel(facts, kernels)
+    return tuple(sorted([*found, kernel] if kernel else found, key=ORDER))
+
+
+ORDER = attrgetter("source", "name", "version", "module")
+"""What differs among the components of one host, so that they come in one order."""
 
 
 def parts_of(
@@ -129,9 +135,11 @@ def _grouped(
     is_rpm = scheme_of(release) is Scheme.RPM
     groups: dict[_Group, list[InstalledPackage]] = defaultdict(list)
     for p in packages:
-        if is_rpm and not is_kernel(p):
+        if is_kernel(p):
+            continue
+        if is_rpm:
             groups[p.source_name, p.name, p.version, p.module].append(p)
-        elif not is_kernel(p):
+        else:
             groups[p.source_name, p.source_name, p.source_version, ""].append(p)
     return groups
 

@@ -119,7 +119,7 @@ class _Ladder:
                 self.others.append((component, hosts))
             else:
                 plain.append((sort_key, component, hosts))
-        plain.sort(key=lambda rung: (rung[0], rung[1]))
+        plain.sort(key=lambda rung: rung[0])
         self.keys = [sort_key for sort_key, _, _ in plain]
         self.rungs = [(component, hosts) for _, component, hosts in plain]
         self.below = [HostSet()]

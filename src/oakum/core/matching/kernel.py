@@ -114,13 +114,19 @@ def is_image(package: InstalledPackage) -> bool:
 def is_kernel(package: InstalledPackage) -> bool:
     """Tell whether a package comes of a kernel's source: headers, tools and libc's headers too."""
     source = package.source_name
-    return (
-        source == KERNEL
-        or source.startswith(SIGNED)
-        or bool(IMAGE.fullmatch(package.name))
-        or source in {"kernel", "kernel-default", "kernel-rt", "linux-lts", "linux-virt"}
-        or bool(RPM_KERNEL.fullmatch(package.name) and source.startswith("kernel"))
-    )
+    if source.startswith(("linux", "kernel")):
+        return (
+            source in KERNEL_SOURCES
+            or source.startswith(SIGNED)
+            or bool(IMAGE.fullmatch(package.name))
+            or bool(RPM_KERNEL.fullmatch(package.name))
+        )
+    return False
+
+
+KERNEL_SOURCES = frozenset(
+    {KERNEL, "kernel", "kernel-default", "kernel-rt", "linux-lts", "linux-virt"}
+)
 
 
 def kernel_source(package: InstalledPackage) -> str:

@@ -197,7 +197,7 @@ class SqlFactsStore:
         if not keys:
             return
         self._ids.update(self._known(keys))
-        missing = sorted(keys - self._ids.keys())
+        missing = sorted(key for key in keys if key not in self._ids)
         if missing:
             self._connection.execute(insert(package_versions), [_version_row(k) for k in missing])
             self._ids.update(self._known(set(missing)))
