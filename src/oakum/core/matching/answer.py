@@ -43,15 +43,16 @@ def answer(component: Component, said: Sequence[VendorStatement]) -> Answer | No
 def concerns(component: Component, statement: VendorStatement) -> bool:
     """Tell whether a statement is about the module stream that the component is of, or about none.
 
-    `nodejs:18` is spoken of by `nodejs:18` and by `nodejs:18.14.2`; a stream without a number is
-    spoken of by whatever is said of its module.
+    `nodejs:18` is spoken of by `nodejs:18` and by `nodejs:18.14.2`, not by `nodejs:20.1.0`. Where
+    that cannot be told (a stream without a number, or a module that the vendor's data calls after
+    another package) a statement counts: what may be lacking is not called safe.
     """
     if not component.module or not statement.module:
         return component.module == statement.module
     module, _, stream = component.module.partition(":")
     other, _, version = statement.module.partition(":")
-    if not stream[:1].isdigit():
-        return module == other
+    if module != other or not stream[:1].isdigit():
+        return True
     return version == stream or version.startswith(f"{stream}.")
 
 

@@ -16,7 +16,7 @@ from packageurl import PackageURL
 from oakum.adapters.feeds.parsing import Parsed, each, newest
 from oakum.adapters.feeds.statements import Collected, require_version
 from oakum.core.advisories.cve import CVE
-from oakum.core.advisories.statement import VendorStatement, VendorStatus
+from oakum.core.advisories.statement import OF_SOURCE, VendorStatement, VendorStatus
 from oakum.core.ids import CveId
 from oakum.core.text import one_line
 from oakum.core.versions.order import InvalidVersionError
@@ -185,4 +185,6 @@ def _component(product: _Product | None) -> tuple[str, str]:
         raise ValueError(message)
     epoch = parsed.qualifiers.get("epoch", "")
     version = parsed.version or ""
-    return parsed.name, f"{epoch}:{version}" if epoch and version else version
+    is_source = parsed.qualifiers.get("arch") == "src"
+    name = f"{OF_SOURCE}{parsed.name}" if is_source else parsed.name
+    return name, f"{epoch}:{version}" if epoch and version else version

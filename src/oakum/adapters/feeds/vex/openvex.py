@@ -1,4 +1,9 @@
-"""OpenVEX documents (v0.2.0): statements on packages of distributions, named by package URLs."""
+"""OpenVEX documents (v0.2.0): statements on packages of distributions, named by package URLs.
+
+A product that is `fixed` is named with the version that was looked at, not with the first that has
+the fix: held against older ones it would call them affected that are not. So that status is passed
+over, and the vendor's tracker or advisories have to say from which version on.
+"""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -7,21 +12,19 @@ import msgspec
 from packageurl import PackageURL
 
 from oakum.adapters.feeds.parsing import Parsed, each, newest
-from oakum.adapters.feeds.statements import Collected, require_version
+from oakum.adapters.feeds.statements import Collected
 from oakum.core.advisories.cve import CVE
-from oakum.core.advisories.statement import VendorStatement, VendorStatus
+from oakum.core.advisories.statement import OF_SOURCE, VendorStatement, VendorStatus
 from oakum.core.ids import CveId
 from oakum.core.inventory.distribution import DEBIAN_RELEASES, UBUNTU_RELEASES
 from oakum.core.text import one_line
-from oakum.core.versions.order import InvalidVersionError
 
+PASSED_OVER = "fixed"
 STATES = {
-    "fixed": VendorStatus.FIXED,
     "affected": VendorStatus.OPEN,
     "not_affected": VendorStatus.NOT_AFFECTED,
     "under_investigation": VendorStatus.UNDETERMINED,
 }
-CHANNELS = ("esm-infra", "esm-apps")
 ENTERPRISE = {"redhat": "rhel", "almalinux": "almalinux", "rocky": "rocky", "rocky-linux": "rocky"}
 
 
@@ -71,6 +74,8 @@ def parse_openvex(documents: Iterable[tuple[str, bytes]], source: str) -> Parsed
 
 def _take(statement: _Statement, source: str, collected: Collected) -> Iterator[str]:
     cve = _cve(statement.vulnerability)
+    if statement.status == PASSED_OVER:
+        return
     if statement.status not in STATES:
         yield f"unknown status {statement.status!r}"
         return
@@ -81,18 +86,12 @@ def _take(statement: _Statement, source: str, collected: Collected) -> Iterator[
         for purl in _purls(product):
             try:
                 found = _package(purl)
-                if found is None:
-                    continue
-                release, name, version, channel = found
-                if status is VendorStatus.FIXED:
-                    require_version(release, version)
-            except (ValueError, InvalidVersionError) as error:
+            except ValueError as error:
                 yield f"{one_line(purl, 80)}: {error}"
                 continue
-            fixed = version if status is VendorStatus.FIXED else ""
-            collected.add(
-                VendorStatement(release, name, cve, status, fixed, source=source, channel=channel)
-            )
+            if found is not None:
+                release, name = found
+                collected.add(VendorStatement(release, name, cve, status, source=source))
 
 
 def _cve(vulnerability: _Vulnerability | str) -> CveId | None:
@@ -112,31 +111,27 @@ def _purls(product: _Product) -> Iterator[str]:
             yield named
 
 
-def _package(purl: str) -> tuple[str, str, str, str] | None:
-    """Return release, name, version and channel; None for what no vendor's data is keyed by.
+def _package(purl: str) -> tuple[str, str] | None:
+    """Return release and name; None for what no vendor's data is keyed by.
 
-    deb and apk data are keyed by source packages, rpm data by binary ones.
+    deb and apk data are keyed by source packages, rpm data by both. A paid channel is another
+    stream than its release: what is said of it says nothing here.
     """
     parsed = PackageURL.from_string(purl)
-    qualifiers = parsed.qualifiers
-    version, is_source = parsed.version or "", qualifiers.get("arch") in {"source", None}
-    channel, slash, distro = qualifiers.get("distro", "").rpartition("/")
-    if slash and channel not in CHANNELS:
+    arch, distro = parsed.qualifiers.get("arch"), parsed.qualifiers.get("distro", "")
+    if "/" in distro:
         return None
     match parsed.type, parsed.namespace:
-        case "deb", ("debian" | "ubuntu"):
-            release = _codename(parsed.namespace, distro)
-            return (release, parsed.name, version, channel) if release and is_source else None
-        case "rpm", ("redhat" | "almalinux" | "rocky" | "rocky-linux"):
+        case "deb", ("debian" | "ubuntu") as system:
+            release = _codename(system, distro)
+            return (release, parsed.name) if release and arch in {"source", None} else None
+        case "rpm", ("redhat" | "almalinux" | "rocky" | "rocky-linux") as system:
             number = distro.rpartition("-")[2].partition(".")[0]
-            if not number.isdigit() or qualifiers.get("arch") == "src":
-                return None
-            epoch = qualifiers.get("epoch", "")
-            full = f"{epoch}:{version}" if epoch and version else version
-            return f"{ENTERPRISE[parsed.namespace]}:{number}", parsed.name, full, ""
+            name = f"{OF_SOURCE}{parsed.name}" if arch == "src" else parsed.name
+            return (f"{ENTERPRISE[system]}:{number}", name) if number.isdigit() else None
         case "apk", "alpine":
             branch = ".".join(distro.removeprefix("alpine-").split(".")[:2])
-            return (f"alpine:{branch}", parsed.name, version, "") if branch else None
+            return (f"alpine:{branch}", parsed.name) if branch else None
         case _:
             return None
 
