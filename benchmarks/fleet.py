@@ -106,7 +106,8 @@ def one_advisory(home: Path) -> dict[str, Any]:
 def queue(home: Path) -> dict[str, Any]:
     """Order all that can be patched."""
     with _begin(home) as work:
-        items = prioritise(work, Assessor(shipped_tables(), ("bod-26-04", "ncsc", "asd-e8")))
+        assessor = Assessor(shipped_tables(), ("bod-26-04", "ncsc", "asd-e8"))
+        items = prioritise(work, assessor, NOW.date())
     return {"patches": len(items), "first": items[0].source_name if items else ""}
 
 

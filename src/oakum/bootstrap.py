@@ -215,10 +215,11 @@ class Application:
     @cached_property
     def assessor(self) -> Assessor:
         """The policies in force."""
-        from oakum.adapters.policies.shipped import shipped_tables
+        from oakum.adapters.policies.shipped import policy_tables
         from oakum.core.risk.assessment import Assessor
 
-        return Assessor(shipped_tables(), self.configuration.policy.deadlines)
+        policy = self.configuration.policy
+        return Assessor(policy_tables(Path(policy.own) if policy.own else None), policy.deadlines)
 
     @cached_property
     def releases(self) -> Supported:

@@ -19,6 +19,7 @@ from oakum.core.matching.component import Component, Topic
 from oakum.core.matching.fleet import Holding
 from oakum.core.planning.plan import Plan
 from oakum.core.repositories.snapshot import Snapshot
+from oakum.core.risk.exceptions import RiskException
 from oakum.core.rollout.rollout import Rollout
 from oakum.core.staging.rehearsal import Rehearsal
 
@@ -154,6 +155,22 @@ class AdvisoryStore(Protocol):
     def record_failure(self, feed: FeedName, error: str) -> None: ...
 
 
+class ExceptionStore(Protocol):
+    """Decisions not to patch something for a while, also those that have run out."""
+
+    def add(self, exception: RiskException) -> None: ...
+
+    def get(self, name: str) -> RiskException:
+        """Raise NotFoundError when there is none of this name."""
+        ...
+
+    def all(self) -> tuple[RiskException, ...]:
+        """Return them oldest first."""
+        ...
+
+    def remove(self, name: str) -> None: ...
+
+
 class SnapshotRecords(Protocol):
     """Which snapshots exist; their bytes are in the SnapshotStore."""
 
@@ -251,6 +268,7 @@ class UnitOfWork(Protocol):
     facts: FactsStore
     advisories: AdvisoryStore
     fleet: FleetStore
+    exceptions: ExceptionStore
     snapshots: SnapshotRecords
     plans: PlanStore
     rollouts: RolloutStore

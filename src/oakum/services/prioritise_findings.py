@@ -6,11 +6,13 @@ from itertools import groupby
 
 from oakum.core.advisories.statement import VendorStatement
 from oakum.core.ids import HostId
+from oakum.core.inventory.selector import parse_selector
 from oakum.core.matching.answer import answer
 from oakum.core.matching.component import Component
 from oakum.core.matching.finding import FindingState
 from oakum.core.matching.fleet import Exposed, HostSet
 from oakum.core.risk.assessment import Assessor
+from oakum.core.risk.exceptions import Excepted, without
 from oakum.core.risk.queue import (
     FleetView,
     Population,
@@ -23,12 +25,16 @@ from oakum.services.find_exposure import fleet_of
 
 
 def prioritise(
-    work: UnitOfWork, assessor: Assessor, hosts: Collection[HostId] | None = None
+    work: UnitOfWork,
+    assessor: Assessor,
+    today: date,
+    hosts: Collection[HostId] | None = None,
 ) -> tuple[QueueItem, ...]:
-    """Return the queue of these hosts, or of all."""
+    """Return the queue of these hosts, or of all, without what is excepted today."""
     if not work.advisories.feeds():
         return ()
-    exposed, population = _exposed(work, hosts)
+    every, population = _exposed(work, hosts)
+    exposed = without(every, _excepted(work, population, today))
 
     def began(holders: HostSet, component: Component, said: VendorStatement) -> date:
         timeline = work.facts.timeline(population.hosts[number].id for number in holders)
@@ -41,6 +47,17 @@ def prioritise(
 def removable_risk_of_fleet(work: UnitOfWork) -> int:
     """Return all the risk that patching can remove, in the queue's measure."""
     return removable_risk(*_exposed(work, None)) if work.advisories.feeds() else 0
+
+
+def _excepted(work: UnitOfWork, population: Population, today: date) -> list[Excepted]:
+    """Return the exceptions that hold, each with the hosts that it is about."""
+    found = []
+    for exception in work.exceptions.all():
+        if exception.holds(today):
+            selector = parse_selector(exception.hosts)
+            numbers = [n for n, host in population.hosts.items() if selector.matches(host)]
+            found.append(Excepted(exception, HostSet(numbers)))
+    return found
 
 
 def _exposed(

@@ -17,6 +17,7 @@ from oakum.core.advisories.statement import Urgency
 from oakum.core.errors import ConflictError, NotFoundError, StorageError
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.facts import Facts
+from oakum.core.risk.exceptions import RiskException
 from oakum.ports.stores import ScanFailure
 
 DAY, MOMENT = timedelta(days=1), timedelta(microseconds=1)
@@ -392,3 +393,19 @@ def test_leaving_without_commit_changes_nothing(begin: Begin, engine: Engine) ->
         for table in ("hosts", "facts", "package_sets", "plans"):
             query = text(f"SELECT count(*) FROM {table}")  # noqa: S608 (names of our tables)
             assert connection.execute(query).scalar_one() == 0
+
+
+def test_exceptions_come_back_whole_and_oldest_first(begin: Begin) -> None:
+    """Also those that have run out; a removed one is gone."""
+    old = RiskException("exception-1", CVE, "", "role=web", "alice", "why", NOW, "bob", NOW.date())
+    new = replace(old, id="exception-2", cve=None, source_name="openssh", created_at=LATER)
+    with begin() as work:
+        work.exceptions.add(new)
+        work.exceptions.add(old)
+        work.commit()
+    with begin() as work:
+        assert work.exceptions.all() == (old, new)
+        work.exceptions.remove("exception-1")
+        assert work.exceptions.get("exception-2") == new
+        with pytest.raises(NotFoundError, match="exception-1"):
+            work.exceptions.get("exception-1")

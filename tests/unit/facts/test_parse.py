@@ -246,10 +246,10 @@ def test_memory_that_was_not_seen_is_told(
     assert (facts.saw_all_processes, facts.unread_processes) == (saw_all, unread)
 
 
+NODEJS = "18.12.1-1.module_el9.1.0+16+91bc168f"
 RPM = [
     "openssl-libs\t1:3.0.7-27.el9\tx86_64\topenssl-3.0.7-27.el9.src.rpm\t(none)",
-    "nodejs\t1:18.12.1-1.module_el9.1.0+16+91bc168f\tx86_64\t"
-    "nodejs-18.12.1-1.module_el9.1.0+16+91bc168f.src.rpm\tnodejs:18:9010020221118:rhel9",
+    f"nodejs\t1:{NODEJS}\tx86_64\tnodejs-{NODEJS}.src.rpm\tnodejs:18:9010020221118:rhel9",
     "gpg-pubkey\t8483c65d-5ccc5b19\t(none)\t(none)\t(none)",
 ]
 

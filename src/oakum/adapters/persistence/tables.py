@@ -211,6 +211,13 @@ signals = Table(
     Index(None, "cve"),
 )
 
+exceptions = Table(
+    "exceptions",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+)
+
 snapshots = Table(
     "snapshots",
     metadata,

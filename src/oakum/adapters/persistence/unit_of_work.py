@@ -11,6 +11,7 @@ from oakum.adapters.persistence.audit_head import HeadFile
 from oakum.adapters.persistence.database import explained, sqlite_path
 from oakum.adapters.persistence.stores.advisories import SqlAdvisoryStore
 from oakum.adapters.persistence.stores.audit import SqlAuditLog
+from oakum.adapters.persistence.stores.exceptions import SqlExceptionStore
 from oakum.adapters.persistence.stores.facts import SqlFactsStore
 from oakum.adapters.persistence.stores.fleet import SqlFleetStore
 from oakum.adapters.persistence.stores.hosts import SqlHostStore
@@ -20,6 +21,7 @@ from oakum.adapters.persistence.stores.snapshots import SqlSnapshotRecords
 from oakum.ports.stores import (
     AdvisoryStore,
     AuditLog,
+    ExceptionStore,
     FactsStore,
     FleetStore,
     HostStore,
@@ -36,6 +38,7 @@ class SqlUnitOfWork:
     facts: FactsStore
     advisories: AdvisoryStore
     fleet: FleetStore
+    exceptions: ExceptionStore
     snapshots: SnapshotRecords
     plans: PlanStore
     rollouts: RolloutStore
@@ -58,6 +61,7 @@ class SqlUnitOfWork:
         self.facts = SqlFactsStore(connection)
         self.advisories = SqlAdvisoryStore(connection)
         self.fleet = SqlFleetStore(connection)
+        self.exceptions = SqlExceptionStore(connection)
         self.snapshots = SqlSnapshotRecords(connection)
         self.plans = SqlPlanStore(connection)
         self.rollouts = SqlRolloutStore(connection)

@@ -14,6 +14,7 @@ from oakum.core.text import harmless
 from oakum.entrypoints.cli import (
     advisories,
     audit,
+    exceptions,
     explain,
     findings,
     hosts,
@@ -43,6 +44,7 @@ plans.register(app)
 for name, group in (
     ("hosts", hosts.app),
     ("advisories", advisories.app),
+    ("exceptions", exceptions.app),
     ("snapshots", snapshots.app),
     ("plan", plans.app),
     ("rollout", rollouts.app),

@@ -10,6 +10,7 @@ from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.support import Supported, ended_or_ending
 from oakum.core.matching.coverage import Covered, coverage
+from oakum.core.risk.exceptions import RiskException
 from oakum.core.risk.queue import QueueItem
 from oakum.core.text import counted
 from oakum.ports.stores import ScanFailure, UnitOfWork
@@ -89,6 +90,16 @@ def queue_rows(items: Sequence[QueueItem]) -> tuple[tuple[str, ...], list[tuple[
         for item in items
     ]
     return headings, rows
+
+
+def exception_lines(exceptions: Iterable[RiskException], today: date) -> list[str]:
+    """Return a line for each exception: what the queue leaves out, or no longer does."""
+    return [
+        f"not in the queue until {e.until}: {e.what} ({e.hosts or 'all hosts'}), by {e.owner}"
+        if e.holds(today)
+        else f"{e.id} ran out on {e.until}: {e.what} is due again"
+        for e in exceptions
+    ]
 
 
 def tally_line(matched: MatchResult) -> str:
