@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from oakum.ports.advisory_feed import AdvisorySource
     from oakum.ports.archive import PackageArchive
     from oakum.ports.clock import Clock
+    from oakum.ports.exports import Exporter, ExportFormat
     from oakum.ports.fact_collector import FactCollector
     from oakum.ports.lab import ProviderChoice
     from oakum.ports.locks import CommandLocks
@@ -220,6 +221,12 @@ class Application:
 
         policy = self.configuration.policy
         return Assessor(policy_tables(Path(policy.own) if policy.own else None), policy.deadlines)
+
+    def exporter(self, form: ExportFormat) -> Exporter:
+        """Return what writes a format."""
+        from oakum.adapters.exports.choice import EXPORTERS
+
+        return EXPORTERS[form]
 
     @cached_property
     def releases(self) -> Supported:

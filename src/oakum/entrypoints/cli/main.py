@@ -16,6 +16,7 @@ from oakum.entrypoints.cli import (
     audit,
     exceptions,
     explain,
+    export,
     findings,
     hosts,
     lab,
@@ -38,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (scan, findings, explain, queue, rehearse, rollback):
+for command in (scan, findings, explain, queue, export, rehearse, rollback):
     command.register(app)
 plans.register(app)
 for name, group in (
