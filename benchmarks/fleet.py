@@ -28,7 +28,7 @@ from oakum.adapters.policies.shipped import shipped_tables
 from oakum.core.advisories.statement import VendorStatement, VendorStatus
 from oakum.core.ids import CveId
 from oakum.core.matching.finding import FindingState
-from oakum.core.matching.fleet import Fleet, HostSet
+from oakum.core.matching.fleet import Fleet
 from oakum.core.matching.matcher import AdvisoryIndex
 from oakum.core.risk.assessment import Assessor
 from oakum.services.find_exposure import fleet_of
@@ -96,7 +96,7 @@ def one_advisory(home: Path) -> dict[str, Any]:
         feeds = work.advisories.feeds()
         known = work.advisories.rulings(topics)[topics[0]]
         index = AdvisoryIndex.of(feeds, [*known, said])
-        fleet = Fleet(work.fleet.holdings(topics), HostSet(work.fleet.numbers()))
+        fleet = Fleet(work.fleet.holdings(topics), work.fleet.members())
         (standing,) = fleet.standings(index, frozenset({said.cve}))
         took = time.perf_counter() - started
     affected = standing.hosts[FindingState.AFFECTED_FIX_AVAILABLE]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from oakum.core.inventory.support import Supported
     from oakum.core.matching.finding import Finding
     from oakum.core.planning.plan import Plan
+    from oakum.core.reconciling.report import ScannerReport
     from oakum.core.repositories.archive import ArchiveSource
     from oakum.core.repositories.snapshot import Snapshot
     from oakum.core.risk.assessment import Assessor
@@ -221,6 +222,12 @@ class Application:
 
         policy = self.configuration.policy
         return Assessor(policy_tables(Path(policy.own) if policy.own else None), policy.deadlines)
+
+    def read_report(self, path: Path) -> ScannerReport:
+        """Return a report of another scanner."""
+        from oakum.adapters.scanners.reading import read_report
+
+        return read_report(path)
 
     def exporter(self, form: ExportFormat) -> Exporter:
         """Return what writes a format."""

@@ -16,7 +16,7 @@ from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.component import Component, Topic
-from oakum.core.matching.fleet import Holding
+from oakum.core.matching.fleet import Holding, HostSet
 from oakum.core.planning.plan import Plan
 from oakum.core.repositories.snapshot import Snapshot
 from oakum.core.risk.exceptions import RiskException
@@ -107,12 +107,16 @@ class FleetStore(Protocol):
         """Return the hosts by the numbers that bitmaps know them by."""
         ...
 
+    def members(self, chosen: Iterable[HostId] | None = None) -> HostSet:
+        """Return these hosts, or all that are there, by their numbers."""
+        ...
+
     def holdings(
         self, topics: Iterable[Topic] | None = None
     ) -> Mapping[Component, tuple[Holding, ...]]:
         """Return who has which component, of these packages or of all.
 
-        Hosts that were removed may still be in the bitmaps; `numbers` has those that are there.
+        Hosts that were removed may still be in the bitmaps; `members` has those that are there.
         """
         ...
 

@@ -14,7 +14,7 @@ from oakum.core.errors import RefusedError
 from oakum.core.ids import CveId, HostId
 from oakum.core.matching.component import Topic, parts_of, stale_by_source
 from oakum.core.matching.finding import Finding
-from oakum.core.matching.fleet import Fleet, HostSet
+from oakum.core.matching.fleet import Fleet
 from oakum.core.matching.matcher import AdvisoryIndex, match_parts
 from oakum.ports.stores import Scan, UnitOfWork
 
@@ -116,7 +116,7 @@ def fleet_of(
     """
     holdings = work.fleet.holdings()
     topics = {topic for component in holdings for topic in component.topics}
-    return Fleet(holdings, HostSet(work.fleet.numbers(hosts))), index_for(work, topics)
+    return Fleet(holdings, work.fleet.members(hosts)), index_for(work, topics)
 
 
 def _match(scan: Scan, index: AdvisoryIndex) -> tuple[Finding, ...]:

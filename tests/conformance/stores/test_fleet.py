@@ -80,6 +80,8 @@ def test_a_removed_host_is_in_no_answer_and_its_number_is_not_given_again(begin:
         work.hosts.add(examples.host("c", 99))
         assert work.fleet.numbers() == {1: "a", 3: "c"}
         assert work.fleet.numbers([HostId("c")]) == {3: "c"}
+        assert list(work.fleet.members()) == [1, 3]
+        assert list(work.fleet.members([HostId("c")])) == [3]
         assert _held(work) == {("ssl", "1"): {(0, False): set()}}
 
 

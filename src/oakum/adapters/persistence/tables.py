@@ -211,6 +211,13 @@ signals = Table(
     Index(None, "cve"),
 )
 
+removed_hosts = Table(
+    "removed_hosts",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+)
+"""Numbers of hosts that were removed: bitmaps may still hold them."""
+
 exceptions = Table(
     "exceptions",
     metadata,

@@ -22,6 +22,7 @@ from oakum.entrypoints.cli import (
     lab,
     plans,
     queue,
+    reconcile,
     rehearse,
     rollback,
     rollouts,
@@ -39,7 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (scan, findings, explain, queue, export, rehearse, rollback):
+for command in (scan, findings, explain, queue, export, reconcile, rehearse, rollback):
     command.register(app)
 plans.register(app)
 for name, group in (

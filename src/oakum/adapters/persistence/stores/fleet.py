@@ -7,10 +7,17 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from pyroaring import BitMap
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, tuple_, update
 
 from oakum.adapters.persistence.stores.components import component_of
-from oakum.adapters.persistence.tables import component_hosts, components, fleet_marks, hosts
+from oakum.adapters.persistence.stores.hosts import LAST_NUMBER
+from oakum.adapters.persistence.tables import (
+    component_hosts,
+    components,
+    fleet_marks,
+    hosts,
+    removed_hosts,
+)
 from oakum.adapters.persistence.tables import facts as facts_table
 from oakum.core.advisories.statement import OF_SOURCE
 from oakum.core.ids import HostId
@@ -63,12 +70,23 @@ class SqlFleetStore:
         rows = self._connection.execute(select(hosts.c.number, hosts.c.id))
         return {number: HostId(host) for number, host in rows if wanted is None or host in wanted}
 
+    def members(self, chosen: Iterable[HostId] | None = None) -> BitMap:
+        """Return these hosts, or all that are there, by their numbers."""
+        if chosen is not None:
+            return BitMap(self.numbers(chosen))
+        last = select(fleet_marks.c.value).where(fleet_marks.c.name == LAST_NUMBER)
+        highest = self._connection.execute(last).scalar()
+        if highest is None:  # the hosts are older than the mark
+            highest = self._connection.execute(select(func.max(hosts.c.number))).scalar() or 0
+        gone = self._connection.execute(select(removed_hosts.c.number)).scalars()
+        return BitMap(range(1, highest + 1)) - BitMap(gone)
+
     def holdings(
         self, topics: Iterable[Topic] | None = None
     ) -> Mapping[Component, tuple[Holding, ...]]:
         """Return who has which component, of these packages or of all; what is new is folded in.
 
-        Hosts that were removed meanwhile may still be in the bitmaps: `numbers` has those that are.
+        Hosts that were removed may still be in the bitmaps: `members` has those that are there.
         """
         self._fold()
         query = select(

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from oakum.adapters.persistence.documents import from_document, to_document
 from oakum.adapters.persistence.lookup import not_found
-from oakum.adapters.persistence.tables import fleet_marks, hosts
+from oakum.adapters.persistence.tables import fleet_marks, hosts, removed_hosts
 from oakum.core.errors import ConflictError, NotFoundError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
@@ -60,7 +60,11 @@ class SqlHostStore:
 
     def remove(self, host: HostId) -> None:
         """Forget a host and its facts; the audit log keeps what was done to it."""
-        self._connection.execute(delete(hosts).where(hosts.c.id == host))
+        number = select(hosts.c.number).where(hosts.c.id == host)
+        gone = self._connection.execute(number).scalar()
+        if gone is not None:
+            self._connection.execute(insert(removed_hosts).values(number=gone))
+            self._connection.execute(delete(hosts).where(hosts.c.id == host))
 
     def get(self, host: HostId) -> Host:
         """Return the host. Raises NotFoundError when it was removed."""

@@ -1,4 +1,4 @@
-"""Decisions not to patch something for a while."""
+"""Decisions not to patch something for a while; and the numbers of removed hosts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,4 +13,8 @@ def upgrade() -> None:
         "exceptions",
         sa.Column("id", sa.String(), primary_key=True),
         sa.Column("document", sa.LargeBinary(), nullable=False),
+    )
+    op.create_table(
+        "removed_hosts",
+        sa.Column("number", sa.Integer(), primary_key=True, autoincrement=False),
     )

@@ -1,0 +1,1 @@
+"""What other scanners say, beside what Oakum says."""
