@@ -87,7 +87,8 @@ def find_exposure(narrator: Narrator, fleet: Fleet) -> tuple[str, str]:
     narrator.say("The queue lists patches, not CVEs: what to do first, and why.")
     fleet.run("queue", "--first", "6", expect=FOUND_WORK)
     first = json.loads(fleet.data("queue", "--json", expect=FOUND_WORK))[0]
-    cve, host = str(first["cves"][-1]), str(first["hosts"][0])
+    cve = str(first["cves"][-1])
+    host = str(json.loads(fleet.data("findings", "--cve", cve, "--json"))[0]["host"])
     narrator.say(f"Why does Oakum say that {host} is exposed to {cve}?")
     fleet.run("explain", cve, host)
     narrator.fact("findings with a fix, before", str(fixable(fleet)))

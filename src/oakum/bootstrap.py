@@ -17,7 +17,7 @@ from oakum.core.ids import HostId
 from oakum.core.staging.check import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from datetime import timedelta
 
     from sqlalchemy import Engine
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from oakum.ports.advisory_feed import AdvisorySource
     from oakum.ports.archive import PackageArchive
     from oakum.ports.clock import Clock
+    from oakum.ports.exports import Exporter, ExportFormat
     from oakum.ports.fact_collector import FactCollector
     from oakum.ports.lab import ProviderChoice
     from oakum.ports.locks import CommandLocks
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from oakum.services.drive_host import Assignment, Tools
     from oakum.services.rehearse_plan import Rehearser, Report
     from oakum.services.run_rollout import OnChange, Reconciler
-    from oakum.settings import ArchiveSettings, FeedSettings, Settings
+    from oakum.settings import ArchiveSettings, Settings
 
 
 class Application:
@@ -177,30 +178,24 @@ class Application:
 
     # advisories and risk
 
-    @property
-    def feed_settings(self) -> dict[FeedName, FeedSettings]:
-        """Where each feed is, and how old it may be."""
-        advisories = self.configuration.advisories
-        return {
-            FeedName.DEBIAN_TRACKER: advisories.debian_tracker,
-            FeedName.DEBIAN_DSA: advisories.debian_dsa,
-            FeedName.DEBIAN_DLA: advisories.debian_dla,
-            FeedName.KEV: advisories.kev,
-            FeedName.EPSS: advisories.epss,
-            FeedName.CVE_RECORDS: advisories.cve_records,
-        }
-
     def feed_limits(self) -> dict[FeedName, timedelta]:
         """Return how old each feed may be."""
         from datetime import timedelta
 
-        return {
-            feed: timedelta(hours=settings.stale_after_hours)
-            for feed, settings in self.feed_settings.items()
-        }
+        settings = self.configuration.advisories
+        return {feed: timedelta(hours=settings.of(feed).stale_after_hours) for feed in FeedName}
 
-    def advisory_source(self, offline: str) -> AdvisorySource:
-        """Return the network, or a bundle: a path, or `shipped`."""
+    def advisory_source(
+        self, offline: str, file: Path | None = None, feeds: Collection[FeedName] = ()
+    ) -> AdvisorySource:
+        """Return the network, a bundle (a path, or `shipped`), or one feed's own file."""
+        if file is not None:
+            from oakum.adapters.feeds.file import FeedFile
+
+            if len(feeds) != 1 or offline:
+                raise InputError("--file needs one --feed: which feed the file is of")
+            (feed,) = feeds
+            return FeedFile(file, feed, self.clock)
         if offline == "shipped":
             return self.shipped_bundle()
         if offline:
@@ -209,7 +204,8 @@ class Application:
             return open_bundle(Path(offline))
         from oakum.adapters.feeds.download import DownloadedFeeds
 
-        urls = {feed: settings.url for feed, settings in self.feed_settings.items()}
+        settings = self.configuration.advisories
+        urls = {feed: settings.of(feed).url for feed in settings.fetched()}
         return DownloadedFeeds(urls, self.settings.home / "feeds", self.clock)
 
     def shipped_bundle(self) -> Bundle:
@@ -218,19 +214,26 @@ class Application:
 
         return shipped_bundle()
 
-    def read_scanner_report(self, path: Path) -> ScannerReport:
-        """Return the report of another scanner."""
+    @cached_property
+    def assessor(self) -> Assessor:
+        """The policies in force."""
+        from oakum.adapters.policies.shipped import policy_tables
+        from oakum.core.risk.assessment import Assessor
+
+        policy = self.configuration.policy
+        return Assessor(policy_tables(Path(policy.own) if policy.own else None), policy.deadlines)
+
+    def read_report(self, path: Path) -> ScannerReport:
+        """Return a report of another scanner."""
         from oakum.adapters.scanners.reading import read_report
 
         return read_report(path)
 
-    @cached_property
-    def assessor(self) -> Assessor:
-        """The policies in force."""
-        from oakum.adapters.policies.shipped import shipped_tables
-        from oakum.core.risk.assessment import Assessor
+    def exporter(self, form: ExportFormat) -> Exporter:
+        """Return what writes a format."""
+        from oakum.adapters.exports.choice import EXPORTERS
 
-        return Assessor(shipped_tables(), self.configuration.policy.deadlines)
+        return EXPORTERS[form]
 
     @cached_property
     def releases(self) -> Supported:
@@ -368,12 +371,11 @@ class Application:
         )
 
     def _match_one(self, facts: Facts) -> tuple[Finding, ...]:
-        from oakum.core.matching.matcher import match
-        from oakum.services.match_fleet import index_for
+        from oakum.core.matching.matcher import match, topics_of
+        from oakum.services.find_exposure import index_for
 
-        twin = HostId("twin")
         with self.begin() as work:
-            return match(twin, facts, index_for({twin: facts}, work))
+            return match(HostId("twin"), facts, index_for(work, topics_of(facts)))
 
     def reconciler(self, rollout: RolloutId, actor: str, on_change: OnChange) -> Reconciler:
         """Return what drives a rollout from this process."""

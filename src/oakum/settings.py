@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import InputError
 from oakum.core.staging.check import CheckKind
 
@@ -36,24 +37,40 @@ class ArchiveSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class FeedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One feed: where it is and how old it may be."""
 
-    url: HttpUrl
+    url: HttpUrl | Literal[""]
+    """Empty: not fetched. It can still come with a bundle, or from a file."""
     stale_after_hours: AtLeastOne
 
 
-class AdvisorySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The `[advisories]` table."""
+TRACKER = "https://salsa.debian.org/security-tracker-team/security-tracker/-/raw/master/data"
+OSV = "https://storage.googleapis.com/osv-vulnerabilities"
+DAYS = 24
 
+
+class AdvisorySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[advisories]` table: a table for each feed, called like it."""
+
+    distributions: tuple[
+        Literal["debian", "ubuntu", "almalinux", "rocky", "rhel", "suse", "alpine"], ...
+    ] = ("debian",)
+    """Whose feeds are fetched."""
     debian_tracker: FeedSettings = FeedSettings(
         "https://security-tracker.debian.org/tracker/data/json", 48
     )
-    debian_dsa: FeedSettings = FeedSettings(
-        "https://salsa.debian.org/security-tracker-team/security-tracker/-/raw/master/data/DSA/list",
-        24 * 7,
-    )
-    debian_dla: FeedSettings = FeedSettings(
-        "https://salsa.debian.org/security-tracker-team/security-tracker/-/raw/master/data/DLA/list",
-        24 * 7,
-    )
+    debian_dsa: FeedSettings = FeedSettings(f"{TRACKER}/DSA/list", 7 * DAYS)
+    debian_dla: FeedSettings = FeedSettings(f"{TRACKER}/DLA/list", 7 * DAYS)
+    ubuntu_tracker: FeedSettings = FeedSettings("", 48)
+    alpine_secdb: FeedSettings = FeedSettings("", 7 * DAYS)
+    redhat_vex: FeedSettings = FeedSettings("", 48)
+    suse_vex: FeedSettings = FeedSettings("", 48)
+    openvex: FeedSettings = FeedSettings("", 30 * DAYS)
+    updateinfo: FeedSettings = FeedSettings("", 7 * DAYS)
+    osv_debian: FeedSettings = FeedSettings("", 48)
+    osv_ubuntu: FeedSettings = FeedSettings(f"{OSV}/Ubuntu/all.zip", 48)
+    osv_almalinux: FeedSettings = FeedSettings(f"{OSV}/AlmaLinux/all.zip", 7 * DAYS)
+    osv_rocky: FeedSettings = FeedSettings(f"{OSV}/Rocky%20Linux/all.zip", 7 * DAYS)
+    osv_redhat: FeedSettings = FeedSettings(f"{OSV}/Red%20Hat/all.zip", 7 * DAYS)
+    osv_suse: FeedSettings = FeedSettings(f"{OSV}/SUSE/all.zip", 7 * DAYS)
     kev: FeedSettings = FeedSettings(
         "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json", 72
     )
@@ -61,8 +78,37 @@ class AdvisorySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz", 72
     )
     cve_records: FeedSettings = FeedSettings(
-        "https://github.com/cisagov/vulnrichment/archive/refs/heads/develop.tar.gz", 24 * 14
+        "https://github.com/cisagov/vulnrichment/archive/refs/heads/develop.tar.gz", 14 * DAYS
     )
+    nvd: FeedSettings = FeedSettings("", 14 * DAYS)
+
+    def of(self, feed: FeedName) -> FeedSettings:
+        """Return the settings of a feed."""
+        found: FeedSettings = getattr(self, feed.value.replace("-", "_"))
+        return found
+
+    def fetched(self) -> tuple[FeedName, ...]:
+        """Return the feeds that are fetched: of these distributions, and of none in particular."""
+        others = {
+            feed
+            for system, feeds in OF_DISTRIBUTION.items()
+            if system not in self.distributions
+            for feed in feeds
+        }
+        return tuple(feed for feed in FeedName if self.of(feed).url and feed not in others)
+
+
+OF_DISTRIBUTION = {
+    "debian": (
+        FeedName.DEBIAN_TRACKER, FeedName.DEBIAN_DSA, FeedName.DEBIAN_DLA, FeedName.OSV_DEBIAN,
+    ),
+    "ubuntu": (FeedName.UBUNTU_TRACKER, FeedName.OSV_UBUNTU),
+    "almalinux": (FeedName.OSV_ALMALINUX,),
+    "rocky": (FeedName.OSV_ROCKY,),
+    "rhel": (FeedName.OSV_REDHAT, FeedName.REDHAT_VEX),
+    "suse": (FeedName.OSV_SUSE, FeedName.SUSE_VEX),
+    "alpine": (FeedName.ALPINE_SECDB,),
+}  # fmt: skip
 
 
 class SnapshotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,6 +146,9 @@ class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[policy]` table: whose deadlines hold here."""
 
     deadlines: tuple[str, ...] = ("bod-26-04", "ncsc", "asd-e8")
+    """Those that hold: shipped ones, or your own."""
+    own: str = ""
+    """A CSV file of your own deadlines, with the columns of the shipped ones."""
 
 
 class RehearsalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -131,6 +131,21 @@ def test_a_key_that_nobody_confirms_adds_no_host(fleet: Path, tmp_path: Path) ->
     assert "0 of 2 hosts imported, 0 unchanged, 2 not imported" in done.stderr
 
 
+def test_an_export_is_written_whole_or_not_at_all(fleet: Path) -> None:
+    """To standard output, or to a file that is there only when it is complete."""
+    assert oakum(fleet, "advisories", "update", "--offline", "shipped").returncode == 0
+    done = oakum(fleet, "export", "--format", "csv", "--all")
+    heading, *rows = done.stdout.splitlines()
+    assert heading.startswith("host,cve,package,state")
+    assert any(row.startswith("web-1,CVE-") and ",openssl," in row for row in rows)
+    target = fleet / "found.sarif"
+    assert oakum(fleet, "export", "--format", "sarif", "--output", str(target)).returncode == 0
+    assert json.loads(target.read_text())["version"] == "2.1.0"
+    lost = oakum(fleet, "export", "--format", "json", "--output", str(fleet / "absent" / "x"))
+    assert lost.returncode == 1
+    assert "cannot be written" in lost.stderr
+
+
 def test_a_scan_without_advisories_says_so_first(fleet: Path) -> None:
     """Otherwise it would end with `0 findings changed`."""
     done = oakum(fleet, "scan", "--limit", "web-2")

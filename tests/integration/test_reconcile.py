@@ -10,10 +10,9 @@ from tests.integration.test_command_line import oakum
 
 from oakum.adapters.persistence.database import open_database
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
-from oakum.adapters.system_clock import SystemClock
-from oakum.core.advisories.statement import VendorStatement
+from oakum.core.advisories.statement import VendorStatement, VendorStatus
+from oakum.core.ids import CveId
 from oakum.core.inventory.package import InstalledPackage
-from oakum.services.match_fleet import match_fleet
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "scanners"
 SSH, SSL = "1:9.2p1-2+deb12u2", "3.0.15-1~deb12u1"
@@ -25,12 +24,12 @@ PACKAGES = (
 
 
 def statement(source: str, cve: str, fixed: str) -> VendorStatement:
-    return replace(examples.statement(cve, source), fixed_version=fixed)
+    return VendorStatement("bookworm", source, CveId(cve), VendorStatus.FIXED, fixed)
 
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Path:
-    """Make a home with web-1, scanned and matched; db-1, never scanned; and web-2."""
+    """Make a home with web-1, scanned; db-1, never scanned; and web-2."""
     home = tmp_path / "home"
     engine = open_database(f"sqlite:///{home / 'oakum.sqlite'}", home)
     statements = [
@@ -43,9 +42,8 @@ def fleet(tmp_path: Path) -> Path:
             work.hosts.add(replace(examples.host(name), address=address))
         known = replace(examples.facts(PACKAGES), saw_all_processes=True, stale_processes=())
         work.facts.save(examples.WEB, known)
-        work.advisories.replace_statements(examples.feed_state(), statements)
+        work.advisories.replace_statements(examples.feed_state(), statements, examples.NOW)
         work.commit()
-    match_fleet(lambda: SqlUnitOfWork(engine, home), SystemClock(), "a test")
     engine.dispose()
     return home
 

@@ -1,8 +1,8 @@
 """What is kept, one Protocol a noun, and the unit of work that keeps it all or none of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -14,9 +14,12 @@ from oakum.core.canonical import Json
 from oakum.core.ids import CveId, Digest, HostId, PlanId, RolloutId, SnapshotId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
-from oakum.core.matching.finding import Finding
+from oakum.core.inventory.package import InstalledPackage
+from oakum.core.matching.component import Component, Topic
+from oakum.core.matching.fleet import Holding, HostSet
 from oakum.core.planning.plan import Plan
 from oakum.core.repositories.snapshot import Snapshot
+from oakum.core.risk.exceptions import RiskException
 from oakum.core.rollout.rollout import Rollout
 from oakum.core.staging.rehearsal import Rehearsal
 
@@ -55,6 +58,20 @@ class ScanFailure:
     hint: str
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What was true of a host from one moment until its next scan that found something else."""
+
+    host: HostId
+    since: datetime
+    last_seen: datetime
+    """The last scan that found the same."""
+    components: tuple[Component, ...]
+    packages: tuple[InstalledPackage, ...]
+    facts: Facts | None
+    """All that the last scan brought; None for what is long past."""
+
+
 class FactsStore(Protocol):
     """What hosts reported. Package versions are interned; a host points at a package set."""
 
@@ -66,8 +83,16 @@ class FactsStore(Protocol):
 
     def all_latest(self) -> Mapping[HostId, Facts]: ...
 
-    def earlier(self, host: HostId) -> tuple[Facts, ...]:
-        """Return what is kept of a host's scans before the latest, newest first."""
+    def scanned(self, as_of: datetime | None = None) -> frozenset[HostId]:
+        """Return the hosts that have facts, or had them at a moment."""
+        ...
+
+    def scans(self, hosts: Iterable[HostId], as_of: datetime | None = None) -> tuple[Scan, ...]:
+        """Return what is true of each host, or what was at a moment; by host."""
+        ...
+
+    def timeline(self, hosts: Iterable[HostId]) -> tuple[Scan, ...]:
+        """Return all that was ever true of these hosts, by host, oldest first."""
         ...
 
     def failures(self) -> Mapping[HostId, ScanFailure]:
@@ -75,21 +100,56 @@ class FactsStore(Protocol):
         ...
 
 
+class FleetStore(Protocol):
+    """The whole fleet by what it has, as bitmaps of hosts."""
+
+    def numbers(self, chosen: Iterable[HostId] | None = None) -> Mapping[int, HostId]:
+        """Return the hosts by the numbers that bitmaps know them by."""
+        ...
+
+    def members(self, chosen: Iterable[HostId] | None = None) -> HostSet:
+        """Return these hosts, or all that are there, by their numbers."""
+        ...
+
+    def holdings(
+        self, topics: Iterable[Topic] | None = None
+    ) -> Mapping[Component, tuple[Holding, ...]]:
+        """Return who has which component, of these packages or of all.
+
+        Hosts that were removed may still be in the bitmaps; `members` has those that are there.
+        """
+        ...
+
+
 class AdvisoryStore(Protocol):
     """What vendors and public lists say. A feed is replaced as a whole or not at all."""
 
     def replace_statements(
-        self, state: FeedState, statements: Iterable[VendorStatement]
-    ) -> None: ...
+        self, state: FeedState, statements: Iterable[VendorStatement], at: datetime
+    ) -> int:
+        """Make this all that a feed says from now on; return how many statements changed."""
+        ...
 
     def replace_signals(self, state: FeedState, signals: Iterable[CveSignals]) -> None:
         """Replace what this feed contributes to the signals of each CVE; other feeds' stay."""
         ...
 
-    def statements(self, release: str, sources: Iterable[str]) -> tuple[VendorStatement, ...]: ...
+    def statements(
+        self, topics: Iterable[Topic] | None = None, as_of: datetime | None = None
+    ) -> tuple[VendorStatement, ...]:
+        """Return what is said of these packages, or of all, now or at a moment."""
+        ...
+
+    def rulings(self, topics: Collection[Topic]) -> Mapping[Topic, tuple[VendorStatement, ...]]:
+        """Return what counts now about these packages, of all that is said of them."""
+        ...
+
+    def changes(self, cve: CveId) -> tuple[datetime, ...]:
+        """Return the moments from which something else was said of a CVE, in order."""
+        ...
 
     def covered(self) -> Mapping[str, frozenset[str]]:
-        """Return the sources that the tracker names in each release: of others nothing is known."""
+        """Return the packages that feeds name which speak for a whole release, by release."""
         ...
 
     def signals(self, cves: Iterable[CveId]) -> Mapping[CveId, CveSignals]: ...
@@ -99,22 +159,20 @@ class AdvisoryStore(Protocol):
     def record_failure(self, feed: FeedName, error: str) -> None: ...
 
 
-class FindingStore(Protocol):
-    """Findings with their history: a finding that changes keeps its earlier states."""
+class ExceptionStore(Protocol):
+    """Decisions not to patch something for a while, also those that have run out."""
 
-    def replace(self, host: HostId, findings: Sequence[Finding], at: datetime) -> int:
-        """Store what is true now; return how many findings changed. Repeating changes none."""
+    def add(self, exception: RiskException) -> None: ...
+
+    def get(self, name: str) -> RiskException:
+        """Raise NotFoundError when there is none of this name."""
         ...
 
-    def of(self, hosts: Iterable[HostId], as_of: datetime | None = None) -> tuple[Finding, ...]:
-        """Return what is true of these hosts now, or what was known to be true at a moment."""
+    def all(self) -> tuple[RiskException, ...]:
+        """Return them oldest first."""
         ...
 
-    def first_seen(self, hosts: Iterable[HostId]) -> Mapping[tuple[str, str, str], date]:
-        """Return when each present finding first had the state that it has now."""
-        ...
-
-    def history(self, host: HostId, cve: CveId) -> tuple[tuple[datetime, Finding], ...]: ...
+    def remove(self, name: str) -> None: ...
 
 
 class SnapshotRecords(Protocol):
@@ -213,7 +271,8 @@ class UnitOfWork(Protocol):
     hosts: HostStore
     facts: FactsStore
     advisories: AdvisoryStore
-    findings: FindingStore
+    fleet: FleetStore
+    exceptions: ExceptionStore
     snapshots: SnapshotRecords
     plans: PlanStore
     rollouts: RolloutStore

@@ -39,6 +39,8 @@ from oakum.ports.package_manager import (
 )
 from oakum.ports.stores import UnitOfWorkFactory
 from oakum.ports.transport import Transport
+from oakum.services.find_exposure import findings_of
+from oakum.services.prioritise_findings import removable_risk_of_fleet
 
 SECONDS_A_HOST = 20
 SECONDS_A_PACKAGE = 1
@@ -87,7 +89,8 @@ class PlanMaker:
         if not is_plain(request.title):
             raise InputError("the title holds control characters", hint="write one plain line")
         facts = self._known_facts(request)
-        findings = self._findings()
+        with self.begin() as work:
+            findings = findings_of(work, [host.id for host in request.hosts])
         _require_fixes(request, findings)
         sources = request.sources | _sources_of(findings, request.cves)
         simulations = await self._simulate_all(request, access, facts, sources)
@@ -99,7 +102,7 @@ class PlanMaker:
             )
         fixable = [f for f in findings if f.state is FindingState.AFFECTED_FIX_AVAILABLE]
         closed = _closed(classes, request.snapshot.manifest, fixable)
-        removed = self._share_of_risk(closed, fixable)
+        removed = self._share_of_risk(closed)
         plan = _assemble(request, classes, closed, removed, self.clock.now())
         with self.begin() as work:
             work.plans.add(plan)
@@ -138,17 +141,12 @@ class PlanMaker:
             )
         return facts
 
-    def _findings(self) -> tuple[Finding, ...]:
-        """Return the findings of the whole fleet: what the plan removes is a share of that."""
-        with self.begin() as work:
-            return work.findings.of([host.id for host in work.hosts.all()])
-
-    def _share_of_risk(self, closed: Sequence[Finding], fixable: Sequence[Finding]) -> int:
+    def _share_of_risk(self, closed: Sequence[Finding]) -> int:
         """Return which part of the fleet's removable risk the plan removes, in ppm."""
         with self.begin() as work:
             hosts = {host.id: host for host in work.hosts.all()}
-            signals = work.advisories.signals({finding.cve for finding in fixable})
-        total = risk_of([f for f in fixable if f.is_to_patch], hosts, signals)
+            signals = work.advisories.signals({finding.cve for finding in closed})
+            total = removable_risk_of_fleet(work)
         removed = risk_of([f for f in closed if f.is_to_patch], hosts, signals)
         return MILLION * removed // total if total else 0
 

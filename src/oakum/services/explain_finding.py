@@ -13,7 +13,7 @@ from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.matching.coverage import Coverage, coverage
 from oakum.core.matching.finding import Finding
-from oakum.core.matching.matcher import sources_of
+from oakum.core.matching.matcher import topics_of
 from oakum.core.planning.change import PackageChange
 from oakum.core.planning.plan import Plan
 from oakum.core.repositories.snapshot import Snapshot
@@ -21,6 +21,7 @@ from oakum.core.risk.assessment import Assessment, Assessor
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.staging.rehearsal import Rehearsal
 from oakum.ports.stores import Approval, UnitOfWork
+from oakum.services.find_exposure import first_seen, history
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,12 @@ def explain_finding(cve: CveId, name: str, assessor: Assessor, work: UnitOfWork)
     facts = work.facts.latest(host.id)
     signals = work.advisories.signals([cve]).get(cve)
     feeds = work.advisories.feeds()
-    history = work.findings.history(host.id, cve)
+    past = history(work, host.id, cve)
     statements = _statements(cve, facts, work)
-    tracker = feeds.get(FeedName.DEBIAN_TRACKER)
-    sources = {finding.source_name for _, finding in history}
-    since = work.findings.first_seen([host.id])
-    present = [finding for _, finding in history[-1:]]
+    made_on = {feed.value: state.data_as_of.date() for feed, state in feeds.items()}
+    sources = {finding.source_name for _, finding in past}
+    present = [finding for _, finding in past[-1:]]
+    since = first_seen(work, present)
     assessed = [
         assessor.assess(signals or CveSignals(cve), host, since[finding.key])
         for finding in present
@@ -86,10 +87,10 @@ def explain_finding(cve: CveId, name: str, assessor: Assessor, work: UnitOfWork)
         facts=facts,
         coverage=coverage(facts, work.advisories.covered()) if facts else None,
         statements=statements,
-        deciding=tuple(decide(statements, tracker.data_as_of.date())) if tracker else (),
+        deciding=tuple(decide(statements, made_on)),
         signals=signals,
         feeds=tuple(feeds[name] for name in FeedName if name in feeds),
-        history=history,
+        history=past,
         assessment=assessed[0] if assessed else None,
         plans=tuple(
             _plan_for(plan, host, sources, work)
@@ -102,7 +103,7 @@ def explain_finding(cve: CveId, name: str, assessor: Assessor, work: UnitOfWork)
 def _statements(cve: CveId, facts: Facts | None, work: UnitOfWork) -> tuple[VendorStatement, ...]:
     if facts is None:
         return ()
-    found = work.advisories.statements(facts.distribution.codename, sources_of(facts))
+    found = work.advisories.statements(topics_of(facts))
     return tuple(statement for statement in found if statement.cve == cve)
 
 

@@ -8,13 +8,17 @@ from oakum.core.advisories.signals import CveSignals
 from oakum.core.ids import HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
+from oakum.core.matching.component import components_of
 from oakum.core.matching.coverage import Coverage, coverage
 from oakum.core.matching.finding import Finding
+from oakum.core.matching.fleet import Fleet, Holding, HostSet
 from oakum.core.matching.matcher import AdvisoryIndex, match
 from oakum.core.risk.assessment import Assessor
-from oakum.core.risk.queue import FleetView, QueueItem, build_queue
+from oakum.core.risk.queue import FleetView, Population, QueueItem, build_queue
 from oakum.ports.advisory_feed import AdvisorySource
-from oakum.services.prioritise_findings import later
+
+ONLY = 0
+"""The number of the one host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +42,16 @@ def judge_host(
         (statement for content in contents.values() for statement in content.statements),
     )
     findings = match(HostId(host.id), facts, index)
-    fixable = [finding for finding in findings if finding.is_to_patch]
-    wanted = {finding.cve for finding in fixable}
+    holding = Holding(today, is_successor=False, hosts=HostSet([ONLY]))
+    fleet = Fleet(dict.fromkeys(components_of(facts), (holding,)), HostSet([ONLY]))
+    exposed = list(fleet.exposed(index))
+    wanted = {fix.statement.cve for found in exposed for fix in found.fixes}
     signals = {cve: CveSignals(cve) for cve in wanted}
     for content in contents.values():
         for signal in content.signals:
             if signal.cve in wanted:
                 signals[signal.cve] = signals[signal.cve].laid_over(signal)
-    view = FleetView({host.id: host}, signals, {f.key: today for f in fixable}, assessor, later)
+    view = FleetView(Population({ONLY: host}, signals), assessor, lambda *_: today)
     known = coverage(facts, index.covered)
     states = tuple(content.state for content in contents.values())
-    return Judgement(facts, findings, build_queue(fixable, view), known, states)
+    return Judgement(facts, findings, build_queue(exposed, view), known, states)

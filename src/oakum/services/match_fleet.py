@@ -3,68 +3,61 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from oakum.core.advisories.feed import FeedName
+from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.audit.event import Action
-from oakum.core.errors import RefusedError
-from oakum.core.ids import HostId
-from oakum.core.inventory.facts import Facts
-from oakum.core.matching.matcher import AdvisoryIndex, match, sources_of
+from oakum.core.canonical import Json
+from oakum.core.matching.finding import FindingState
+from oakum.core.matching.fleet import Tally
 from oakum.ports.clock import Clock
 from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
+from oakum.services.find_exposure import fleet_of
 
 
 @dataclass(frozen=True, slots=True)
 class MatchResult:
     """What matching found."""
 
-    findings: int
-    changed: int
-
-
-def index_for(facts: Mapping[HostId, Facts], work: UnitOfWork) -> AdvisoryIndex:
-    """Return the statements that concern these hosts. Raises RefusedError without a tracker."""
-    feeds = work.advisories.feeds()
-    if FeedName.DEBIAN_TRACKER not in feeds:
-        raise RefusedError(
-            "there are no advisories yet: nothing can be said about vulnerabilities",
-            hint="run `oakum advisories update`, or with `--offline shipped`",
-        )
-    sources = {source for known in facts.values() for source in sources_of(known)}
-    releases = sorted({known.distribution.codename for known in facts.values()})
-    statements = [s for release in releases for s in work.advisories.statements(release, sources)]
-    return AdvisoryIndex.of(feeds, statements)
+    hosts: int
+    tally: Tally
+    changed: bool
+    """Whether any number is another than when the fleet was last matched."""
 
 
 def match_fleet(begin: UnitOfWorkFactory, clock: Clock, actor: str) -> MatchResult:
-    """Store the findings of every host; the same input again changes nothing."""
-    now = clock.now()
+    """Count the findings of the fleet, and note the numbers if they changed.
+
+    Findings themselves are not stored: they follow from what is. Raises RefusedError without
+    advisories.
+    """
     with begin() as work:
-        facts = work.facts.all_latest()
-        index = index_for(facts, work)
-        total = changed = 0
-        for host, known in facts.items():
-            earlier = work.facts.earlier(host) if known.stale_processes else ()
-            findings = match(host, known, index, earlier)
-            total += len(findings)
-            changed += work.findings.replace(host, findings, now)
+        fleet, index = fleet_of(work)
+        tally, hosts = fleet.tally(index), len(work.facts.scanned())
+        details = _details(hosts, tally, index.feeds)
+        changed = details != _last(work)
         if changed:
             work.audit.append(
-                at=now,
+                at=clock.now(),
                 actor=actor,
                 action=Action.FINDINGS_MATCHED,
                 subject="fleet",
-                details={
-                    "hosts": len(facts),
-                    "findings": total,
-                    "changed": changed,
-                    "advisories": {
-                        feed.value: {
-                            "sha256": state.sha256,
-                            "as_of": state.data_as_of.isoformat(),
-                        }
-                        for feed, state in sorted(index.feeds.items(), key=lambda f: f[0].value)
-                    },
-                },
+                details=details,
             )
         work.commit()
-    return MatchResult(total, changed)
+    return MatchResult(hosts, tally, changed)
+
+
+def _details(hosts: int, tally: Tally, feeds: Mapping[FeedName, FeedState]) -> Json:
+    return {
+        "hosts": hosts,
+        "findings": {state.value: tally.by_state[state] for state in FindingState},
+        "advisories": {
+            feed.value: {"sha256": state.sha256, "as_of": state.data_as_of.isoformat()}
+            for feed, state in sorted(feeds.items(), key=lambda pair: pair[0].value)
+        },
+    }
+
+
+def _last(work: UnitOfWork) -> object:
+    events = work.audit.events(subject="fleet")
+    matched = [event for event in events if event.action is Action.FINDINGS_MATCHED]
+    return matched[-1].details if matched else None

@@ -1,25 +1,87 @@
-"""Prioritise: from findings to a queue of patches."""
+"""Prioritise: from exposed components to a queue of patches."""
 
 from collections.abc import Collection
+from datetime import date
+from itertools import groupby
 
+from oakum.core.advisories.statement import VendorStatement
 from oakum.core.ids import HostId
+from oakum.core.inventory.selector import parse_selector
+from oakum.core.matching.answer import answer
+from oakum.core.matching.component import Component
+from oakum.core.matching.finding import FindingState
+from oakum.core.matching.fleet import Exposed, HostSet
 from oakum.core.risk.assessment import Assessor
-from oakum.core.risk.queue import FleetView, QueueItem, build_queue
-from oakum.core.versions.deb import compare
-from oakum.ports.stores import UnitOfWork
+from oakum.core.risk.exceptions import Excepted, without
+from oakum.core.risk.queue import (
+    FleetView,
+    Population,
+    QueueItem,
+    build_queue,
+    removable_risk,
+)
+from oakum.ports.stores import Scan, UnitOfWork
+from oakum.services.find_exposure import fleet_of
 
 
 def prioritise(
-    work: UnitOfWork, assessor: Assessor, hosts: Collection[HostId]
+    work: UnitOfWork,
+    assessor: Assessor,
+    today: date,
+    hosts: Collection[HostId] | None = None,
 ) -> tuple[QueueItem, ...]:
-    """Return the queue of these hosts."""
-    known = {host.id: host for host in work.hosts.all() if host.id in hosts}
-    findings = [finding for finding in work.findings.of(known) if finding.is_to_patch]
-    signals = work.advisories.signals({finding.cve for finding in findings})
-    since = work.findings.first_seen(known)
-    return build_queue(findings, FleetView(known, signals, since, assessor, later))
+    """Return the queue of these hosts, or of all, without what is excepted today."""
+    if not work.advisories.feeds():
+        return ()
+    every, population = _exposed(work, hosts)
+    exposed = without(every, _excepted(work, population, today))
+
+    def began(holders: HostSet, component: Component, said: VendorStatement) -> date:
+        timeline = work.facts.timeline(population.hosts[number].id for number in holders)
+        by_host = groupby(timeline, key=lambda scan: scan.host)
+        return min(_lacking_since(list(scans), component, said) for _, scans in by_host)
+
+    return build_queue(exposed, FleetView(population, assessor, began))
 
 
-def later(first: str, second: str) -> str:
-    """Return the later of two Debian versions."""
-    return first if compare(first, second) >= 0 else second
+def removable_risk_of_fleet(work: UnitOfWork) -> int:
+    """Return all the risk that patching can remove, in the queue's measure."""
+    return removable_risk(*_exposed(work, None)) if work.advisories.feeds() else 0
+
+
+def _excepted(work: UnitOfWork, population: Population, today: date) -> list[Excepted]:
+    """Return the exceptions that hold, each with the hosts that it is about."""
+    found = []
+    for exception in work.exceptions.all():
+        if exception.holds(today):
+            selector = parse_selector(exception.hosts)
+            numbers = [n for n, host in population.hosts.items() if selector.matches(host)]
+            found.append(Excepted(exception, HostSet(numbers)))
+    return found
+
+
+def _exposed(
+    work: UnitOfWork, hosts: Collection[HostId] | None
+) -> tuple[list[Exposed], Population]:
+    numbers, known = work.fleet.numbers(hosts), {host.id: host for host in work.hosts.all()}
+    fleet, index = fleet_of(work, hosts)
+    exposed = list(fleet.exposed(index))
+    cves = {fix.statement.cve for found in exposed for fix in found.fixes}
+    by_number = {number: known[host] for number, host in numbers.items()}
+    return exposed, Population(by_number, work.advisories.signals(cves))
+
+
+def _lacking_since(scans: list[Scan], component: Component, said: VendorStatement) -> date:
+    """Return since when a host lacks a fix without a break; `scans` are oldest first."""
+    since = scans[-1].since
+    for scan in reversed(scans):
+        answers = [
+            answer(other, [said])
+            for other in scan.components
+            if (other.release, other.name) == (component.release, component.name)
+        ]
+        lacks = FindingState.AFFECTED_FIX_AVAILABLE
+        if not any(found is not None and found.state is lacks for found in answers):
+            break
+        since = scan.since
+    return since.date()

@@ -11,6 +11,7 @@ from oakum.core.reconciling.identity import HostIndex
 from oakum.core.reconciling.reconcile import Reconciliation, reconcile
 from oakum.core.reconciling.report import ScannerReport
 from oakum.ports.stores import UnitOfWork
+from oakum.services.find_exposure import findings_of
 
 
 def reconcile_report(
@@ -41,6 +42,6 @@ def reconcile_report(
 
 def _findings_of(hosts: Iterable[HostId], work: UnitOfWork) -> Mapping[HostId, Sequence[Finding]]:
     found: dict[HostId, list[Finding]] = defaultdict(list)
-    for finding in work.findings.of(hosts):
+    for finding in findings_of(work, hosts):
         found[finding.host].append(finding)
     return found

@@ -71,7 +71,7 @@ class AdvisoryUpdater:
         state = content.state
         with self.begin() as work:
             if content.statements:
-                work.advisories.replace_statements(state, content.statements)
+                work.advisories.replace_statements(state, content.statements, self.clock.now())
             work.advisories.replace_signals(state, content.signals)
             work.audit.append(
                 at=self.clock.now(),

@@ -112,6 +112,8 @@ def facts(packages: tuple[InstalledPackage, ...] = PACKAGES, at: datetime = NOW)
         package_sources=("deb http://archive.invalid stable main",),
         package_origins=(("tool:amd64", "Other"),),
         unlisted_packages=("own",),
+        subscriptions=("esm-apps",),
+        livepatched=(CveId("CVE-2024-0001"),),
         reboot_flag=None,
         unreadable=(UnreadableLine("packages", "what \\x1b is this"),),
     )
@@ -133,6 +135,10 @@ def statement(
         Urgency.HIGH,
         NoDsaReason.POSTPONED,
         "debian-tracker",
+        "esm-apps",
+        "nodejs:18",
+        "DSA-5724-1",
+        date(2024, 7, 1),
     )
 
 

@@ -1,6 +1,7 @@
 """Every store gives back what it was given, on both databases."""
 
 from dataclasses import fields, replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, func, select, text
@@ -12,10 +13,15 @@ from oakum.adapters.persistence.tables import facts as facts_table
 from oakum.adapters.persistence.tables import package_sets, package_versions
 from oakum.core.advisories.feed import FeedName
 from oakum.core.advisories.signals import CveSignals, EpssScore
+from oakum.core.advisories.statement import Urgency
 from oakum.core.errors import ConflictError, NotFoundError, StorageError
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.facts import Facts
+from oakum.core.risk.exceptions import RiskException
 from oakum.ports.stores import ScanFailure
+
+DAY, MOMENT = timedelta(days=1), timedelta(microseconds=1)
+TOPICS = [("bookworm", "openssh"), ("bookworm", "absent")]
 
 
 def _add_hosts(begin: Begin, *names: str) -> None:
@@ -101,19 +107,19 @@ def test_update_of_a_host_that_is_gone_is_said(begin: Begin) -> None:
         work.hosts.update(examples.host())
 
 
-def test_removing_a_host_takes_its_facts_and_findings(begin: Begin) -> None:
+def test_removing_a_host_takes_its_facts(begin: Begin) -> None:
     """Nothing of a removed host is left to be counted."""
     _add_hosts(begin, "web-1", "web-2")
     with begin() as work:
         work.facts.save(WEB, examples.facts())
         work.facts.save_failure(ScanFailure(WEB, NOW, "no route", "is it up?"))
-        work.findings.replace(WEB, [examples.finding()], NOW)
         work.hosts.remove(WEB)
         work.commit()
     with begin() as work:
         assert [host.name for host in work.hosts.all()] == ["web-2"]
         assert (work.facts.latest(WEB), work.facts.failures()) == (None, {})
-        assert work.findings.of([WEB]) == ()
+        assert work.facts.timeline([WEB]) == ()
+        assert work.fleet.numbers() == {2: "web-2"}
 
 
 def test_facts_come_back_whole(begin: Begin) -> None:
@@ -152,19 +158,41 @@ def test_equal_package_sets_are_stored_once(begin: Begin, engine: Engine) -> Non
     assert set(both[HostId("web-2")].packages) == set(examples.PACKAGES)
 
 
-def test_the_newest_facts_count_and_few_are_kept(begin: Begin, engine: Engine) -> None:
-    """A host's latest facts are those of its last scan; old scans are forgotten."""
-    _add_hosts(begin, "web-1", "web-2")
+def test_a_scan_that_finds_the_same_costs_nothing(begin: Begin, engine: Engine) -> None:
+    """The newest facts count; what did not change is one row, with when it was last seen."""
+    _add_hosts(begin, "web-1")
     with begin() as work:
-        work.facts.save(HostId("web-2"), examples.facts())
-        for number in range(12):
-            work.facts.save(WEB, replace(examples.facts(), boot_id=f"boot {number}"))
+        for day in range(12):
+            facts = replace(examples.facts(), boot_id=f"boot {day}", collected_at=NOW + day * DAY)
+            work.facts.save(WEB, facts)
         work.commit()
     with begin() as work:
         latest = work.facts.latest(WEB)
+        (scan,) = work.facts.timeline([WEB])
     assert latest is not None
     assert latest.boot_id == "boot 11"
-    assert _count(engine, facts_table) == 10 + 1
+    assert (scan.since, scan.last_seen) == (NOW, NOW + 11 * DAY)
+    assert _count(engine, facts_table) == 1
+
+
+def test_what_was_true_at_a_moment_stays_known(begin: Begin) -> None:
+    """Packages and components are kept for good, all else of a scan only of the newest ten."""
+    _add_hosts(begin, "web-1")
+    each = [replace(examples.PACKAGES[0], source_version=f"3.0.{n}") for n in range(14)]
+    with begin() as work:
+        for day, package in enumerate(each):
+            work.facts.save(WEB, examples.facts((package,), at=NOW + day * DAY))
+        work.commit()
+    with begin() as work:
+        timeline = work.facts.timeline([WEB])
+        assert [scan.packages for scan in timeline] == [(package,) for package in each]
+        assert [scan.components[0].version for scan in timeline] == [p.source_version for p in each]
+        assert [scan.facts is None for scan in timeline] == [True] * 4 + [False] * 10
+        (then,) = work.facts.scans([WEB], NOW + 3 * DAY - MOMENT)
+        assert then.packages == (each[2],)
+        assert work.facts.scans([WEB], NOW - MOMENT) == ()
+        assert work.facts.scanned(NOW - MOMENT) == frozenset()
+        assert work.facts.scanned(NOW) == {WEB}
 
 
 def test_many_packages_are_interned(begin: Begin) -> None:
@@ -214,20 +242,42 @@ def test_statements_come_back_whole_and_by_release(begin: Begin) -> None:
         examples.statement(release="trixie"),
     )
     with begin() as work:
-        work.advisories.replace_statements(examples.feed_state(), [mine[1], *others, mine[0]])
+        said = [mine[1], *others, mine[0]]
+        assert work.advisories.replace_statements(examples.feed_state(), said, NOW) == 4
         work.commit()
     with begin() as work:
-        assert work.advisories.statements("bookworm", ["openssh", "absent"]) == mine
+        assert work.advisories.statements(TOPICS) == mine
         assert work.advisories.feeds() == {FeedName.DEBIAN_TRACKER: examples.feed_state()}
 
 
 def test_a_feed_is_replaced_as_a_whole(begin: Begin) -> None:
     """What a feed no longer says is gone."""
     with begin() as work:
-        work.advisories.replace_statements(examples.feed_state(), [examples.statement()])
+        work.advisories.replace_statements(examples.feed_state(), [examples.statement()], NOW)
         again = [examples.statement("CVE-2025-0001")]
-        work.advisories.replace_statements(examples.feed_state(), again)
-        assert work.advisories.statements("bookworm", ["openssh"]) == tuple(again)
+        work.advisories.replace_statements(examples.feed_state(), again, LATER)
+        assert work.advisories.statements(TOPICS) == tuple(again)
+
+
+def test_what_was_said_at_a_moment_stays_known(begin: Begin) -> None:
+    """A revised statement ends the earlier one; the same fix keeps when it was first known."""
+    first = examples.statement()
+    urgent = replace(first, urgency=Urgency.LOW)
+    moved = replace(first, fixed_version="1:9.2p1-2+deb12u4")
+    with begin() as work:
+        for day, said in enumerate([[first], [first], [urgent], [moved], []]):
+            work.advisories.replace_statements(examples.feed_state(), said, NOW + day * DAY)
+        work.commit()
+    with begin() as work:
+        store = work.advisories
+        assert store.statements(TOPICS) == ()
+        assert store.statements(TOPICS, NOW - MOMENT) == ()
+        assert store.statements(TOPICS, NOW + 2 * DAY - MOMENT) == (first,)
+        (then,) = store.statements(TOPICS, NOW + 2 * DAY)
+        assert (then, then.known_since) == (urgent, NOW.date())
+        (then,) = store.statements(TOPICS, NOW + 3 * DAY)
+        assert (then, then.known_since) == (moved, (NOW + 3 * DAY).date())
+        assert store.changes(CVE) == tuple(NOW + day * DAY for day in (0, 2, 3, 4))
 
 
 def test_signals_of_feeds_are_laid_together(begin: Begin) -> None:
@@ -250,13 +300,13 @@ def test_signals_of_feeds_are_laid_together(begin: Begin) -> None:
 def test_a_failed_renewal_keeps_the_data(begin: Begin) -> None:
     """The reason stands beside the old copy."""
     with begin() as work:
-        work.advisories.replace_statements(examples.feed_state(), [examples.statement()])
+        work.advisories.replace_statements(examples.feed_state(), [examples.statement()], NOW)
         work.advisories.record_failure(FeedName.DEBIAN_TRACKER, "503")
         work.advisories.record_failure(FeedName.KEV, "never loaded")
         assert {f: s.error for f, s in work.advisories.feeds().items()} == {
             FeedName.DEBIAN_TRACKER: "503"
         }
-        assert len(work.advisories.statements("bookworm", ["openssh"])) == 1
+        assert len(work.advisories.statements(TOPICS)) == 1
 
 
 def test_snapshots_come_back_whole(begin: Begin) -> None:
@@ -343,3 +393,19 @@ def test_leaving_without_commit_changes_nothing(begin: Begin, engine: Engine) ->
         for table in ("hosts", "facts", "package_sets", "plans"):
             query = text(f"SELECT count(*) FROM {table}")  # noqa: S608 (names of our tables)
             assert connection.execute(query).scalar_one() == 0
+
+
+def test_exceptions_come_back_whole_and_oldest_first(begin: Begin) -> None:
+    """Also those that have run out; a removed one is gone."""
+    old = RiskException("exception-1", CVE, "", "role=web", "alice", "why", NOW, "bob", NOW.date())
+    new = replace(old, id="exception-2", cve=None, source_name="openssh", created_at=LATER)
+    with begin() as work:
+        work.exceptions.add(new)
+        work.exceptions.add(old)
+        work.commit()
+    with begin() as work:
+        assert work.exceptions.all() == (old, new)
+        work.exceptions.remove("exception-1")
+        assert work.exceptions.get("exception-2") == new
+        with pytest.raises(NotFoundError, match="exception-1"):
+            work.exceptions.get("exception-1")

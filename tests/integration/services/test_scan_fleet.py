@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pytest
@@ -16,10 +16,11 @@ from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Facts, RunningKernel
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
+from oakum.core.matching.finding import FindingState
 from oakum.ports.clock import Clock
 from oakum.ports.stores import UnitOfWorkFactory
 from oakum.ports.transport import CommandResult, Session
-from oakum.services.match_fleet import MatchResult, match_fleet
+from oakum.services.match_fleet import match_fleet
 from oakum.services.scan_fleet import Scanner, ScanResult
 
 OPENSSL = InstalledPackage("libssl3", "3.0.20-1", "amd64", "openssl", "3.0.20-1")
@@ -149,16 +150,18 @@ STATE = FeedState(FeedName.DEBIAN_TRACKER, NOW, NOW, Digest("0" * 64), 1, "test"
 def test_matching_the_same_input_again_changes_nothing(
     begin: UnitOfWorkFactory, clock: Clock, actions: Callable[[], list[Action]]
 ) -> None:
-    """Findings are a function: a second run stores and records nothing."""
+    """Findings are a function: a second run records nothing."""
     scan(FakeFleet({"web-1": facts("web-1"), "web-2": facts("web-2")}), begin, clock)
     with pytest.raises(RefusedError, match="no advisories"):
         match_fleet(begin, clock, "me")
     fixed = VendorStatement("bookworm", "openssl", CVE, VendorStatus.FIXED, "3.0.22-1")
     with begin() as work:
-        work.advisories.replace_statements(STATE, [fixed])
+        work.advisories.replace_statements(STATE, [fixed], NOW)
         work.commit()
-    assert match_fleet(begin, clock, "me") == MatchResult(2, 2)
+    first = match_fleet(begin, clock, "me")
+    assert first.tally.by_state[FindingState.AFFECTED_FIX_AVAILABLE] == 2
+    assert (first.hosts, first.changed) == (2, True)
     before = actions()
-    assert match_fleet(begin, clock, "me") == MatchResult(2, 0)
+    assert match_fleet(begin, clock, "me") == replace(first, changed=False)
     assert actions() == before
     assert before[-1] is Action.FINDINGS_MATCHED

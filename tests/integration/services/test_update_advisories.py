@@ -76,7 +76,7 @@ def test_feeds_are_stored_each_on_its_own(
     )
     assert [outcome.error for outcome in outcomes] == [None, None]
     with begin() as work:
-        assert work.advisories.statements("bookworm", ["openssl"]) == (FIXED,)
+        assert work.advisories.statements([("bookworm", "openssl")]) == (FIXED,)
         signal = work.advisories.signals([CVE])[CVE]
     assert signal.summary == "words"
     assert signal.epss == EpssScore(CVE, 1)
@@ -95,7 +95,7 @@ def test_a_feed_that_fails_keeps_its_last_good_copy_and_the_others_go_on(
     assert (failed.content, renewed.error) == (None, None)
     with begin() as work:
         feeds = work.advisories.feeds()
-        assert work.advisories.statements("bookworm", ["openssl"]) == (FIXED,)
+        assert work.advisories.statements([("bookworm", "openssl")]) == (FIXED,)
         assert work.advisories.signals([CVE])[CVE].epss == EpssScore(CVE, 20)
     assert feeds[TRACKER].data_as_of == DAY
     assert feeds[TRACKER].error == "cut \\x1b[31moff"

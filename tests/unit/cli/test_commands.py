@@ -9,6 +9,7 @@ import typer
 from oakum.entrypoints.cli.main import app
 
 WITHOUT_JSON = {
+    "export": "is asked for a format, JSON among them",
     "lab checks": "prints TOML",
     "snapshots serve": "runs until it is ended, and prints no data",
 }

@@ -244,3 +244,45 @@ def test_memory_that_was_not_seen_is_told(
     """A host without /proc has no old process to report: that is no answer, and no good news."""
     facts = read(unread=lines)
     assert (facts.saw_all_processes, facts.unread_processes) == (saw_all, unread)
+
+
+NODEJS = "18.12.1-1.module_el9.1.0+16+91bc168f"
+RPM = [
+    "openssl-libs\t1:3.0.7-27.el9\tx86_64\topenssl-3.0.7-27.el9.src.rpm\t(none)",
+    f"nodejs\t1:{NODEJS}\tx86_64\tnodejs-{NODEJS}.src.rpm\tnodejs:18:9010020221118:rhel9",
+    "gpg-pubkey\t8483c65d-5ccc5b19\t(none)\t(none)\t(none)",
+]
+
+
+def test_an_rpm_host_names_its_sources_and_module_streams() -> None:
+    """As `rpm -qa --qf` of rpm 4.18 prints them; keys that rpm trusts are no packages."""
+    known = read(packages=[], rpm=RPM, os_release=["ID=almalinux", 'VERSION_ID="9.4"'])
+    assert known.unreadable == ()
+    assert [(p.name, p.version, p.source_name, p.module) for p in known.packages] == [
+        ("nodejs", "1:18.12.1-1.module_el9.1.0+16+91bc168f", "nodejs", "nodejs:18"),
+        ("openssl-libs", "1:3.0.7-27.el9", "openssl", ""),
+    ]
+    assert known.distribution.release == "almalinux:9"
+    assert known.has_package_indices
+
+
+def test_an_alpine_host_names_its_origins() -> None:
+    """Apk's database knows of each package what it was built from."""
+    lines = ["libssl3\t3.3.2-r1\tx86_64\topenssl", "../x\t1\tx86_64\tx", "musl\tnone\tx86_64\tmusl"]
+    known = read(packages=[], apk=lines, os_release=["ID=alpine", "VERSION_ID=3.20.3"])
+    assert [(p.name, p.version, p.source_name) for p in known.packages] == [
+        ("libssl3", "3.3.2-r1", "openssl")
+    ]
+    assert [line.section for line in known.unreadable] == ["apk", "apk"]
+
+
+def test_paid_channels_and_livepatches() -> None:
+    """As `pro status` and `canonical-livepatch status` name them."""
+    known = read(
+        subscriptions=["esm-infra", "esm-apps", "livepatch"],
+        livepatch=["CVE-2026-0002", "CVE-2026-0001", "CVE-x"],
+    )
+    assert known.subscriptions == ("esm-apps", "esm-infra", "pro")
+    assert known.livepatched == ("CVE-2026-0001", "CVE-2026-0002")
+    assert [line.line for line in known.unreadable] == ["CVE-x"]
+    assert read().subscriptions == ()

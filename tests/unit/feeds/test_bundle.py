@@ -23,6 +23,11 @@ ENTRY = {
     "licence": "CC0-1.0",
 }
 
+SHIPPED = {
+    FeedName.DEBIAN_TRACKER, FeedName.DEBIAN_DSA, FeedName.DEBIAN_DLA, FeedName.KEV, FeedName.EPSS,
+    FeedName.CVE_RECORDS,
+}  # fmt: skip
+
 
 def manifest(**changes: object) -> bytes:
     files = [ENTRY | changes, ENTRY | {"feed": "of a later Oakum"}]
@@ -37,7 +42,7 @@ def bundle(**changes: object) -> Bundle:
 def test_the_shipped_bundle_is_whole() -> None:
     """Every feed is there, as its manifest says, and no record of it is unreadable."""
     shipped = shipped_bundle()
-    assert set(shipped.feeds()) == set(FeedName)
+    assert set(shipped.feeds()) == SHIPPED
     for entry in shipped.manifest.files:
         content = shipped.load(FeedName(entry.feed))
         assert content.state.records == entry.records

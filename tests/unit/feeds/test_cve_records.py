@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import hostile_text
 
-from oakum.adapters.feeds.cve_records import parse_records
+from oakum.adapters.feeds.cisa.records import parse_records
 from oakum.core.advisories.signals import CvssScore, Exploitation, TechnicalImpact
 from oakum.core.text import is_plain
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.strategies import hostile_text
 
 from oakum.adapters.feeds.bundle import shipped_bundle
-from oakum.adapters.feeds.debian_advisories import parse_advisories
+from oakum.adapters.feeds.debian.advisories import parse_advisories
 from oakum.adapters.feeds.parsing import Parsed
 from oakum.core.advisories.feed import FeedName
 from oakum.core.advisories.statement import VendorStatus

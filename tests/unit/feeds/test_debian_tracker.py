@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import json_values
 
-from oakum.adapters.feeds.debian_tracker import parse_tracker
+from oakum.adapters.feeds.debian.tracker import parse_tracker
 from oakum.adapters.feeds.parsing import Parsed
 from oakum.core.advisories.statement import NoDsaReason, Urgency, VendorStatus
 from oakum.core.text import is_plain

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from oakum.adapters.feeds.epss import parse_epss
+from oakum.adapters.feeds.first.epss import parse_epss
 from oakum.core.errors import InputError
 from oakum.core.text import is_plain
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 from tests.strategies import json_values
 
-from oakum.adapters.feeds.kev import parse_kev
+from oakum.adapters.feeds.cisa.kev import parse_kev
 from oakum.adapters.feeds.parsing import Parsed
 from oakum.core.text import is_plain
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oakum.adapters.feeds.debian_tracker import parse_tracker
-from oakum.adapters.feeds.kev import parse_kev
+from oakum.adapters.feeds.cisa.kev import parse_kev
+from oakum.adapters.feeds.debian.tracker import parse_tracker
 from oakum.adapters.feeds.reading import Provenance, read_feed
-from oakum.adapters.feeds.unpacking import MAX_RECORD_BYTES, json_members, unpacked
+from oakum.adapters.feeds.unpacking import MAX_MEMBER_BYTES, members, unpacked
 from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import InputError
 from oakum.core.text import is_plain
@@ -69,6 +69,9 @@ def test_packed_feeds_are_unpacked() -> None:
             unpacked(packed, "x")
 
 
+JSON = (".json",)
+
+
 def tar(**files: bytes) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -82,10 +85,10 @@ def tar(**files: bytes) -> bytes:
 def test_records_of_a_tar_are_read_one_by_one() -> None:
     """Other files are passed over; a record of many megabytes is refused, its name harmless."""
     content = gzip.compress(tar(**{"a/CVE-2026-0001.json": b"{}", "README": b"x"}))
-    assert list(json_members(content, "x")) == [("a/CVE-2026-0001.json", b"{}")]
-    big = tar(**{"\x1b[31m.json": b" " * (MAX_RECORD_BYTES + 1)})
+    assert list(members(content, "x", JSON)) == [("a/CVE-2026-0001.json", b"{}")]
+    big = tar(**{"\x1b[31m.json": b" " * (MAX_MEMBER_BYTES + 1)})
     with pytest.raises(InputError, match="holds") as caught:
-        list(json_members(big, "x"))
+        list(members(big, "x", JSON))
     assert is_plain(caught.value.message)
 
 
@@ -95,4 +98,4 @@ def test_a_damaged_tar_is_read_or_refused(place: int, damage: bytes, packed: boo
     content = bytearray(tar(**dict(RECORDS[:1])))
     content[place : place + len(damage)] = damage
     with suppress(InputError):
-        list(json_members(gzip.compress(content) if packed else bytes(content), "x"))
+        list(members(gzip.compress(content) if packed else bytes(content), "x", JSON))

@@ -14,7 +14,7 @@ from oakum.core.inventory.facts import Facts, RunningKernel, StaleProcess, Unrea
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.coverage import coverage
 from oakum.core.matching.finding import Finding, FindingState
-from oakum.core.matching.matcher import AdvisoryIndex, match, sources_of
+from oakum.core.matching.matcher import AdvisoryIndex, match, topics_of
 
 COVERED = {"bookworm": frozenset({"openssl", "linux"})}
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -286,7 +286,8 @@ def test_a_host_without_package_indices_says_so() -> None:
 @pytest.mark.parametrize(
     "distribution",
     [
-        Distribution("ubuntu", "24.04", "noble"),
+        Distribution("ubuntu", "25.10", "questing"),
+        Distribution("fedora", "42", ""),
         Distribution("debian", "12", "trixie"),
         Distribution("debian", "99", "sid"),
         Distribution("", "", ""),
@@ -313,7 +314,7 @@ def test_unreadable_lines_and_unseen_processes_are_counted() -> None:
 
 def test_the_sources_of_a_host_always_hold_the_kernel() -> None:
     """Statements about a signed image are found under `linux`."""
-    assert sources_of(facts(OPENSSL, NEW_IMAGE)) == {"openssl", "linux"}
+    assert topics_of(facts(OPENSSL, NEW_IMAGE)) == {("bookworm", "openssl"), ("bookworm", "linux")}
 
 
 statements = st.lists(

@@ -68,6 +68,7 @@ def test_only_theirs_has_the_state_and_the_evidence(state: FindingState) -> None
         ("tool", (("tool:amd64", "comes from Other, not Debian"),), "package tool:amd64 comes"),
         ("linux-image-6.1.0-28-amd64", (("kernel 6.1", "none of Debian's"),), "kernel 6.1: none"),
         ("linux", (("kernel 6.1", "the kernel is the machine's"),), "kernel 6.1: the kernel is"),
+        ("kernel-core", (("kernel 5.14", "no build is named"),), "kernel 5.14: no build"),
     ],
 )
 def test_what_oakum_cannot_judge_is_unknown(
@@ -113,13 +114,14 @@ def test_only_ours_is_what_can_be_closed_unless_all_is_asked_for() -> None:
         finding(FindingState.AWAITING_REBOOT, "linux", "linux-image-6.1"),
         finding(FindingState.AFFECTED_NO_FIX, "bash", "bash"),
         finding(source="vim", binary="vim", urgency=Urgency.UNIMPORTANT),
+        finding(FindingState.AFFECTED_NEEDS_SUBSCRIPTION, "ffmpeg", "ffmpeg"),
         finding(FindingState.UNKNOWN, "perl", "perl"),
         finding(FindingState.FIXED, "sed", "sed"),
     ]
     done = compare([], ours)
-    assert (done.only_ours, done.left_out) == (tuple(ours[:2]), 2)
+    assert (done.only_ours, done.left_out) == (tuple(ours[:2]), 3)
     done = compare([], ours, every=True)
-    assert (done.only_ours, done.left_out) == (tuple(ours[:4]), 0)
+    assert (done.only_ours, done.left_out) == (tuple(ours[:5]), 0)
 
 
 def test_hosts_that_only_one_knows_are_kept() -> None:

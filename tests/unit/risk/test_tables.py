@@ -1,8 +1,9 @@
 from itertools import product
+from pathlib import Path
 
 import pytest
 
-from oakum.adapters.policies.shipped import shipped_tables
+from oakum.adapters.policies.shipped import policy_tables, shipped_tables
 from oakum.core.advisories.signals import Exploitation
 from oakum.core.errors import InputError
 from oakum.core.inventory.host import Exposure
@@ -134,3 +135,25 @@ def test_an_ssvc_table_with_a_gap_is_refused(row: str, words: str) -> None:
     """Each combination has a lane, or the table is no table."""
     with pytest.raises(InputError, match=words):
         parse_lanes(SSVC_HEADING + row)
+
+
+@pytest.mark.parametrize(
+    ("policy", "critical", "days"),
+    [("pci-dss", "yes", 30), ("pci-dss", "no", 90), ("cis", "yes", 30), ("cis", "no", 30)],
+)
+def test_monthly_policies(policy: str, critical: str, days: int) -> None:
+    """PCI DSS 4.0.1 asks for a month where its own ranking says critical; CIS for every month."""
+    (rule,) = rules(policy, critical=critical)
+    assert rule.days == days
+
+
+def test_own_deadlines_stand_beside_the_shipped_ones(tmp_path: Path) -> None:
+    """A line that makes no sense is named with its file."""
+    own = tmp_path / "own.csv"
+    own.write_text(f"{HEADING}ours,2026,*,yes,*,*,*,*,1,the board said so\n")
+    assert [rule.days for rule in policy_tables(own).deadlines if rule.policy == "ours"] == [1]
+    own.write_text(f"{HEADING}ours,2026,*,maybe,*,*,*,*,1,\n")
+    with pytest.raises(InputError, match=r"own\.csv, line 2: 'maybe' is no value of exposed"):
+        policy_tables(own)
+    with pytest.raises(InputError, match="cannot be read"):
+        policy_tables(tmp_path / "absent.csv")

@@ -40,6 +40,32 @@ if have dpkg-query; then
   dpkg-query -W -f='${db:Status-Abbrev}\t${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n'
 fi
 
+section rpm
+# A database of rpm on a host of dpkg's is a tool's, and says nothing about the host.
+if ! have dpkg-query && have rpm; then
+  rpm -qa --qf '%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{ARCH}\t%{SOURCERPM}\t%{MODULARITYLABEL}\n'
+fi
+
+section apk
+# Its database says of each package which source it is built from: `o:`.
+if ! have dpkg-query && ! have rpm; then
+  awk -F: '/^P:/{p=substr($0,3)} /^V:/{v=substr($0,3)} /^A:/{a=substr($0,3)} /^o:/{o=substr($0,3)}
+    /^$/{ if (p != "") print p "\t" v "\t" a "\t" (o == "" ? p : o); p=v=a=o="" }
+    END{ if (p != "") print p "\t" v "\t" a "\t" (o == "" ? p : o) }' /lib/apk/db/installed 2>/dev/null
+fi
+
+section subscriptions
+# What Ubuntu Pro gives this host beside its release; the file is public where the client keeps it.
+if have pro; then
+  pro status --format tabular 2>/dev/null | awk '$2 == "yes" && $3 == "enabled" {print $1}'
+fi
+
+section livepatch
+# CVEs that a loaded patch mends in the running kernel, as the livepatch client names them.
+if have canonical-livepatch; then
+  canonical-livepatch status --verbose 2>/dev/null | grep -o 'CVE-[0-9]\{4\}-[0-9]\{4,\}' | sort -u
+fi
+
 section built-using
 awk '/^Package: /{p=$2} /^Architecture: /{a=$2} /^Built-Using: /{sub(/^Built-Using: /, ""); print p ":" a "\t" $0}' \
   /var/lib/dpkg/status 2>/dev/null

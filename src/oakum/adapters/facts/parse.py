@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from oakum.core.advisories.cve import CVE
 from oakum.core.errors import HostError
+from oakum.core.ids import CveId
 from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import (
     Facts,
@@ -19,12 +21,14 @@ from oakum.core.inventory.facts import (
 )
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.text import is_plain, one_line
+from oakum.core.versions import apk, rpm
 from oakum.core.versions.deb import is_version
 
 T = TypeVar("T")
 
 SECTIONS = (
-    "os-release", "identity", "packages", "built-using", "automatic", "conffiles", "stale",
+    "os-release", "identity", "packages", "rpm", "apk", "subscriptions", "livepatch",
+    "built-using", "automatic", "conffiles", "stale",
     "unread", "owners", "reboot", "sources", "indices", "origins", "unlisted", "file-systems",
     "failed-units", "sockets", "end",
 )  # fmt: skip
@@ -34,6 +38,12 @@ NOT_ON_DISK = "nc"
 STATUS = re.compile(r"[uihrp][nicurFUHWt][R ]?")
 PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*")
+RPM_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+RPM_WORD = re.compile(r"[A-Za-z0-9_()]+")
+SOURCE_RPM = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-(?P<release>[^-]+)\.(?:no)?src\.rpm")
+NONE = "(none)"
+RPM_KEY = "gpg-pubkey"
+"""rpm lists the keys that it trusts as if they were packages."""
 NUMBER = re.compile(r"[0-9]{1,18}")
 MD5 = re.compile(r"[0-9a-f]{32}")
 UNIT = re.compile(r"[^/]+\.(?:service|scope)")
@@ -66,7 +76,8 @@ def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
     """Return the facts. Raises HostError when the answer is incomplete or not an answer at all."""
     reader = _Reader(_split(output.decode(errors="backslashreplace"), token))
     identity, memory = reader.pairs("identity"), reader.read("unread", _pair)
-    packages = _packages(reader)
+    is_deb = bool(reader.sections["packages"])
+    packages = _packages(reader) if is_deb else _other_packages(reader)
     return Facts(
         collected_at=now,
         hostname=one_line(identity.get("hostname", "")),
@@ -90,7 +101,9 @@ def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
         package_sources=tuple(reader.read("sources", one_line)),
         package_origins=_origins(reader, packages),
         unlisted_packages=tuple(sorted(reader.read("unlisted", _word))),
-        has_package_indices=reader.pairs("indices").get("count", "0") != "0",
+        has_package_indices=not is_deb or reader.pairs("indices").get("count", "0") != "0",
+        subscriptions=_subscriptions(reader),
+        livepatched=tuple(sorted(set(reader.read("livepatch", _cve)))),
         reboot_flag=_reboot_flag(reader),
         unreadable=tuple(reader.unreadable),
     )
@@ -161,12 +174,65 @@ def _packages(reader: _Reader) -> tuple[InstalledPackage, ...]:
             _is_automatic(package, automatic),
             built_using.get(package.key, ""),
         )
+    return _sorted(found.values())
+
+
+def _sorted(packages: Iterable[InstalledPackage]) -> tuple[InstalledPackage, ...]:
+    return tuple(sorted(packages, key=lambda package: (package.name, package.architecture)))
+
+
+def _other_packages(reader: _Reader) -> tuple[InstalledPackage, ...]:
+    """Return the packages of a host without dpkg."""
+    found = [*reader.read("rpm", _rpm_package), *reader.read("apk", _apk_package)]
     if not found:
         raise HostError(
             "the host names no installed package",
-            hint="only hosts with dpkg can be judged by this version of Oakum",
+            hint="hosts with dpkg, rpm or apk can be judged; is that database whole?",
         )
-    return tuple(sorted(found.values(), key=lambda package: (package.name, package.architecture)))
+    return _sorted(package for package in found if package.name != RPM_KEY)
+
+
+def _rpm_package(line: str) -> InstalledPackage | None:
+    columns = line.split("\t")
+    if len(columns) != len(("name", "version", "architecture", "source", "module")):
+        return None
+    name, version, architecture, source_rpm, label = columns
+    if not (
+        RPM_NAME.fullmatch(name) and RPM_WORD.fullmatch(architecture) and rpm.is_version(version)
+    ):
+        return None
+    source = SOURCE_RPM.fullmatch(source_rpm)
+    # A label is `nodejs:18:9010020221118120946:rhel9`: module, stream, build, context.
+    module = ":".join(label.split(":")[:2]) if label not in {"", NONE} else ""
+    return InstalledPackage(
+        name,
+        version,
+        architecture,
+        source["name"] if source else name,
+        f"{source['version']}-{source['release']}" if source else version,
+        module=module,
+    )
+
+
+def _apk_package(line: str) -> InstalledPackage | None:
+    columns = line.split("\t")
+    if len(columns) != len(("name", "version", "architecture", "origin")):
+        return None
+    name, version, architecture, origin = columns
+    words = (name, architecture, origin)
+    if not (all(RPM_NAME.fullmatch(word) for word in words) and apk.is_version(version)):
+        return None
+    return InstalledPackage(name, version, architecture, origin, version)
+
+
+def _subscriptions(reader: _Reader) -> tuple[str, ...]:
+    """Return the paid channels; `pro` stands for any of them, as some data does not tell them."""
+    found = {name for name in reader.read("subscriptions", _word) if name.startswith("esm-")}
+    return tuple(sorted(found | {"pro"})) if found else ()
+
+
+def _cve(line: str) -> CveId | None:
+    return CveId(line) if CVE.fullmatch(line) else None
 
 
 def _is_automatic(package: InstalledPackage, automatic: set[str]) -> bool:

@@ -1,5 +1,6 @@
 """What all parsers of feeds share."""
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -42,3 +43,21 @@ def aware(moment: datetime, place: str) -> datetime:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError as error:
         raise InputError(f"{place}: {moment} is outside of any calendar") from error
+
+
+def each(
+    files: Iterable[tuple[str, bytes]], understand: Callable[[bytes], T], parsed: Parsed
+) -> Iterator[tuple[str, T]]:
+    """Give each file that can be understood, with its name cut for messages; count the others."""
+    for name, content in files:
+        place = one_line(name, 80)
+        try:
+            yield place, understand(content)
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
+            parsed.unreadable.append(f"{place}: {one_line(str(error))}")
+
+
+def newest(known: datetime | None, moment: datetime, place: str) -> datetime:
+    """Return the later of two moments; the second is one that a document gives."""
+    given = aware(moment, place)
+    return given if known is None else max(known, given)

@@ -1,15 +1,25 @@
 """From the bytes of a feed to its content, by the feed's name."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from oakum.adapters.feeds.cve_records import parse_records
-from oakum.adapters.feeds.debian_advisories import parse_advisories
-from oakum.adapters.feeds.debian_tracker import parse_tracker
-from oakum.adapters.feeds.epss import parse_epss
-from oakum.adapters.feeds.kev import parse_kev
+from oakum.adapters.feeds.alpine.secdb import parse_secdb
+from oakum.adapters.feeds.cisa.kev import parse_kev
+from oakum.adapters.feeds.cisa.records import parse_records
+from oakum.adapters.feeds.debian.advisories import parse_advisories
+from oakum.adapters.feeds.debian.tracker import parse_tracker
+from oakum.adapters.feeds.errata.updateinfo import parse_updateinfo
+from oakum.adapters.feeds.first.epss import parse_epss
+from oakum.adapters.feeds.nvd.api import parse_nvd
+from oakum.adapters.feeds.osv.records import parse_osv
 from oakum.adapters.feeds.parsing import Parsed
-from oakum.adapters.feeds.unpacking import json_members, unpacked
+from oakum.adapters.feeds.ubuntu.tracker import parse_ubuntu
+from oakum.adapters.feeds.unpacking import members, unpacked
+from oakum.adapters.feeds.vex.csaf import parse_csaf
+from oakum.adapters.feeds.vex.openvex import parse_openvex
+from oakum.core.advisories.authority import AUTHORITY
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.canonical import digest_of_bytes
 from oakum.core.errors import InputError
@@ -32,8 +42,7 @@ class Provenance:
 def read_feed(feed: FeedName, content: bytes, provenance: Provenance) -> FeedContent:
     """Return the understood feed. Raises InputError, also when nothing in it can be understood."""
     parsed = _parse(feed, content)
-    speaks_of_packages = feed not in {FeedName.KEV, FeedName.EPSS, FeedName.CVE_RECORDS}
-    records = len(parsed.statements) if speaks_of_packages else len(parsed.signals)
+    records = len(parsed.statements if feed in AUTHORITY else parsed.signals)
     if not records:
         # Stored, it would pass for good news of today.
         raise InputError(
@@ -56,14 +65,34 @@ def read_feed(feed: FeedName, content: bytes, provenance: Provenance) -> FeedCon
 
 def _parse(feed: FeedName, content: bytes) -> Parsed:
     place = f"the feed {feed.value}"
-    match feed:
-        case FeedName.DEBIAN_TRACKER:
-            return parse_tracker(unpacked(content, place), RELEASES)
-        case FeedName.DEBIAN_DSA | FeedName.DEBIAN_DLA:
-            return parse_advisories(unpacked(content, place), RELEASES)
-        case FeedName.KEV:
-            return parse_kev(unpacked(content, place))
-        case FeedName.EPSS:
-            return parse_epss(unpacked(content, place))
-        case FeedName.CVE_RECORDS:
-            return parse_records(json_members(content, place))
+    if feed in OF_ONE_FILE:
+        return OF_ONE_FILE[feed](unpacked(content, place))
+    suffix, parse = OF_MANY_FILES[feed]
+    return parse(members(content, place, (suffix,)), feed.value)
+
+
+OF_ONE_FILE: Mapping[FeedName, Callable[[bytes], Parsed]] = {
+    FeedName.DEBIAN_TRACKER: partial(parse_tracker, releases=RELEASES),
+    FeedName.DEBIAN_DSA: partial(parse_advisories, releases=RELEASES),
+    FeedName.DEBIAN_DLA: partial(parse_advisories, releases=RELEASES),
+    FeedName.KEV: parse_kev,
+    FeedName.EPSS: parse_epss,
+}
+Files = Iterable[tuple[str, bytes]]
+OF_MANY_FILES: Mapping[FeedName, tuple[str, Callable[[Files, str], Parsed]]] = {
+    FeedName.UBUNTU_TRACKER: (".json", parse_ubuntu),
+    FeedName.ALPINE_SECDB: (".json", parse_secdb),
+    FeedName.REDHAT_VEX: (".json", parse_csaf),
+    FeedName.SUSE_VEX: (".json", parse_csaf),
+    FeedName.OPENVEX: (".json", parse_openvex),
+    FeedName.UPDATEINFO: (".xml", parse_updateinfo),
+    FeedName.OSV_DEBIAN: (".json", parse_osv),
+    FeedName.OSV_UBUNTU: (".json", parse_osv),
+    FeedName.OSV_ALMALINUX: (".json", parse_osv),
+    FeedName.OSV_ROCKY: (".json", parse_osv),
+    FeedName.OSV_REDHAT: (".json", parse_osv),
+    FeedName.OSV_SUSE: (".json", parse_osv),
+    FeedName.CVE_RECORDS: (".json", parse_records),
+    FeedName.NVD: (".json", parse_nvd),
+}
+"""How the files of a feed end, and what understands them; a feed of one file may come as it is."""

@@ -4,18 +4,26 @@ import gzip
 import io
 import lzma
 import tarfile
+import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import IO, cast
 
-from oakum.adapters.feeds.cve_records import MAX_RECORD_BYTES
 from oakum.core.errors import InputError
 from oakum.core.text import one_line
 
 MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
-GZIP, XZ = b"\x1f\x8b", b"\xfd7zXZ\x00"
-BROKEN = (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error, tarfile.TarError)
-"""ValueError: tarfile lets it out where a damaged header holds no number."""
+MAX_MEMBER_BYTES = 64 * 1024 * 1024
+"""The largest advisories have some 10 MiB."""
+GZIP, XZ, ZIP = b"\x1f\x8b", b"\xfd7zXZ\x00", b"PK\x03\x04"
+TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
+BROKEN = (
+    OSError, EOFError, ValueError, lzma.LZMAError, zlib.error, tarfile.TarError,
+    zipfile.BadZipFile, NotImplementedError, RuntimeError,
+)  # fmt: skip
+"""ValueError: tarfile lets it out where a damaged header holds no number; zipfile has
+NotImplementedError for what it cannot unpack, and RuntimeError for what is encrypted."""
 
 
 def unpacked(content: bytes, place: str) -> bytes:
@@ -30,27 +38,59 @@ def unpacked(content: bytes, place: str) -> bytes:
     return whole
 
 
-def json_members(content: bytes, place: str) -> Iterator[tuple[str, bytes]]:
-    """Give the JSON files of a tar, which may be packed, one at a time."""
-    read = 0
+def members(content: bytes, place: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    """Give the files of a zip or tar that end so, one at a time; of another file, itself.
+
+    Also the files of a tar may be packed, and a tar may be.
+    """
     try:
-        with (
-            _opened(content) as stream,
-            tarfile.open(fileobj=stream, mode="r|", errorlevel=1) as tar,
-        ):
-            for member in tar:
-                read += member.size  # also of what is passed over: it has to be unpacked
-                if read > MAX_UNPACKED_BYTES:
-                    raise InputError(f"{place} unpacks to more than 1 GiB")
-                if not member.isfile() or not member.name.endswith(".json"):
-                    continue
-                if member.size > MAX_RECORD_BYTES:
-                    name = one_line(member.name, 80)
-                    raise InputError(f"{place}: {name} holds {member.size} bytes")
-                file = tar.extractfile(member)
-                yield member.name, file.read() if file else b""
+        if content.startswith(ZIP):
+            found = _zipped(content)
+        elif _is_tar(content):
+            found = _tarred(content, place)
+        else:
+            yield place, unpacked(content, place)
+            return
+        for name, size, read in found:
+            if not name.removesuffix(".xz").removesuffix(".gz").endswith(suffixes):
+                continue
+            if size > MAX_MEMBER_BYTES:
+                raise InputError(f"{place}: {one_line(name, 80)} holds {size} bytes")
+            yield name, unpacked(read(), f"{place}: {one_line(name, 80)}")
     except BROKEN as error:
         raise _damaged(place, error) from error
+
+
+Member = tuple[str, int, Callable[[], bytes]]
+"""(name, size in bytes, what reads it)."""
+
+
+def _zipped(content: bytes) -> Iterator[Member]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for member in archive.infolist():
+            if not member.is_dir():
+                yield member.filename, member.file_size, partial(archive.read, member)
+
+
+def _tarred(content: bytes, place: str) -> Iterator[Member]:
+    read = 0
+    with (
+        _opened(content) as stream,
+        tarfile.open(fileobj=stream, mode="r|", errorlevel=1) as tar,
+    ):
+        for member in tar:
+            read += member.size  # also of what is passed over: it has to be unpacked
+            if read > MAX_UNPACKED_BYTES:
+                raise InputError(f"{place} unpacks to more than 1 GiB")
+            file = tar.extractfile(member) if member.isfile() else None
+            if file is not None:
+                yield member.name, member.size, file.read
+
+
+def _is_tar(content: bytes) -> bool:
+    with _opened(content) as stream:
+        head = stream.read(TAR_MAGIC_AT + len(TAR_MAGIC))
+    return head[TAR_MAGIC_AT:] == TAR_MAGIC
 
 
 def _opened(content: bytes) -> IO[bytes]:

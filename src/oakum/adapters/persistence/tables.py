@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     ForeignKey,
@@ -65,9 +66,11 @@ hosts = Table(
     Column("name", String, nullable=False, unique=True),
     Column("address", String, nullable=False),
     Column("port", Integer, nullable=False),
+    Column("number", Integer, nullable=False, unique=True),
     Column("document", LargeBinary, nullable=False),
     UniqueConstraint("address", "port"),
 )
+"""Number: how bitmaps of hosts know it."""
 
 package_versions = Table(
     "package_versions",
@@ -79,6 +82,7 @@ package_versions = Table(
     Column("source_name", String, nullable=False),
     Column("source_version", String, nullable=False),
     Column("built_using", String, nullable=False),
+    Column("module", String, nullable=False, server_default=""),
     UniqueConstraint(
         "name",
         "version",
@@ -86,6 +90,7 @@ package_versions = Table(
         "source_name",
         "source_version",
         "built_using",
+        "module",
         name="uq_package_versions_identity",
     ),
 )
@@ -97,18 +102,53 @@ package_sets = Table(
     Column("members", LargeBinary, nullable=False),
     Column("packages", Integer, nullable=False),
 )
-"""Members: JSON list of [package version id, dpkg status, is automatic], sorted by id."""
+"""Members: which package versions, as bitmaps of their ids; see `stores/members.py`."""
+
+components = Table(
+    "components",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("release", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("document", String, nullable=False, unique=True),
+    Index(None, "release", "name"),
+    Index(None, "release", "source"),
+)
 
 facts = Table(
     "facts",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("host", String, ForeignKey("hosts.id", ondelete="CASCADE"), nullable=False),
+    Column("since", Moment, nullable=False),
     Column("collected_at", Moment, nullable=False),
     Column("package_set", String, ForeignKey("package_sets.digest"), nullable=False),
-    Column("document", LargeBinary, nullable=False),
-    Index(None, "host", "collected_at"),
+    Column("components", LargeBinary, nullable=False),
+    Column("document", LargeBinary),
+    Index(None, "host", "since"),
 )
+"""A row holds from `since` until the host's next one begins; a scan that finds nothing new only
+moves `collected_at`. The document, of a host's newest rows only, is what else the scan brought."""
+
+component_hosts = Table(
+    "component_hosts",
+    metadata,
+    Column("component", Integer, ForeignKey("components.id"), primary_key=True),
+    Column("since", Integer, primary_key=True),
+    Column("is_successor", Boolean, primary_key=True),
+    Column("hosts", LargeBinary, nullable=False),
+)
+"""Which hosts have a component: a bitmap of their numbers for each day, counted from 1970, on which
+they got it. Successor: those that had another version of the package before."""
+
+fleet_marks = Table(
+    "fleet_marks",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", Integer, nullable=False),
+)
+"""`folded`: the last row of facts that is in component_hosts. `last host number`: as it says."""
 
 scan_failures = Table(
     "scan_failures",
@@ -139,9 +179,28 @@ statements = Table(
     Column("no_dsa", String, nullable=False),
     Column("advisory", String, nullable=False, server_default=""),
     Column("issued_on", Date),
-    UniqueConstraint("feed", "release", "source_name", "cve"),
+    Column("channel", String, nullable=False, server_default=""),
+    Column("module", String, nullable=False, server_default=""),
+    Column("id", Integer, primary_key=True),
+    Column("known_from", Moment, nullable=False),
+    Column("known_to", Moment),
+    Column("fix_known_from", Moment, nullable=False),
     Index(None, "release", "source_name"),
+    Index(None, "feed", "known_to"),
+    Index(None, "cve"),
 )
+"""What was said from `known_from` to `known_to`; present where the latter is null. What is said
+anew of the same fix, for example of its urgency, keeps `fix_known_from`."""
+
+rulings = Table(
+    "rulings",
+    metadata,
+    Column("release", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+)
+"""What counts now, of all that is said of a package: made from `statements` when a feed changes, so
+that a fleet is judged without reading them all."""
 
 signals = Table(
     "signals",
@@ -152,19 +211,18 @@ signals = Table(
     Index(None, "cve"),
 )
 
-findings = Table(
-    "findings",
+removed_hosts = Table(
+    "removed_hosts",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("host", String, ForeignKey("hosts.id", ondelete="CASCADE"), nullable=False),
-    Column("source_name", String, nullable=False),
-    Column("cve", String, nullable=False),
-    Column("state", String, nullable=False),
-    Column("valid_from", Moment, nullable=False),
-    Column("valid_to", Moment),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+)
+"""Numbers of hosts that were removed: bitmaps may still hold them."""
+
+exceptions = Table(
+    "exceptions",
+    metadata,
+    Column("id", String, primary_key=True),
     Column("document", LargeBinary, nullable=False),
-    Index(None, "host", "valid_to"),
-    Index(None, "cve"),
 )
 
 snapshots = Table(

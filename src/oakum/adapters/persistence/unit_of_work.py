@@ -11,8 +11,9 @@ from oakum.adapters.persistence.audit_head import HeadFile
 from oakum.adapters.persistence.database import explained, sqlite_path
 from oakum.adapters.persistence.stores.advisories import SqlAdvisoryStore
 from oakum.adapters.persistence.stores.audit import SqlAuditLog
+from oakum.adapters.persistence.stores.exceptions import SqlExceptionStore
 from oakum.adapters.persistence.stores.facts import SqlFactsStore
-from oakum.adapters.persistence.stores.findings import SqlFindingStore
+from oakum.adapters.persistence.stores.fleet import SqlFleetStore
 from oakum.adapters.persistence.stores.hosts import SqlHostStore
 from oakum.adapters.persistence.stores.plans import SqlPlanStore
 from oakum.adapters.persistence.stores.rollouts import SqlRolloutStore
@@ -20,8 +21,9 @@ from oakum.adapters.persistence.stores.snapshots import SqlSnapshotRecords
 from oakum.ports.stores import (
     AdvisoryStore,
     AuditLog,
+    ExceptionStore,
     FactsStore,
-    FindingStore,
+    FleetStore,
     HostStore,
     PlanStore,
     RolloutStore,
@@ -35,7 +37,8 @@ class SqlUnitOfWork:
     hosts: HostStore
     facts: FactsStore
     advisories: AdvisoryStore
-    findings: FindingStore
+    fleet: FleetStore
+    exceptions: ExceptionStore
     snapshots: SnapshotRecords
     plans: PlanStore
     rollouts: RolloutStore
@@ -57,7 +60,8 @@ class SqlUnitOfWork:
         self.hosts = SqlHostStore(connection)
         self.facts = SqlFactsStore(connection)
         self.advisories = SqlAdvisoryStore(connection)
-        self.findings = SqlFindingStore(connection)
+        self.fleet = SqlFleetStore(connection)
+        self.exceptions = SqlExceptionStore(connection)
         self.snapshots = SqlSnapshotRecords(connection)
         self.plans = SqlPlanStore(connection)
         self.rollouts = SqlRolloutStore(connection)

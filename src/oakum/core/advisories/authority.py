@@ -1,43 +1,88 @@
 """Whose word counts, where several sources speak of one CVE in one package of one release.
 
-1. Debian's security tracker: the security team makes it from all that follows, and it is the only
-   one that says that a release is not affected, or that an issue is open.
-2. A DSA or DLA, where the tracker has no word on the CVE; or where it was issued after our copy of
-   the tracker was made, and the tracker calls the issue open or undetermined, or knows only a lower
-   version: that fix was not enough.
+1. The vendor's own tracker, VEX or secdb: made from all that follows, and the only one that says
+   that a release is not affected, or that an issue is open.
+2. An advisory of the vendor (DSA, DLA, errata), where the tracker has no word on the CVE; or where
+   it was issued after our copy of the tracker was made, and the tracker calls the issue open or
+   undetermined, or knows only a lower version: that fix was not enough.
+3. A copy that somebody else made of the above, where the vendor's own is not here or silent.
 
-Nothing is lost by that: every statement is kept, and `oakum explain` shows each with its source.
+Of several of one kind the highest fix counts. Nothing is lost by that: every statement is kept, and
+`oakum explain` shows each with its source.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from enum import IntEnum
 from functools import cmp_to_key
 
+from oakum.core.advisories.feed import FeedName
 from oakum.core.advisories.statement import VendorStatement, VendorStatus
-from oakum.core.versions.deb import compare
-
-TRACKER = "debian-tracker"
+from oakum.core.versions.scheme import scheme_of
 
 
-def decide(statements: Iterable[VendorStatement], tracker_made_on: date) -> list[VendorStatement]:
-    """Return the statement that counts for each (release, source package, CVE), in their order."""
-    groups: dict[tuple[str, str, str], list[VendorStatement]] = defaultdict(list)
-    for statement in statements:
-        groups[statement.release, statement.source_name, statement.cve].append(statement)
-    return [
-        group[0] if len(group) == 1 else _decide(group, tracker_made_on)
-        for group in groups.values()
-    ]
+class Authority(IntEnum):
+    """What kind of source a feed is; the lowest counts first."""
+
+    TRACKER = 1
+    ADVISORIES = 2
+    COPY = 3
 
 
-def _decide(group: Sequence[VendorStatement], tracker_made_on: date) -> VendorStatement:
-    tracker = next((said for said in group if said.source == TRACKER), None)
-    advisories = [said for said in group if said.source != TRACKER]
-    highest = max(advisories, key=cmp_to_key(_by_version)) if advisories else None
-    if tracker is None or highest is None:
-        return tracker or highest or group[0]
-    return highest if _overrules(highest, tracker, tracker_made_on) else tracker
+AUTHORITY = {
+    FeedName.DEBIAN_TRACKER: Authority.TRACKER,
+    FeedName.DEBIAN_DSA: Authority.ADVISORIES,
+    FeedName.DEBIAN_DLA: Authority.ADVISORIES,
+    FeedName.UBUNTU_TRACKER: Authority.TRACKER,
+    FeedName.ALPINE_SECDB: Authority.TRACKER,
+    FeedName.REDHAT_VEX: Authority.TRACKER,
+    FeedName.SUSE_VEX: Authority.TRACKER,
+    FeedName.OPENVEX: Authority.COPY,
+    FeedName.OSV_ALMALINUX: Authority.ADVISORIES,
+    FeedName.OSV_ROCKY: Authority.ADVISORIES,
+    FeedName.OSV_REDHAT: Authority.ADVISORIES,
+    FeedName.OSV_SUSE: Authority.ADVISORIES,
+    FeedName.UPDATEINFO: Authority.ADVISORIES,
+    FeedName.OSV_DEBIAN: Authority.COPY,
+    FeedName.OSV_UBUNTU: Authority.COPY,
+}
+"""Every feed that speaks of packages."""
+
+DATED = frozenset({FeedName.DEBIAN_DSA, FeedName.DEBIAN_DLA})
+"""Lists of advisories that leave out what is open: of a release that only they name, nothing may
+be called judged."""
+COVERING = frozenset(feed.value for feed in AUTHORITY if feed not in DATED)
+"""The feeds that speak for a whole release."""
+
+MadeOn = Mapping[str, date]
+"""By the name of a feed, the day of its data."""
+Key = tuple[str, str, str, str, str]
+
+
+def decide(statements: Iterable[VendorStatement], made_on: MadeOn) -> list[VendorStatement]:
+    """Return the statement that counts for each (release, package, CVE, channel, module)."""
+    groups: dict[Key, list[VendorStatement]] = defaultdict(list)
+    for said in statements:
+        groups[said.release, said.source_name, said.cve, said.channel, said.module].append(said)
+    return [group[0] if len(group) == 1 else _decide(group, made_on) for group in groups.values()]
+
+
+def _decide(group: Sequence[VendorStatement], made_on: MadeOn) -> VendorStatement:
+    trackers = [said for said in group if authority(said) is Authority.TRACKER]
+    tracker = next(iter(trackers), None)
+    advisories = [said for said in group if authority(said) is Authority.ADVISORIES]
+    if tracker is None and not advisories:
+        return _highest(group)
+    if tracker is None or not advisories:
+        return tracker or _highest(advisories)
+    highest = _highest(advisories)
+    return highest if _overrules(highest, tracker, made_on[tracker.source]) else tracker
+
+
+def authority(said: VendorStatement) -> Authority:
+    """Return what kind of source said it."""
+    return AUTHORITY[FeedName(said.source)]
 
 
 def _overrules(advisory: VendorStatement, tracker: VendorStatement, tracker_made_on: date) -> bool:
@@ -47,10 +92,17 @@ def _overrules(advisory: VendorStatement, tracker: VendorStatement, tracker_made
         case VendorStatus.OPEN | VendorStatus.UNDETERMINED:
             return True
         case VendorStatus.FIXED:
+            compare = scheme_of(advisory.release).compare
             return compare(advisory.fixed_version, tracker.fixed_version) > 0
         case VendorStatus.NOT_AFFECTED:
             return False  # an advisory names every CVE of an upload, for all releases together
 
 
+def _highest(group: Sequence[VendorStatement]) -> VendorStatement:
+    """Return the one with the highest fix; what names no fix counts less than any that does."""
+    fixes = [said for said in group if said.status is VendorStatus.FIXED]
+    return max(fixes, key=cmp_to_key(_by_version), default=group[0])
+
+
 def _by_version(one: VendorStatement, other: VendorStatement) -> int:
-    return compare(one.fixed_version, other.fixed_version)
+    return scheme_of(one.release).compare(one.fixed_version, other.fixed_version)

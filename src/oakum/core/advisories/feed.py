@@ -13,9 +13,22 @@ class FeedName(Enum):
     DEBIAN_TRACKER = "debian-tracker"
     DEBIAN_DSA = "debian-dsa"
     DEBIAN_DLA = "debian-dla"
+    UBUNTU_TRACKER = "ubuntu-tracker"
+    ALPINE_SECDB = "alpine-secdb"
+    REDHAT_VEX = "redhat-vex"
+    SUSE_VEX = "suse-vex"
+    OPENVEX = "openvex"
+    UPDATEINFO = "updateinfo"
+    OSV_DEBIAN = "osv-debian"
+    OSV_UBUNTU = "osv-ubuntu"
+    OSV_ALMALINUX = "osv-almalinux"
+    OSV_ROCKY = "osv-rocky"
+    OSV_REDHAT = "osv-redhat"
+    OSV_SUSE = "osv-suse"
     KEV = "kev"
     EPSS = "epss"
     CVE_RECORDS = "cve-records"
+    NVD = "nvd"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,15 @@ class SsvcDecisionPoints:
     technical_impact: TechnicalImpact
 
 
+class Reservation(Enum):
+    """What is held against a CVE itself."""
+
+    DISPUTED = "disputed"
+    """Somebody concerned says that it is no vulnerability."""
+    REJECTED = "rejected"
+    """Its CNA took it back."""
+
+
 @dataclass(frozen=True, slots=True)
 class CveSignals:
     """All that is known about one CVE outside any distribution. Absent is None, never a default."""
@@ -74,6 +83,7 @@ class CveSignals:
     cwes: tuple[str, ...] = ()
     summary: str = ""
     published_on: date | None = None
+    reservation: Reservation | None = None
 
     def laid_over(self, other: "CveSignals") -> "CveSignals":
         """Return what either knows; where both do, what this one knows."""

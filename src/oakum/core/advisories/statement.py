@@ -1,6 +1,6 @@
-"""What a distribution says about one CVE in one source package of one release."""
+"""What a distribution says about one CVE in one package of one release."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 
@@ -36,13 +36,19 @@ class NoDsaReason(Enum):
     IGNORED = "ignored"
 
 
+OF_SOURCE = "source:"
+"""Begins the name where a vendor of rpm packages speaks of a source package as a whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class VendorStatement:
-    """One row of a vendor's tracker. Versions are source versions."""
+    """One row of a vendor's tracker, VEX or advisory."""
 
     release: str
-    """Codename: `bookworm`."""
+    """As `Distribution.release` names it: `bookworm`, `almalinux:9`."""
     source_name: str
+    """What the vendor's data is keyed by, and its versions are of: the source package where
+    packages are deb or apk, the binary package where they are rpm, or OF_SOURCE and its source."""
     cve: CveId
     status: VendorStatus
     fixed_version: str = ""
@@ -51,7 +57,14 @@ class VendorStatement:
     no_dsa: NoDsaReason = NoDsaReason.NONE
     source: str = "debian-tracker"
     """The feed that said so."""
+    channel: str = ""
+    """Where the fix comes from, if only subscribers get it: `esm-apps`."""
+    module: str = ""
+    """The stream of the rpm module that is spoken of, `nodejs:18`; where the vendor's data has no
+    stream, the version that it follows from: `nodejs:18.14.2`. Empty for what is in no module."""
     advisory: str = ""
     """`DSA-6458-1`; empty where the source has no advisories."""
     issued_on: date | None = None
     """When the advisory was issued."""
+    known_since: date | None = field(default=None, compare=False)
+    """When we first knew this fix; None for what was not stored."""

@@ -19,6 +19,8 @@ class Action(Enum):
     SCAN_FAILED = "scan failed"
     ADVISORIES_UPDATED = "advisories updated"
     FINDINGS_MATCHED = "findings matched"
+    EXCEPTION_ADDED = "exception added"
+    EXCEPTION_REMOVED = "exception removed"
     SNAPSHOT_CREATED = "snapshot created"
     PLAN_CREATED = "plan created"
     PLAN_REHEARSED = "plan rehearsed"

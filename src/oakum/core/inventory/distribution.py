@@ -3,6 +3,13 @@
 from dataclasses import dataclass
 from enum import Enum
 
+DEBIAN_RELEASES = {"11": "bullseye", "12": "bookworm", "13": "trixie"}
+UBUNTU_RELEASES = {"20.04": "focal", "22.04": "jammy", "24.04": "noble"}
+ENTERPRISE = ("almalinux", "rocky", "rhel")
+"""Compatible with one another, and not the same: each is judged by its own vendor's data."""
+SUSE = {"sles": "sles", "sled": "sles", "opensuse-leap": "opensuse-leap"}
+ALPINE = "alpine"
+
 
 class Support(Enum):
     """Whether Oakum has vendor data for a distribution."""
@@ -11,12 +18,9 @@ class Support(Enum):
     UNKNOWN = "unknown"
 
 
-DEBIAN_RELEASES = {"11": "bullseye", "12": "bookworm", "13": "trixie"}
-
-
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """The answer of `/etc/os-release`, with the codename by which trackers name a release."""
+    """The answer of `/etc/os-release`."""
 
     id: str
     version_id: str
@@ -24,10 +28,28 @@ class Distribution:
     pretty_name: str = ""
 
     @property
+    def release(self) -> str:
+        """Return how vendor data names the release: `bookworm`, `almalinux:9`, `alpine:3.20`.
+
+        Empty where Oakum reads no vendor's data about it.
+        """
+        named = {"debian": DEBIAN_RELEASES, "ubuntu": UBUNTU_RELEASES}.get(self.id)
+        if named is not None:
+            codename = named.get(self.version_id, "")
+            return codename if codename == self.codename else ""
+        major, _, rest = self.version_id.partition(".")
+        if self.id in ENTERPRISE and major.isdigit():
+            return f"{self.id}:{major}"
+        if self.id in SUSE and major.isdigit():
+            return f"{SUSE[self.id]}:{self.version_id}"
+        if self.id == ALPINE and major.isdigit() and rest:
+            return f"{ALPINE}:{major}.{rest.partition('.')[0]}"
+        return ""
+
+    @property
     def support(self) -> Support:
         """Tell whether vendor advisories can be matched: anything else is unknown, never fine."""
-        is_debian = self.id == "debian" and DEBIAN_RELEASES.get(self.version_id) == self.codename
-        return Support.COVERED if is_debian else Support.UNKNOWN
+        return Support.COVERED if self.release else Support.UNKNOWN
 
     @property
     def label(self) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from oakum.core.ids import CveId
 from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.package import InstalledPackage
 
@@ -101,6 +102,10 @@ class Facts:
     """Names that no index of the host has: put in by hand, or from an archive that is gone."""
     has_package_indices: bool = True
     """False where apt's lists are empty: then `package_origins` says nothing."""
+    subscriptions: tuple[str, ...] = ()
+    """Paid channels that it gets fixes from, sorted: `esm-apps`, `esm-infra`."""
+    livepatched: tuple[CveId, ...] = ()
+    """CVEs that a patch mends in the running kernel, as its livepatch client tells; sorted."""
     reboot_flag: bool | None = None
     """None when nothing on the host would ever set the flag."""
     unreadable: tuple[UnreadableLine, ...] = ()

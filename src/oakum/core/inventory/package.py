@@ -17,6 +17,8 @@ class InstalledPackage:
     is_automatic: bool = False
     built_using: str = ""
     """The field as it stands, for signed kernels: `linux (= 6.1.192-2)`."""
+    module: str = ""
+    """The stream of the rpm module that it is of: `nodejs:18`."""
 
     @property
     def is_held(self) -> bool:

@@ -1,16 +1,18 @@
 """What of a host can be judged, and what cannot: counted and shown, never called fine."""
 
+import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from oakum.core.inventory.distribution import Support
 from oakum.core.inventory.facts import Facts, StaleProcess
-from oakum.core.matching.kernel import is_image, is_kernel, running_version, tracker_version
-from oakum.core.versions.deb import is_version
+from oakum.core.matching.kernel import booted_kernel, is_image, is_kernel, tracker_version
 
 BACKPORT = "~bpo"
 """How a version from Debian's backports is marked; the tracker's releases do not cover them."""
+FIPS = re.compile(r"[.+~]fips", re.IGNORECASE)
+"""How Ubuntu and Red Hat mark builds that follow a certificate, not the release's fixes."""
 
 
 Covered = Mapping[str, AbstractSet[str]]
@@ -32,14 +34,15 @@ def coverage(facts: Facts, covered: Covered) -> Coverage:
     if facts.distribution.support is not Support.COVERED:
         unknown.append((facts.distribution.label, "no vendor data for this distribution"))
         return Coverage(0, tuple(unknown))
-    if facts.distribution.codename not in covered:
+    if facts.distribution.release not in covered:
         unknown.append((facts.distribution.label, "the advisories hold nothing about this release"))
         return Coverage(0, tuple(unknown))
     if not facts.has_package_indices:
         unknown.append(("origin of packages", NO_INDICES))
     foreign = foreign_packages(facts)
-    unknown.extend((name, f"comes from {origin}, not Debian") for name, origin in foreign.items())
-    strays = _strays(facts, foreign, covered[facts.distribution.codename])
+    vendor = vendor_of(facts)
+    unknown.extend((name, f"comes from {origin}, not {vendor}") for name, origin in foreign.items())
+    strays = _strays(facts, foreign, covered[facts.distribution.release])
     unknown.extend((name, NO_INDEX_HAS_IT) for name in strays)
     unknown.extend((line.line, f"unreadable {line.section} line") for line in facts.unreadable)
     if not facts.saw_all_processes:
@@ -80,30 +83,47 @@ NO_INDICES = "the host has no package indices, so third-party packages cannot be
 
 
 def foreign_packages(facts: Facts) -> dict[str, str]:
-    """Return the packages that vendor data says nothing about, with where they come from."""
-    backports = {p.key: "Debian Backports" for p in facts.packages if BACKPORT in p.version}
-    return dict(sorted((backports | dict(facts.package_origins)).items()))
+    """Return the packages that the release's data says nothing about, with where they come from."""
+    others = {p.key: origin for p in facts.packages if (origin := _other_channel(p.version))}
+    return dict(sorted((others | dict(facts.package_origins)).items()))
+
+
+def _other_channel(version: str) -> str:
+    """Return which other channel a version is of, whose fixes are numbered in another way."""
+    if BACKPORT in version:
+        return "Debian Backports"
+    return "a FIPS channel" if FIPS.search(version) else ""
 
 
 def why_no_kernel(facts: Facts) -> str:
     """Return why the booted kernel cannot be judged; empty when it can."""
     if facts.is_container:
         return "the kernel is the machine's"
-    running = running_version(facts)
-    if running is None or not is_version(running):
-        return "no Debian build is named"
-    if BACKPORT in running:
+    kernels = [package for package in facts.packages if is_kernel(package)]
+    booted = booted_kernel(facts, kernels)
+    if booted is None:
+        return f"no {vendor_of(facts)} build is named"
+    if BACKPORT in booted.version:
         return "comes from Debian Backports, not Debian"
     foreign = foreign_packages(facts)
     origins = {
-        origin
-        for package in facts.packages
-        if is_image(package) and tracker_version(package) == running
-        for origin in [foreign.get(package.key, "")]
+        foreign.get(package.key, "")
+        for package in kernels
+        if is_image(package) and booted.version in (tracker_version(package), package.version)
     }
     if origins and "" not in origins:
-        return f"comes from {', '.join(sorted(origins))}, not Debian"
+        return f"comes from {', '.join(sorted(origins))}, not {vendor_of(facts)}"
     return ""
+
+
+def vendor_of(facts: Facts) -> str:
+    """Return whose data a host is judged by."""
+    return VENDORS.get(facts.distribution.id, facts.distribution.id)
+
+
+VENDORS = {"debian": "Debian", "ubuntu": "Ubuntu", "almalinux": "AlmaLinux", "rocky": "Rocky Linux",
+    "rhel": "Red Hat", "sles": "SUSE", "sled": "SUSE", "opensuse-leap": "openSUSE",
+    "alpine": "Alpine"}  # fmt: skip
 
 
 def owner_of(process: StaleProcess, facts: Facts) -> str:

@@ -1,6 +1,7 @@
 """A finding: one CVE in one source package on one host, with its state and its evidence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from enum import Enum
 
 from oakum.core.advisories.statement import NoDsaReason, Urgency
@@ -11,11 +12,14 @@ class FindingState(Enum):
     """What is true of the host. Only NOT_AFFECTED and FIXED are good news."""
 
     AFFECTED_FIX_AVAILABLE = "affected, fix available"
+    AFFECTED_NEEDS_SUBSCRIPTION = "affected, fix needs a subscription"
     AFFECTED_NO_FIX = "affected, no fix"
     EXPOSED_IN_MEMORY = "fixed on disk, exposed in memory"
     AWAITING_REBOOT = "fixed on disk, awaiting reboot"
     FIXED_ON_DISK = "fixed on disk, memory not seen"
     """No good news, and nothing to patch: what processes still run could not be read."""
+    LIVEPATCHED = "mitigated by livepatch"
+    """The running kernel is old, and a loaded patch mends it until the next reboot."""
     NOT_AFFECTED = "not affected"
     FIXED = "fixed"
     UNKNOWN = "unknown"
@@ -24,13 +28,30 @@ class FindingState(Enum):
     def is_open(self) -> bool:
         """Tell whether something of this finding is still to be done or to be found out.
 
-        For FIXED_ON_DISK that is something of the whole host, which `coverage` names once.
+        For FIXED_ON_DISK that is something of the whole host, which `coverage` names once; for
+        LIVEPATCHED there is nothing to do before the next upgrade of the kernel.
         """
         return self not in (
             FindingState.NOT_AFFECTED,
             FindingState.FIXED,
             FindingState.FIXED_ON_DISK,
+            FindingState.LIVEPATCHED,
         )
+
+
+BAD_NEWS_FIRST = (
+    FindingState.AFFECTED_FIX_AVAILABLE,
+    FindingState.AFFECTED_NEEDS_SUBSCRIPTION,
+    FindingState.AFFECTED_NO_FIX,
+    FindingState.AWAITING_REBOOT,
+    FindingState.EXPOSED_IN_MEMORY,
+    FindingState.UNKNOWN,
+    FindingState.LIVEPATCHED,
+    FindingState.FIXED_ON_DISK,
+    FindingState.FIXED,
+    FindingState.NOT_AFFECTED,
+)
+"""Which state counts where a host has a package in two versions: the worst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +83,8 @@ class Finding:
     evidence: Evidence
     urgency: Urgency = Urgency.NOT_YET_ASSIGNED
     no_dsa: NoDsaReason = NoDsaReason.NONE
+    known_since: date | None = field(default=None, compare=False)
+    """When we first knew the fix; None for what was never stored."""
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -1,35 +1,145 @@
-"""Which kernel a host really runs, and which source version trackers know it by."""
+"""Which kernel a host really runs, and by which name and version vendors know it."""
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.versions.deb import is_version
+from oakum.core.versions.scheme import Scheme, scheme_of
 
-KERNEL, SIGNED = "linux", "linux-signed-"
-"""Debian builds signed images from sources of their own; trackers speak of `linux`."""
-IMAGE = re.compile(r"linux-image-(?P<release>[0-9].*?)(?:-unsigned)?")
+KERNEL, SIGNED = "linux", "linux-signed"
+"""Debian and Ubuntu build signed images from sources of their own; trackers speak of `linux`,
+Ubuntu's also of its flavours: `linux-signed-aws` is built from `linux-aws`."""
+IMAGE = re.compile(r"linux-image-(?:unsigned-)?(?P<release>[0-9].*?)(?:-unsigned)?")
 DEBIAN_BUILD = re.compile(r"\bDebian (?P<version>[0-9][A-Za-z0-9.+~-]*) \(")
+UBUNTU_BUILD = re.compile(r"#(?P<build>[0-9]+(?:~[0-9.]+)?)-Ubuntu ")
+UBUNTU_RELEASE = re.compile(r"(?P<abi>[0-9]+(?:\.[0-9]+)+-[0-9]+)-(?P<flavour>[a-z0-9-]+)")
 BUILT_USING_LINUX = re.compile(r"(?:^|, )linux \(= (?P<version>[^)]+)\)")
+RPM_IMAGES = ("kernel-core", "kernel-default", "kernel-rt-core", "kernel-64k-core", "kernel")
+"""In the order in which a host is asked for them: the first that is installed was booted."""
+RPM_KERNEL = re.compile(r"kernel(?:-(?:core|default|rt|64k|modules|debug|devel|headers|tools).*)?")
+ALPINE_RELEASE = re.compile(r"(?P<version>[0-9.]+)-(?P<revision>[0-9]+)-(?P<flavour>[a-z]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class BootedKernel:
+    """The kernel that a host runs."""
+
+    name: str
+    """The package that vendor data speaks of: `linux`, `linux-aws`, `kernel-core`, `linux-lts`."""
+    version: str
+    newest: str
+    """The highest version that is installed: what a reboot brings."""
+
+
+def booted_kernel(facts: Facts, packages: Iterable[InstalledPackage]) -> BootedKernel | None:
+    """Return the booted kernel; None when it is none that the distribution built.
+
+    `packages` are those kernel packages of the host that come from the distribution.
+    """
+    scheme = scheme_of(facts.distribution.release)
+    images = [package for package in packages if is_image(package)]
+    name, version = _booted(facts, images, scheme)
+    if version is None or not scheme.is_version(version):
+        return None
+    installed = [tracker_version(p) for p in images if scheme is Scheme.DPKG or p.name == name]
+    valid = [candidate for candidate in installed if scheme.is_version(candidate)]
+    return BootedKernel(name, version, max(valid, key=scheme.key, default=version))
+
+
+def _booted(facts: Facts, images: list[InstalledPackage], scheme: Scheme) -> tuple[str, str | None]:
+    match scheme:
+        case Scheme.DPKG:
+            return _flavour(facts, images), running_version(facts)
+        case Scheme.RPM:
+            return _rpm_image(facts, images)
+        case Scheme.APK:
+            return _alpine_image(facts)
 
 
 def running_version(facts: Facts) -> str | None:
-    """Return the source version of the booted kernel; None when it is none of Debian's.
+    """Return the source version of a booted deb kernel; None when it is none of the distribution's.
 
-    `uname -v` of a Debian kernel ends with `Debian 6.1.192-2 (2026-11-02)`.
+    `uname -v` of a Debian kernel ends with `Debian 6.1.192-2 (2026-11-02)`; Ubuntu's begins with
+    `#110-Ubuntu`, which with `uname -r` of `5.15.0-100-generic` is 5.15.0-100.110.
     """
-    match = DEBIAN_BUILD.search(facts.kernel.version)
-    return match["version"] if match else None
+    if match := DEBIAN_BUILD.search(facts.kernel.version):
+        return match["version"]
+    build = UBUNTU_BUILD.match(facts.kernel.version)
+    release = UBUNTU_RELEASE.fullmatch(facts.kernel.release)
+    return f"{release['abi']}.{build['build']}" if build and release else None
+
+
+def _flavour(facts: Facts, images: Iterable[InstalledPackage]) -> str:
+    """Return the source that Ubuntu's tracker knows the booted flavour by; Debian has `linux`."""
+    for package in images:
+        match = IMAGE.fullmatch(package.name)
+        if match and match["release"] == facts.kernel.release:
+            return kernel_source(package)
+    return KERNEL
+
+
+def _rpm_image(facts: Facts, images: list[InstalledPackage]) -> tuple[str, str | None]:
+    """Return the image whose version and architecture `uname -r` holds: `5.14.0-427.el9.x86_64`.
+
+    SUSE's has the flavour in the place of the architecture, and leaves the last rebuild out.
+    """
+    for name in RPM_IMAGES:
+        for package in images:
+            bare = package.version.rpartition(":")[2]
+            release = facts.kernel.release.partition("+")[0]
+            names = (f"{bare}.{package.architecture}", bare)
+            suse = f"{bare.rpartition('.')[0]}-{name.removeprefix('kernel-')}"
+            if package.name == name and release in (*names, suse):
+                return name, package.version
+    return "kernel", None
+
+
+def _alpine_image(facts: Facts) -> tuple[str, str | None]:
+    match = ALPINE_RELEASE.fullmatch(facts.kernel.release)
+    if match is None:
+        return KERNEL, None
+    return f"linux-{match['flavour']}", f"{match['version']}-r{match['revision']}"
 
 
 def is_image(package: InstalledPackage) -> bool:
     """Tell whether a package is a kernel that can be booted, not one that only depends on one."""
-    return IMAGE.fullmatch(package.name) is not None
+    if IMAGE.fullmatch(package.name) is not None or package.name in RPM_IMAGES:
+        return True
+    return package.name in {"linux-lts", "linux-virt"}
 
 
 def is_kernel(package: InstalledPackage) -> bool:
-    """Tell whether a package comes of the kernel's source."""
-    return package.source_name == KERNEL or package.source_name.startswith(SIGNED)
+    """Tell whether a package comes of a kernel's source: headers, tools and libc's headers too."""
+    source = package.source_name
+    if source.startswith(("linux", "kernel")):
+        return (
+            source in KERNEL_SOURCES
+            or source.startswith(SIGNED)
+            or bool(IMAGE.fullmatch(package.name))
+            or bool(RPM_KERNEL.fullmatch(package.name))
+        )
+    return False
+
+
+KERNEL_SOURCES = frozenset(
+    {KERNEL, "kernel", "kernel-default", "kernel-rt", "linux-lts", "linux-virt"}
+)
+
+
+def kernel_source(package: InstalledPackage) -> str:
+    """Return the source that trackers know a deb kernel package by."""
+    source = package.source_name
+    if not source.startswith(SIGNED):
+        return source
+    flavour = source.removeprefix(SIGNED)
+    # Debian's are named by architecture, linux-signed-amd64, and all built from `linux`.
+    return KERNEL if flavour in DEBIAN_ARCHITECTURES else f"{KERNEL}{flavour}"
+
+
+DEBIAN_ARCHITECTURES = frozenset({"-amd64", "-arm64", "-i386", ""})
 
 
 def tracker_version(package: InstalledPackage) -> str:

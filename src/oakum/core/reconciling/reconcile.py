@@ -20,13 +20,16 @@ from oakum.core.reconciling.report import ReportedHost, ScannerReport, ScannerRe
 EXPOSED = frozenset(
     {
         FindingState.AFFECTED_FIX_AVAILABLE,
+        FindingState.AFFECTED_NEEDS_SUBSCRIPTION,
         FindingState.AFFECTED_NO_FIX,
         FindingState.EXPOSED_IN_MEMORY,
         FindingState.AWAITING_REBOOT,
     }
 )
 """What counts as Oakum saying the same as a scanner. `unknown` does not: it is no claim."""
-KERNEL = re.compile(r"linux(?:-(?:image|headers|libc-dev|modules)\b.*)?")
+OUT_OF_REACH = frozenset({FindingState.AFFECTED_NEEDS_SUBSCRIPTION, FindingState.AFFECTED_NO_FIX})
+"""Open, and nothing that can be done here closes it."""
+KERNEL = re.compile(r"(?:linux|kernel)(?:-(?:image|headers|libc-dev|modules|core|default)\b.*)?")
 NEVER_SCANNED = "Oakum has never scanned this host"
 NO_STATEMENT = "no statement of the vendor names a package of this host"
 
@@ -225,4 +228,4 @@ def _reason(finding: Finding) -> str:
 
 
 def _is_to_do(finding: Finding) -> bool:
-    return finding.state is not FindingState.AFFECTED_NO_FIX and not finding.is_minor
+    return finding.state not in OUT_OF_REACH and not finding.is_minor

@@ -1,13 +1,13 @@
 """What one CVE means on one host: exploited, exposed, automatable, when due, in which lane."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from oakum.core.advisories.signals import CveSignals, Exploitation, TechnicalImpact
 from oakum.core.errors import InputError
 from oakum.core.inventory.host import Criticality, Exposure, Host
 from oakum.core.risk.lane import Lane
-from oakum.core.risk.tables import PolicyTables
+from oakum.core.risk.tables import DeadlineRule, PolicyTables
 
 CRITICAL_TENTHS = 90
 HUMAN_IMPACT = {
@@ -16,6 +16,9 @@ HUMAN_IMPACT = {
     Criticality.HIGH: "high",
     Criticality.VERY_HIGH: "very high",
 }
+
+Circumstances = tuple[bool, bool, bool, TechnicalImpact, bool, bool]
+"""(in KEV, exposed, automatable, impact, critical, an exploit exists): what sets a deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,10 @@ class Assessor:
 
     tables: PolicyTables
     policies: tuple[str, ...]
+    _rules: dict[Circumstances, DeadlineRule | None] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """The strictest rule for each of the few circumstances that there are."""
 
     def __post_init__(self) -> None:
         known = {rule.policy for rule in self.tables.deadlines}
@@ -54,6 +61,9 @@ class Assessor:
         """Return what a CVE means on a host; unknown exposure counts as open."""
         exposure = effective(host.exposure)
         due, row = self._deadline(signals, exposure, first_seen)
+        if signals.reservation is not None:
+            # It stays a finding, and a fix is still taken: nobody is held to a date for it.
+            due, row = None, f"no date: the CVE is {signals.reservation.value}"
         lane = self._lane(signals, exposure, host.criticality)
         otherwise = self._lane(signals, Exposure.SMALL, host.criticality)
         words = f"would be {otherwise.value} if {host.name} were not exposed"
@@ -74,24 +84,40 @@ class Assessor:
     def _deadline(
         self, signals: CveSignals, exposure: Exposure, first_seen: date
     ) -> tuple[date | None, str]:
+        circumstances = (
+            signals.kev is not None,
+            exposure is not Exposure.SMALL,
+            is_automatable(signals),
+            technical_impact(signals),
+            is_critical(signals),
+            exploitation(signals) is not Exploitation.NONE,
+        )
+        if circumstances not in self._rules:
+            self._rules[circumstances] = self._strictest(circumstances)
+        rule = self._rules[circumstances]
+        if rule is None or rule.days is None:
+            return None, "no date: fix on the next scheduled upgrade"
+        note = f" ({rule.note})" if rule.note else ""
+        due = first_seen + timedelta(days=rule.days)
+        return due, f"{rule.policy} {rule.version}: {rule.days} days{note}"
+
+    def _strictest(self, circumstances: Circumstances) -> DeadlineRule | None:
+        """Return the rule with the earliest date, of all enabled policies."""
+        kev, exposed, automatable, impact, critical, exploit = circumstances
         answers = {
-            "kev": _word(holds=signals.kev is not None),
-            "exposed": _word(holds=exposure is not Exposure.SMALL),
-            "automatable": _word(holds=is_automatable(signals)),
-            "impact": technical_impact(signals).value,
-            "critical": _word(holds=is_critical(signals)),
-            "exploit": _word(holds=exploitation(signals) is not Exploitation.NONE),
+            "kev": _word(holds=kev),
+            "exposed": _word(holds=exposed),
+            "automatable": _word(holds=automatable),
+            "impact": impact.value,
+            "critical": _word(holds=critical),
+            "exploit": _word(holds=exploit),
         }
         dated = [
-            (first_seen + timedelta(days=rule.days), rule)
+            (rule.days, rule)
             for rule in self.tables.deadlines
             if rule.policy in self.policies and rule.days is not None and rule.holds(answers)
         ]
-        if not dated:
-            return None, "no date: fix on the next scheduled upgrade"
-        due, rule = min(dated, key=lambda pair: pair[0])
-        note = f" ({rule.note})" if rule.note else ""
-        return due, f"{rule.policy} {rule.version}: {rule.days} days{note}"
+        return min(dated, key=lambda pair: pair[0])[1] if dated else None
 
 
 def exploitation(signals: CveSignals) -> Exploitation:

@@ -14,4 +14,7 @@ class Lane(Enum):
     @property
     def urgency(self) -> int:
         """Return 0 for the most urgent."""
-        return tuple(Lane).index(self)
+        return URGENCY[self]
+
+
+URGENCY = {lane: number for number, lane in enumerate(Lane)}

@@ -1,17 +1,22 @@
 """The queue: patches, not CVEs, in the order in which to do them, each with its reasons."""
 
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import reduce
+from functools import cached_property
 
 from oakum.core.advisories.signals import CveSignals
+from oakum.core.advisories.statement import VendorStatement
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.host import Criticality, Exposure, Host
+from oakum.core.matching.component import Component
 from oakum.core.matching.finding import Finding
+from oakum.core.matching.fleet import Exposed, HostSet, Rung
 from oakum.core.risk.assessment import Assessment, Assessor, effective
 from oakum.core.risk.lane import Lane
+from oakum.core.versions.scheme import scheme_of
 
 MILLION = 1_000_000
 EXPOSURE_WEIGHT = {Exposure.OPEN: 100, Exposure.CONTROLLED: 30, Exposure.SMALL: 10}
@@ -25,17 +30,19 @@ REBOOT_COST, RESTART_COST = 4, 1
 """Disruption of a patch beside the patching itself, which counts 1."""
 BASE_PPM = 1_000
 """Every open finding carries some risk, also where EPSS has no score for it."""
-NEEDS_REBOOT = frozenset({"linux", "systemd", "dbus", "glibc"})
+NEEDS_REBOOT = re.compile(r"linux(?:-.+)?|kernel(?:-.+)?|systemd|dbus|dbus-broker|glibc")
 
 
 @dataclass(frozen=True, slots=True)
 class QueueItem:
     """One source-package update over the fleet."""
 
+    release: str
     source_name: str
     fixed_version: str
-    """The highest fixed version that any of its findings names."""
-    hosts: tuple[HostId, ...]
+    """The highest fixed version that any of its CVEs needs."""
+    hosts: int
+    """How many need it; `oakum findings --package` says which."""
     cves: tuple[CveId, ...]
     kev: tuple[CveId, ...]
     max_epss_ppm: int
@@ -56,39 +63,67 @@ class _Unranked:
     score: int
 
 
-Newest = Callable[[str, str], str]
-"""Returns the later of two versions."""
+Began = Callable[[HostSet, Component, VendorStatement], date]
+"""Returns since when the first of some hosts has lacked a fix, also in earlier versions."""
+
+
+@dataclass(frozen=True)
+class Population:
+    """The hosts, and what is known of the CVEs."""
+
+    hosts: Mapping[int, Host]
+    """By the number that host sets know it by."""
+    signals: Mapping[CveId, CveSignals]
+
+    @cached_property
+    def classes(self) -> Sequence[tuple[Host, HostSet]]:
+        """Return the hosts by exposure and criticality, each class with one of them."""
+        found: dict[tuple[Exposure, Criticality], HostSet] = defaultdict(HostSet)
+        for number, host in self.hosts.items():
+            found[effective(host.exposure), host.criticality].add(number)
+        return [(self.hosts[members.min()], members) for members in found.values()]
+
+    def of(self, cve: CveId) -> CveSignals:
+        """Return what is known of a CVE."""
+        return self.signals.get(cve) or CveSignals(cve)
 
 
 @dataclass(frozen=True, slots=True)
 class FleetView:
-    """What the queue is made from, beside the findings."""
+    """What the queue is made from, beside the exposed components."""
 
-    hosts: Mapping[HostId, Host]
-    signals: Mapping[CveId, CveSignals]
-    first_seen: Mapping[tuple[str, str, str], date]
-    """For each finding's key, when its fix was first seen: deadlines run from there."""
+    population: Population
     assessor: Assessor
-    newest: Newest
+    began: Began
+    _assessed: dict[tuple[CveId, Exposure, Criticality, date], Assessment] = field(
+        default_factory=dict
+    )
+
+    def assess(self, cve: CveId, host: Host, since: date) -> Assessment:
+        """Return what a CVE means on hosts like this one; computed once for each class."""
+        key = (cve, host.exposure, host.criticality, since)
+        if key not in self._assessed:
+            self._assessed[key] = self.assessor.assess(self.population.of(cve), host, since)
+        return self._assessed[key]
 
 
-def build_queue(findings: Iterable[Finding], view: FleetView) -> tuple[QueueItem, ...]:
+def build_queue(exposed: Iterable[Exposed], view: FleetView) -> tuple[QueueItem, ...]:
     """Return the queue: by lane, then deadline, then risk removed per disruption.
 
-    Only findings with a fix are in it, and of those none that the vendor calls unimportant.
+    Only what has a fix is in it, and of that nothing that the vendor calls unimportant.
     """
-    by_source: dict[str, list[Finding]] = defaultdict(list)
-    for finding in findings:
-        if finding.is_to_patch:
-            by_source[finding.source_name].append(finding)
-    unranked = [_item(source, found, view) for source, found in by_source.items()]
+    by_source: dict[tuple[str, str], list[Exposed]] = defaultdict(list)
+    for found in exposed:
+        by_source[found.release, found.source].append(found)
+    unranked = [_item(found, view) for found in by_source.values()]
     total = sum(entry.item.risk for entry in unranked)
     return _with_shares(sorted(unranked, key=_order), total)
 
 
-def _order(entry: _Unranked) -> tuple[int, date, int, str]:
+def _order(entry: _Unranked) -> tuple[int, date, int, str, str]:
     due = entry.item.due or date.max
-    return (entry.item.lane.urgency, due, -entry.score, entry.item.source_name)
+    item = entry.item
+    return (item.lane.urgency, due, -entry.score, item.source_name, item.release)
 
 
 def _with_shares(ordered: Sequence[_Unranked], total: int) -> tuple[QueueItem, ...]:
@@ -102,35 +137,100 @@ def _with_shares(ordered: Sequence[_Unranked], total: int) -> tuple[QueueItem, .
     return tuple(items)
 
 
-def _item(source: str, findings: Sequence[Finding], view: FleetView) -> _Unranked:
-    known = {f.cve: view.signals.get(f.cve) or CveSignals(f.cve) for f in findings}
-    assessed = [
-        (view.assessor.assess(known[f.cve], view.hosts[f.host], view.first_seen[f.key]), f)
-        for f in findings
-    ]
-    worst, finding = min(assessed, key=lambda pair: _urgency(pair[0], known[pair[1].cve]))
-    first, first_due = min(assessed, key=lambda pair: (pair[0].due or date.max, pair[1].cve))
-    fixed = reduce(view.newest, (found.evidence.fixed_version for found in findings))
-    risk = _risk(findings, view.hosts, known)
-    needs_reboot = source in NEEDS_REBOOT
+@dataclass(frozen=True, slots=True)
+class _Assessed:
+    """One CVE on those hosts of one class that lack its fix."""
+
+    cve: CveId
+    answer: Assessment
+    exposed: Exposed
+    lacking: int
+    members: HostSet
+
+    @property
+    def hosts(self) -> HostSet:
+        """Return those hosts."""
+        rungs = self.exposed.rungs[: self.lacking]
+        return HostSet.union(*(rung.hosts for rung in rungs)) & self.members
+
+
+def _item(exposed: Sequence[Exposed], view: FleetView) -> _Unranked:
+    release, source = exposed[0].release, exposed[0].source
+    assessed = list(_assess(exposed, view))
+    cves = sorted({found.cve for found in assessed})
+    known = {cve: view.population.of(cve) for cve in cves}
+    worst = min(assessed, key=lambda found: _urgency(found.answer, known[found.cve]))
+    first = min(assessed, key=lambda found: (found.answer.due or date.max, found.cve))
+    risk = removable_risk(exposed, view.population)
+    needs_reboot = bool(NEEDS_REBOOT.fullmatch(source))
     item = QueueItem(
+        release=release,
         source_name=source,
-        fixed_version=fixed,
-        hosts=tuple(sorted({f.host for f in findings})),
-        cves=tuple(sorted(known)),
-        kev=tuple(sorted(cve for cve, signal in known.items() if signal.kev is not None)),
+        fixed_version=_highest(release, exposed),
+        hosts=len(HostSet.union(*(rung.hosts for found in exposed for rung in found.rungs))),
+        cves=tuple(cves),
+        kev=tuple(cve for cve in cves if known[cve].kev is not None),
         max_epss_ppm=max(_epss(signal) for signal in known.values()),
-        lane=worst.lane,
-        due=first.due,
+        lane=worst.answer.lane,
+        due=first.answer.due,
         needs_reboot=needs_reboot,
         risk=risk,
         share_ppm=0,
         cumulative_ppm=0,
-        why=_why(worst, finding, known[finding.cve]) + _why_earlier(worst, first, first_due),
-        counterfactual=_counterfactual(assessed, worst.lane, view.hosts),
+        why=_why(worst, known[worst.cve]) + _why_earlier(worst.answer, first),
+        counterfactual=_counterfactual(assessed, worst.answer.lane, view.population.hosts),
     )
     disruption = 1 + (REBOOT_COST if needs_reboot else RESTART_COST)
     return _Unranked(item, risk // disruption)
+
+
+def _assess(exposed: Iterable[Exposed], view: FleetView) -> Iterator[_Assessed]:
+    for found in exposed:
+        for host, members in view.population.classes:
+            since = list(_since(found.rungs, members))
+            for fix in found.fixes:
+                held = since[fix.lacking - 1]
+                if held is not None:
+                    said = fix.statement
+                    began = held.began(said, view.began)
+                    answer = view.assess(said.cve, host, began)
+                    yield _Assessed(said.cve, answer, found, fix.lacking, members)
+
+
+@dataclass(slots=True)
+class _Since:
+    """Since when the hosts of a class have been on some of the lowest rungs."""
+
+    earliest: date
+    late: list[tuple[Component, HostSet]]
+    """Those that were on other rungs before, perhaps lacking the same fix already."""
+
+    def began(self, said: VendorStatement, began: Began) -> date:
+        """Return since when the first of them lacks a fix: not before the fix was known."""
+        known = said.known_since or date.min
+        if self.earliest <= known:
+            return known
+        before = [began(hosts, component, said) for component, hosts in self.late]
+        return max(known, min([self.earliest, *before]))
+
+
+def _since(rungs: Iterable[Rung], members: HostSet) -> Iterator[_Since | None]:
+    """Give for each rung since when hosts of the class are on it or below; None where none is."""
+    so_far: _Since | None = None
+    for rung in rungs:
+        for held in rung.holdings:
+            if hosts := held.hosts & members:
+                late = [(rung.component, hosts)] if held.is_successor else []
+                if so_far is not None:
+                    so_far = _Since(min(so_far.earliest, held.since), so_far.late + late)
+                else:
+                    so_far = _Since(held.since, late)
+        yield so_far
+
+
+def _highest(release: str, exposed: Iterable[Exposed]) -> str:
+    versions = {fix.statement.fixed_version for found in exposed for fix in found.fixes}
+    return max(versions, key=scheme_of(release).key)
 
 
 def _urgency(assessment: Assessment, signals: CveSignals) -> tuple[int, date, int, str]:
@@ -138,16 +238,26 @@ def _urgency(assessment: Assessment, signals: CveSignals) -> tuple[int, date, in
     return (assessment.lane.urgency, due, -_epss(signals), signals.cve)
 
 
-def _risk(
-    findings: Sequence[Finding], hosts: Mapping[HostId, Host], known: Mapping[CveId, CveSignals]
-) -> int:
+def _risk(exposed: Exposed, population: Population) -> int:
     """Return the risk that the patch removes: over hosts, weight times P(some CVE is exploited)."""
-    of_host: dict[HostId, float] = defaultdict(lambda: 1.0)
-    for finding in findings:
-        of_host[finding.host] *= 1 - _probability(known[finding.cve]) / MILLION
-    return sum(
-        round(_weight(hosts[host]) * MILLION * (1 - spared)) for host, spared in of_host.items()
-    )
+    total, spared, fixes = 0, 1.0, iter(exposed.fixes)
+    fix = next(fixes, None)
+    for number in range(len(exposed.rungs), 0, -1):
+        # From the highest rung down, each lacks what those above lack, and more.
+        while fix is not None and fix.lacking >= number:
+            spared *= 1 - _probability(population.of(fix.statement.cve)) / MILLION
+            fix = next(fixes, None)
+        hosts = exposed.rungs[number - 1].hosts
+        total += sum(
+            hosts.intersection_cardinality(members) * round(_weight(host) * MILLION * (1 - spared))
+            for host, members in population.classes
+        )
+    return total
+
+
+def removable_risk(exposed: Iterable[Exposed], population: Population) -> int:
+    """Return all the risk that patching can remove, in the queue's measure."""
+    return sum(_risk(found, population) for found in exposed)
 
 
 def risk_of(
@@ -156,13 +266,21 @@ def risk_of(
     signals: Mapping[CveId, CveSignals],
 ) -> int:
     """Return the risk that goes when these findings are closed, in the queue's own measure."""
-    by_source: dict[str, list[Finding]] = defaultdict(list)
+    by_patch: dict[tuple[HostId, str], list[CveId]] = defaultdict(list)
     for finding in findings:
-        by_source[finding.source_name].append(finding)
+        by_patch[finding.host, finding.source_name].append(finding.cve)
     return sum(
-        _risk(found, hosts, {f.cve: signals.get(f.cve) or CveSignals(f.cve) for f in found})
-        for found in by_source.values()
+        round(_weight(hosts[host]) * _exploited(signals.get(c) or CveSignals(c) for c in cves))
+        for (host, _), cves in by_patch.items()
     )
+
+
+def _exploited(signals: Iterable[CveSignals]) -> float:
+    """Return the probability, in millionths, that some of these is exploited within 30 days."""
+    spared = 1.0
+    for signal in signals:
+        spared *= 1 - _probability(signal) / MILLION
+    return MILLION * (1 - spared)
 
 
 def _probability(signals: CveSignals) -> int:
@@ -179,8 +297,8 @@ def _epss(signals: CveSignals) -> int:
     return signals.epss.probability_ppm if signals.epss is not None else 0
 
 
-def _why(assessment: Assessment, finding: Finding, signals: CveSignals) -> str:
-    reasons = [f"{finding.cve}: exploitation {assessment.exploitation.value}"]
+def _why(found: _Assessed, signals: CveSignals) -> str:
+    reasons = [f"{found.cve}: exploitation {found.answer.exploitation.value}"]
     if signals.kev is not None:
         ransom = ", used by ransomware" if signals.kev.is_used_by_ransomware else ""
         reasons.append(f"in KEV since {signals.kev.added_on}{ransom}")
@@ -188,25 +306,26 @@ def _why(assessment: Assessment, finding: Finding, signals: CveSignals) -> str:
         reasons.append(f"EPSS {signals.epss.probability_ppm / 10_000:.2f} %")
     if signals.cvss is not None:
         reasons.append(f"CVSS {signals.cvss.base_tenths / 10} ({signals.cvss.source})")
-    reasons.append(assessment.deadline_row)
+    reasons.append(found.answer.deadline_row)
     return "; ".join(reasons)
 
 
-def _why_earlier(worst: Assessment, first: Assessment, finding: Finding) -> str:
+def _why_earlier(worst: Assessment, first: _Assessed) -> str:
     """Name the CVE that sets the date, where it is not the one that sets the lane."""
-    if first.due == worst.due:
+    if first.answer.due == worst.due:
         return ""
-    return f"; the date is {finding.cve}'s: {first.deadline_row}"
+    return f"; the date is {first.cve}'s: {first.answer.deadline_row}"
 
 
-def _counterfactual(
-    assessed: Sequence[tuple[Assessment, Finding]], lane: Lane, hosts: Mapping[HostId, Host]
-) -> str:
+def _counterfactual(assessed: Sequence[_Assessed], lane: Lane, hosts: Mapping[int, Host]) -> str:
     """Say what the lane would be if the hosts that cause it were not exposed; empty if the same."""
-    otherwise = min((a.unexposed_lane for a, _ in assessed), key=lambda other: other.urgency)
+    otherwise = min(
+        (found.answer.unexposed_lane for found in assessed), key=lambda other: other.urgency
+    )
     if otherwise is lane:
         return ""
-    causes = {f.host for a, f in assessed if a.lane.urgency < otherwise.urgency}
-    names = sorted(hosts[host].name for host in causes)
-    who = f"{names[0]} were" if len(names) == 1 else f"its {len(names)} exposed hosts were"
+    urgent = [f.hosts for f in assessed if f.answer.lane.urgency < otherwise.urgency]
+    causes = HostSet.union(*urgent)
+    is_one = len(causes) == 1
+    who = f"{hosts[causes.min()].name} were" if is_one else f"its {len(causes)} exposed hosts were"
     return f"would be {otherwise.value} if {who} not exposed"

@@ -54,13 +54,12 @@ EXPOSURES = (Exposure.SMALL, Exposure.CONTROLLED, Exposure.OPEN)
 DAYS = re.compile(r"[0-9]{1,4}")
 
 
-def parse_deadlines(text: str) -> tuple[DeadlineRule, ...]:
-    """Return the rules. Raises InputError with the line."""
-    return tuple(_rule(number, row) for number, row in _rows(text, "deadline table"))
+def parse_deadlines(text: str, table: str = "deadline table") -> tuple[DeadlineRule, ...]:
+    """Return the rules. Raises InputError with the table's name and the line."""
+    return tuple(_rule(f"{table}, line {number}", row) for number, row in _rows(text, table))
 
 
-def _rule(number: int, row: Mapping[str, str]) -> DeadlineRule:
-    where = f"deadline table, line {number}"
+def _rule(where: str, row: Mapping[str, str]) -> DeadlineRule:
     try:
         conditions = tuple((name, row[name]) for name in WORDS)
         policy, version, days, note = (row[n] for n in ("policy", "version", "days", "note"))

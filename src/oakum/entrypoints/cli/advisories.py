@@ -1,6 +1,7 @@
 """oakum advisories: what vendors and public lists say, and how old it is."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,8 +9,8 @@ import typer
 from oakum.core.advisories.feed import FeedName
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application
-from oakum.entrypoints.cli.words import age_lines
-from oakum.services.match_fleet import match_fleet
+from oakum.entrypoints.cli.words import age_lines, tally_line
+from oakum.services.match_fleet import MatchResult, match_fleet
 from oakum.services.update_advisories import AdvisoryUpdater, FeedOutcome
 
 app = typer.Typer(help="Renew advisories, and see their age.", no_args_is_help=True)
@@ -23,6 +24,9 @@ def update(
         str, typer.Option(help="A bundle: a directory, a tar, or `shipped` for Oakum's own.")
     ] = "",
     feed: Annotated[list[FeedName] | None, typer.Option(help="Only these feeds.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="A file of the one --feed, as its source publishes it.")
+    ] = None,
     allow_older: Annotated[
         bool, typer.Option(help="Replace data with older data too, for example to go back.")
     ] = False,
@@ -32,10 +36,10 @@ def update(
     chosen = application()
     with chosen.locks.hold("advisories", "oakum advisories update"), output.progress_bar() as bar:
         updater = AdvisoryUpdater(chosen.begin, chosen.clock, actor(), bar, allow_older=allow_older)
-        outcomes = updater.update(chosen.advisory_source(offline), feed or ())
+        outcomes = updater.update(chosen.advisory_source(offline, file, feed or ()), feed or ())
     _tell(outcomes)
     failed = any(outcome.content is None for outcome in outcomes)
-    changed = None if all(outcome.content is None for outcome in outcomes) else _match()
+    matched = None if all(outcome.content is None for outcome in outcomes) else _match()
     if json:
         output.print_json(
             {
@@ -48,7 +52,7 @@ def update(
                     }
                     for outcome in outcomes
                 ],
-                "findings_changed": changed,
+                "findings": matched and matched.tally.by_state,
             }
         )
     if failed:
@@ -86,18 +90,14 @@ def status(json: Json = False) -> None:
         output.show(f"  {state.feed.value}: {state.records} records, {state.origin}")
         if state.error:
             output.show(f"  {state.feed.value}: the last try to renew it failed: {state.error}")
-    for feed in FeedName:
+    for feed in chosen.configuration.advisories.fetched():
         if feed not in feeds:
             output.show(f"{feed.value}: none yet; run `oakum advisories update`")
 
 
-def _match() -> int:
-    """Match the fleet anew; return how many findings changed."""
+def _match() -> MatchResult:
+    """Count the fleet's findings anew."""
     chosen = application()
-    with chosen.begin() as work:
-        ready = FeedName.DEBIAN_TRACKER in work.advisories.feeds()
-    if not ready:
-        return 0
     matched = match_fleet(chosen.begin, chosen.clock, actor())
-    output.say(f"{matched.changed} findings changed")
-    return matched.changed
+    output.say(tally_line(matched))
+    return matched

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from oakum.core.advisories.cve import parse_cve
-from oakum.core.audit.event import Action
 from oakum.core.errors import InputError
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.host import Host
@@ -19,8 +17,8 @@ from oakum.entrypoints.cli.context import application
 from oakum.entrypoints.cli.moments import parse_past
 from oakum.entrypoints.cli.reconcile import reconcile
 from oakum.entrypoints.cli.words import Knowledge, age_lines
-from oakum.ports.stores import UnitOfWork
 from oakum.services.choose import choose_hosts, require_sources
+from oakum.services.find_exposure import findings_of
 
 SHOWN_GAPS = 3
 
@@ -62,10 +60,10 @@ def findings(
     moment = parse_past(as_of, "--as-of", now) if as_of else None
     with chosen.begin() as work:
         hosts = {h.id: h for h in choose_hosts(host, work)}
-        found = work.findings.of(hosts, moment)
+        found = findings_of(work, hosts, moment)
         feeds = work.advisories.feeds()
         knowledge = Knowledge.of(list(hosts.values()), work)
-        scanned = knowledge.facts.keys() if moment is None else _scanned_by(moment, work)
+        scanned = work.facts.scanned(moment)
     if package:
         require_sources([package], knowledge.facts.values())
 
@@ -142,12 +140,3 @@ def _show(listed: Sequence[Finding], hosts: Mapping[HostId, Host]) -> None:
         for f in listed
     ]
     output.print_table(("host", "CVE", "package", "state", "installed", "fixed in", "vendor"), rows)
-
-
-def _scanned_by(moment: datetime, work: UnitOfWork) -> set[HostId]:
-    """Return which hosts had been scanned: the audit log keeps what older facts do not."""
-    return {
-        HostId(event.subject)
-        for event in work.audit.events()
-        if event.action is Action.HOST_SCANNED and event.at <= moment
-    }

@@ -14,7 +14,9 @@ from oakum.core.text import harmless
 from oakum.entrypoints.cli import (
     advisories,
     audit,
+    exceptions,
     explain,
+    export,
     findings,
     hosts,
     lab,
@@ -37,12 +39,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (scan, findings, explain, queue, rehearse, rollback):
+for command in (scan, findings, explain, queue, export, rehearse, rollback):
     command.register(app)
 plans.register(app)
 for name, group in (
     ("hosts", hosts.app),
     ("advisories", advisories.app),
+    ("exceptions", exceptions.app),
     ("snapshots", snapshots.app),
     ("plan", plans.app),
     ("rollout", rollouts.app),

@@ -45,6 +45,11 @@ def show(line: str = "", style: str = "") -> None:
     data().print(Text(harmless(line), style=style), soft_wrap=True)
 
 
+def write(text: str) -> None:
+    """Write a part of a document as it is: what reads it wants every character."""
+    sys.stdout.write(text)
+
+
 def print_json(value: object) -> None:
     """Print a value as one JSON document."""
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")

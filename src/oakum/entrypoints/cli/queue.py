@@ -6,7 +6,7 @@ import typer
 
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import application
-from oakum.entrypoints.cli.words import Knowledge, age_lines, queue_rows
+from oakum.entrypoints.cli.words import Knowledge, age_lines, exception_lines, queue_rows
 from oakum.services.choose import choose_hosts
 from oakum.services.prioritise_findings import prioritise
 
@@ -31,7 +31,8 @@ def queue(
     now = chosen.clock.now()
     with chosen.begin() as work:
         hosts = choose_hosts(limit, work)
-        items = prioritise(work, chosen.assessor, [host.id for host in hosts])
+        items = prioritise(work, chosen.assessor, now.date(), [host.id for host in hosts])
+        exceptions = work.exceptions.all()
         feeds = work.advisories.feeds()
         knowledge = Knowledge.of(hosts, work)
     shown = items[:first] if first else items
@@ -39,6 +40,8 @@ def queue(
         output.print_json(shown)
     else:
         output.print_table(*queue_rows(shown))
+        for line in exception_lines(exceptions, now.date()):
+            output.say(line)
         for line in knowledge.gaps(0, chosen.releases, now.date()):
             output.say(line)
         for line in age_lines(feeds.values(), chosen.feed_limits(), now):

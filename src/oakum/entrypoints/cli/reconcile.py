@@ -35,7 +35,7 @@ def reconcile(
     Reads reports of Nessus, OpenVAS, Qualys, Trivy, Grype and Vuls. Changes nothing.
     """
     chosen = application()
-    report = chosen.read_scanner_report(file)
+    report = chosen.read_report(file)
     with chosen.begin() as work:
         found = reconcile_report(report, work, host=host, every=every)
         feeds = work.advisories.feeds()

@@ -13,7 +13,7 @@ from oakum.core.matching.coverage import Covered, coverage
 from oakum.core.matching.finding import FindingState
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
-from oakum.entrypoints.cli.words import age_lines, queue_rows
+from oakum.entrypoints.cli.words import age_lines, queue_rows, tally_line
 from oakum.services.choose import choose_hosts
 from oakum.services.judge_host import Judgement, judge_host
 from oakum.services.match_fleet import match_fleet
@@ -60,9 +60,15 @@ def scan(
             progress,
         )
         result = run(scanner.scan(hosts))
-    matched = match_fleet(chosen.begin, chosen.clock, actor())
+    matched = match_fleet(chosen.begin, chosen.clock, actor()) if has_advisories else None
     if json:
-        output.print_json({"scanned": len(result.facts), "failures": result.failures})
+        output.print_json(
+            {
+                "scanned": len(result.facts),
+                "failures": result.failures,
+                "findings": matched and matched.tally.by_state,
+            }
+        )
     else:
         with chosen.begin() as work:
             covered = work.advisories.covered()
@@ -70,7 +76,8 @@ def scan(
         codenames = (known.distribution.codename for known in result.facts.values())
         for line in ended_or_ending(codenames, chosen.releases, chosen.clock.now().date()):
             output.say(line)
-        output.say(f"{matched.changed} findings changed; `oakum queue` says what to do first")
+        if matched is not None:
+            output.say(f"{tally_line(matched)}; `oakum queue` says what to do first")
     if result.failures:
         raise typer.Exit(1)
 

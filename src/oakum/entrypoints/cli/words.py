@@ -10,8 +10,11 @@ from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.support import Supported, ended_or_ending
 from oakum.core.matching.coverage import Covered, coverage
+from oakum.core.risk.exceptions import RiskException
 from oakum.core.risk.queue import QueueItem
+from oakum.core.text import counted
 from oakum.ports.stores import ScanFailure, UnitOfWork
+from oakum.services.match_fleet import MatchResult
 
 
 def age_lines(
@@ -75,7 +78,7 @@ def queue_rows(items: Sequence[QueueItem]) -> tuple[tuple[str, ...], list[tuple[
         (
             item.source_name,
             item.fixed_version,
-            len(item.hosts),
+            item.hosts,
             len(item.cves),
             len(item.kev),
             item.lane.value,
@@ -87,6 +90,26 @@ def queue_rows(items: Sequence[QueueItem]) -> tuple[tuple[str, ...], list[tuple[
         for item in items
     ]
     return headings, rows
+
+
+def exception_lines(exceptions: Iterable[RiskException], today: date) -> list[str]:
+    """Return a line for each exception: what the queue leaves out, or no longer does."""
+    return [
+        f"not in the queue until {e.until}: {e.what} ({e.hosts or 'all hosts'}), by {e.owner}"
+        if e.holds(today)
+        else f"{e.id} ran out on {e.until}: {e.what} is due again"
+        for e in exceptions
+    ]
+
+
+def tally_line(matched: MatchResult) -> str:
+    """Return how many findings are open on how many hosts, by their states."""
+    counts = {
+        state: count for state, count in matched.tally.by_state.items() if count and state.is_open
+    }
+    each = ", ".join(f"{count} {state.value}" for state, count in counts.items())
+    total = counted(sum(counts.values()), "open finding")
+    return f"{total} on {counted(matched.hosts, 'host')}" + (f": {each}" if each else "")
 
 
 def short(digest: str) -> str:

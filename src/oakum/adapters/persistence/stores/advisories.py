@@ -1,15 +1,17 @@
 """What vendors and public lists say."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import MISSING, fields, replace
+from datetime import datetime
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
 from oakum.adapters.persistence.documents import from_document, to_document
-from oakum.adapters.persistence.tables import feeds, signals, statements
-from oakum.core.advisories.authority import TRACKER
+from oakum.adapters.persistence.tables import feeds, rulings, signals, statements
+from oakum.core.advisories.authority import COVERING, decide
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.advisories.statement import (
@@ -19,8 +21,9 @@ from oakum.core.advisories.statement import (
     VendorStatus,
 )
 from oakum.core.ids import CveId
+from oakum.core.matching.component import Topic
 
-Row = TypeVar("Row")
+T = TypeVar("T")
 BATCH = 500
 ROWS = 5000
 
@@ -31,13 +34,69 @@ class SqlAdvisoryStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def replace_statements(self, state: FeedState, found: Iterable[VendorStatement]) -> None:
-        """Replace everything that this feed says."""
-        self._connection.execute(delete(statements).where(statements.c.feed == state.feed.value))
-        rows = (_statement_row(state.feed, statement) for statement in found)
-        for part in _in_parts(rows):
+    def replace_statements(
+        self, state: FeedState, found: Iterable[VendorStatement], at: datetime
+    ) -> int:
+        """Make this all that a feed says from now on; return how many statements changed.
+
+        What it said before is kept with the time until which it did.
+        """
+        present = select(statements).where(
+            statements.c.feed == state.feed.value, statements.c.known_to.is_(None)
+        )
+        known = {_key(row): row for row in self._connection.execute(present)}
+        new, kept = list[dict[str, object]](), set[int]()
+        for said in found:
+            row = _statement_row(state.feed, said)
+            old = known.get(tuple(row[name] for name in KEY))
+            if old is not None and all(getattr(old, name) == row[name] for name in SAID):
+                kept.add(old.id)
+                continue
+            is_same_fix = old is not None and old.fixed_version == row["fixed_version"] != ""
+            since = old.fix_known_from if old is not None and is_same_fix else at
+            new.append(row | {"known_from": at, "fix_known_from": since})
+        gone = [row.id for row in known.values() if row.id not in kept]
+        for part in _in_parts(iter(gone), BATCH):
+            ended = update(statements).where(statements.c.id.in_(part))
+            self._connection.execute(ended.values(known_to=at))
+        for part in _in_parts(iter(new)):
             self._connection.execute(insert(statements), part)
         self._write(state)
+        self._rule(state.feed)
+        return max(len(new), len(gone))
+
+    def rulings(self, topics: Collection[Topic]) -> Mapping[Topic, tuple[VendorStatement, ...]]:
+        """Return what counts now about these packages."""
+        wanted = set(topics)
+        releases = sorted({release for release, _ in wanted})
+        query = select(rulings).where(rulings.c.release.in_(releases))
+        if len(wanted) <= BATCH:
+            query = query.where(rulings.c.name.in_(sorted({name for _, name in wanted})))
+        return {
+            (release, name): from_document(document, tuple[VendorStatement, ...], "a ruling")
+            for release, name, document in self._connection.execute(query)
+            if (release, name) in wanted
+        }
+
+    def _rule(self, feed: FeedName) -> None:
+        """Decide anew about every release that a feed speaks of, or spoke of until now."""
+        of_feed = select(statements.c.release).where(statements.c.feed == feed.value).distinct()
+        made_on = {known.value: state.data_as_of.date() for known, state in self.feeds().items()}
+        for (release,) in self._connection.execute(of_feed).all():
+            present = select(statements).where(
+                statements.c.release == release, statements.c.known_to.is_(None)
+            )
+            found = (_statement(row) for row in self._connection.execute(present))
+            by_name = defaultdict[str, list[VendorStatement]](list)
+            for said in decide(found, made_on):
+                by_name[said.source_name].append(said)
+            self._connection.execute(delete(rulings).where(rulings.c.release == release))
+            rows = (
+                {"release": release, "name": name, "document": _compact(said)}
+                for name, said in sorted(by_name.items())
+            )
+            for part in _in_parts(rows):
+                self._connection.execute(insert(rulings), part)
 
     def replace_signals(self, state: FeedState, found: Iterable[CveSignals]) -> None:
         """Replace what this feed contributes; other feeds' contributions stay."""
@@ -50,43 +109,44 @@ class SqlAdvisoryStore:
             self._connection.execute(insert(signals), part)
         self._write(state)
 
-    def statements(self, release: str, sources: Iterable[str]) -> tuple[VendorStatement, ...]:
-        """Return what vendors say of these sources in a release."""
-        wanted, found = sorted(set(sources)), list[VendorStatement]()
-        for start in range(0, len(wanted), BATCH):
-            query = (
-                select(statements)
-                .where(
-                    statements.c.release == release,
-                    statements.c.source_name.in_(wanted[start : start + BATCH]),
+    def statements(
+        self, topics: Iterable[Topic] | None = None, as_of: datetime | None = None
+    ) -> tuple[VendorStatement, ...]:
+        """Return what is said of these packages, or of all, now or at a moment."""
+        holds: ColumnElement[bool] = statements.c.known_to.is_(None)
+        if as_of is not None:
+            ended_later = holds | (statements.c.known_to > as_of)
+            holds = (statements.c.known_from <= as_of) & ended_later
+        if topics is None:
+            query = select(statements).where(holds)
+            return tuple(_statement(row) for row in self._connection.execute(query))
+        by_release, found = defaultdict[str, set[str]](set), list[VendorStatement]()
+        for release, name in topics:
+            by_release[release].add(name)
+        for release, names in sorted(by_release.items()):
+            for part in _in_parts(iter(sorted(names)), BATCH):
+                query = select(statements).where(
+                    holds, statements.c.release == release, statements.c.source_name.in_(part)
                 )
-                .order_by(statements.c.source_name, statements.c.cve, statements.c.feed)
-            )
-            found.extend(
-                VendorStatement(
-                    release=row.release,
-                    source_name=row.source_name,
-                    cve=CveId(row.cve),
-                    status=VendorStatus(row.status),
-                    fixed_version=row.fixed_version,
-                    urgency=Urgency(row.urgency),
-                    no_dsa=NoDsaReason(row.no_dsa),
-                    source=row.feed,
-                    advisory=row.advisory,
-                    issued_on=row.issued_on,
-                )
-                for row in self._connection.execute(query)
-            )
-        return tuple(found)
+                found.extend(_statement(row) for row in self._connection.execute(query))
+        return tuple(sorted(found, key=lambda s: (s.release, s.source_name, s.cve, s.source)))
+
+    def changes(self, cve: CveId) -> tuple[datetime, ...]:
+        """Return the moments from which something else was said of a CVE, in order."""
+        columns = select(statements.c.known_from, statements.c.known_to)
+        rows = self._connection.execute(columns.where(statements.c.cve == cve))
+        return tuple(sorted({moment for row in rows for moment in row if moment is not None}))
 
     def covered(self) -> Mapping[str, frozenset[str]]:
-        """Return the sources that the tracker names in each release."""
+        """Return the packages that feeds name which speak for a whole release, by release."""
         columns = (statements.c.release, statements.c.source_name)
-        query = select(*columns).where(statements.c.feed == TRACKER).distinct()
+        query = select(*columns).where(
+            statements.c.feed.in_(sorted(COVERING)), statements.c.known_to.is_(None)
+        )
         found: dict[str, set[str]] = {}
-        for row in self._connection.execute(query):
+        for row in self._connection.execute(query.distinct()):
             found.setdefault(row.release, set()).add(row.source_name)
-        return {release: frozenset(sources) for release, sources in found.items()}
+        return {release: frozenset(names) for release, names in found.items()}
 
     def signals(self, cves: Iterable[CveId]) -> Mapping[CveId, CveSignals]:
         """Return all that feeds contribute to these CVEs, laid together."""
@@ -120,6 +180,33 @@ class SqlAdvisoryStore:
         )
 
 
+KEY = ("release", "source_name", "cve", "channel", "module")
+"""A feed makes one statement on each."""
+SAID = ("status", "fixed_version", "urgency", "no_dsa", "advisory", "issued_on")
+
+
+def _key(row: Row[*tuple[Any, ...]]) -> tuple[object, ...]:
+    return tuple(getattr(row, name) for name in KEY)
+
+
+def _statement(row: Row[*tuple[Any, ...]]) -> VendorStatement:
+    return VendorStatement(
+        release=row.release,
+        source_name=row.source_name,
+        cve=CveId(row.cve),
+        status=VendorStatus(row.status),
+        fixed_version=row.fixed_version,
+        urgency=Urgency(row.urgency),
+        no_dsa=NoDsaReason(row.no_dsa),
+        source=row.feed,
+        advisory=row.advisory,
+        issued_on=row.issued_on,
+        channel=row.channel,
+        module=row.module,
+        known_since=row.fix_known_from.date(),
+    )
+
+
 def _statement_row(feed: FeedName, statement: VendorStatement) -> dict[str, object]:
     return {
         "feed": feed.value,
@@ -132,9 +219,28 @@ def _statement_row(feed: FeedName, statement: VendorStatement) -> dict[str, obje
         "no_dsa": statement.no_dsa.value,
         "advisory": statement.advisory,
         "issued_on": statement.issued_on,
+        "channel": statement.channel,
+        "module": statement.module,
     }
 
 
-def _in_parts(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while part := list(islice(rows, ROWS)):
+def _compact(said: Iterable[VendorStatement]) -> bytes:
+    """Return statements as a document without what is at its default."""
+    return to_document(
+        [
+            {
+                name: value
+                for name in VendorStatement.__slots__
+                if (value := getattr(statement, name)) != DEFAULTS.get(name)
+            }
+            for statement in said
+        ]
+    )
+
+
+DEFAULTS = {f.name: f.default for f in fields(VendorStatement) if f.default is not MISSING}
+
+
+def _in_parts(rows: Iterator[T], size: int = ROWS) -> Iterator[list[T]]:
+    while part := list(islice(rows, size)):
         yield part

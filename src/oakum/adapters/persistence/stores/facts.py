@@ -1,23 +1,31 @@
-"""What hosts reported: package versions interned, a host pointing at a package set."""
+"""What hosts reported: package versions interned, a host pointing at a package set.
 
-from collections.abc import Mapping, Sequence
+A row of a host holds from its first scan to the next one that finds other packages or components,
+so that a host that does not change costs nothing, and what was true at any moment can be found.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select
+from pyroaring import BitMap
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from oakum.adapters.persistence.documents import from_document, to_document
+from oakum.adapters.persistence.stores.components import ComponentIds
+from oakum.adapters.persistence.stores.members import Member, pack, unpack
 from oakum.adapters.persistence.tables import facts as facts_table
 from oakum.adapters.persistence.tables import package_sets, package_versions, scan_failures
 from oakum.core.canonical import digest_of_bytes
 from oakum.core.ids import HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.package import InstalledPackage
-from oakum.ports.stores import ScanFailure
+from oakum.core.matching.component import components_of
+from oakum.ports.stores import Scan, ScanFailure
 
-VersionKey = tuple[str, str, str, str, str, str]
-Member = tuple[int, str, bool]
-KEPT_SCANS = 10
-"""Older facts of a host are forgotten; findings and the audit log keep the history."""
+VersionKey = tuple[str, str, str, str, str, str, str]
+KEPT_DOCUMENTS = 10
+"""How many rows of a host keep all that their scan brought; packages and components stay."""
 BATCH = 500
 
 
@@ -26,28 +34,37 @@ class SqlFactsStore:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._component_ids = ComponentIds(connection)
+        self._ids: dict[VersionKey, int] = {}
+        self._sets: set[str] = set()
 
     def save(self, host: HostId, facts: Facts) -> None:
         """Keep what a host reported, and forget that its last scan failed."""
-        members = to_document(self._members(facts.packages))
-        digest = digest_of_bytes(members)
-        known = select(package_sets.c.digest).where(package_sets.c.digest == digest)
-        if self._connection.execute(known).first() is None:
+        digest = self._keep_set(facts.packages)
+        earlier = self._newest_first(host) if facts.stale_processes else ()
+        components = components_of(facts, earlier)
+        content = BitMap(self._component_ids.of(components)).serialize()
+        document = to_document(replace(facts, packages=()))
+        last = self._last(host)
+        if last is not None and (last.package_set, last.components) == (digest, content):
             self._connection.execute(
-                insert(package_sets).values(
-                    digest=digest, members=members, packages=len(facts.packages)
+                update(facts_table)
+                .where(facts_table.c.id == last.id)
+                .values(collected_at=facts.collected_at, document=document)
+            )
+        else:
+            self._connection.execute(
+                insert(facts_table).values(
+                    host=host,
+                    since=facts.collected_at,
+                    collected_at=facts.collected_at,
+                    package_set=digest,
+                    components=content,
+                    document=document,
                 )
             )
-        self._connection.execute(
-            insert(facts_table).values(
-                host=host,
-                collected_at=facts.collected_at,
-                package_set=digest,
-                document=to_document(replace(facts, packages=())),
-            )
-        )
+            self._thin_out(host)
         self._connection.execute(delete(scan_failures).where(scan_failures.c.host == host))
-        self._forget_old(host)
 
     def save_failure(self, failure: ScanFailure) -> None:
         """Keep why the last scan failed."""
@@ -66,15 +83,23 @@ class SqlFactsStore:
         """Return the newest facts of every host that has some."""
         return self._latest(None)
 
-    def earlier(self, host: HostId) -> tuple[Facts, ...]:
-        """Return what is kept of a host's scans before the latest, newest first."""
-        query = (
-            select(facts_table.c.id)
-            .where(facts_table.c.host == host)
-            .order_by(facts_table.c.id.desc())
-        )
-        ids = [row.id for row in self._connection.execute(query)]
-        return tuple(found for _, found in self._read(ids[1:]))
+    def scanned(self, as_of: datetime | None = None) -> frozenset[HostId]:
+        """Return the hosts that have facts, or had them at a moment."""
+        query = select(facts_table.c.host).distinct()
+        if as_of is not None:
+            query = query.where(facts_table.c.since <= as_of)
+        return frozenset(HostId(host) for (host,) in self._connection.execute(query))
+
+    def scans(self, hosts: Iterable[HostId], as_of: datetime | None = None) -> tuple[Scan, ...]:
+        """Return what is true of each host, or what was at a moment; by host."""
+        newest = select(func.max(facts_table.c.id)).group_by(facts_table.c.host)
+        if as_of is not None:
+            newest = newest.where(facts_table.c.since <= as_of)
+        return self._scans(self._numbers(newest, hosts))
+
+    def timeline(self, hosts: Iterable[HostId]) -> tuple[Scan, ...]:
+        """Return all that was ever true of these hosts, by host, oldest first."""
+        return self._scans(self._numbers(select(facts_table.c.id), hosts))
 
     def failures(self) -> Mapping[HostId, ScanFailure]:
         """Return the hosts whose last scan failed."""
@@ -86,13 +111,36 @@ class SqlFactsStore:
 
     def _latest(self, host: HostId | None) -> dict[HostId, Facts]:
         newest = select(func.max(facts_table.c.id)).group_by(facts_table.c.host)
-        if host is not None:
-            newest = newest.where(facts_table.c.host == host)
-        return dict(self._read([number for (number,) in self._connection.execute(newest)]))
+        hosts = None if host is None else [host]
+        scans = self._scans(self._numbers(newest, hosts))
+        return {scan.host: scan.facts for scan in scans if scan.facts is not None}
 
-    def _read(self, ids: Sequence[int]) -> list[tuple[HostId, Facts]]:
-        """Return facts by their numbers, newest first."""
-        columns = (facts_table.c.host, facts_table.c.document, package_sets.c.members)
+    def _newest_first(self, host: HostId) -> tuple[Facts, ...]:
+        scans = reversed(self.timeline([host]))
+        return tuple(scan.facts for scan in scans if scan.facts is not None)
+
+    def _last(self, host: HostId) -> Row[int, str, bytes] | None:
+        query = (
+            select(facts_table.c.id, facts_table.c.package_set, facts_table.c.components)
+            .where(facts_table.c.host == host)
+            .order_by(facts_table.c.id.desc())
+            .limit(1)
+        )
+        return self._connection.execute(query).first()
+
+    def _numbers(self, query: Select[int], hosts: Iterable[HostId] | None) -> list[int]:
+        """Return the ids of rows of these hosts, or of all."""
+        if hosts is None:
+            return [number for (number,) in self._connection.execute(query)]
+        wanted, found = sorted(hosts), list[int]()
+        for start in range(0, len(wanted), BATCH):
+            part = query.where(facts_table.c.host.in_(wanted[start : start + BATCH]))
+            found.extend(number for (number,) in self._connection.execute(part))
+        return found
+
+    def _scans(self, ids: Sequence[int]) -> tuple[Scan, ...]:
+        """Return rows by their ids: by host, oldest first."""
+        columns = (facts_table, package_sets.c.members)
         join = package_sets.c.digest == facts_table.c.package_set
         rows = [
             row
@@ -101,30 +149,58 @@ class SqlFactsStore:
                 select(*columns)
                 .join(package_sets, join)
                 .where(facts_table.c.id.in_(ids[start : start + BATCH]))
-                .order_by(facts_table.c.id.desc())
             )
         ]
-        decoded = {row.members: _members(row.members) for row in rows}
-        versions = self._versions({m[0] for members in decoded.values() for m in members})
-        return [
-            (
-                HostId(row.host),
-                replace(
-                    from_document(row.document, Facts, "facts of a host"),
-                    packages=tuple(_package(member, versions) for member in decoded[row.members]),
-                ),
+        sets = {row.package_set: unpack(row.members) for row in rows}
+        versions = self._versions({m[0] for members in sets.values() for m in members})
+        packages = {
+            digest: tuple(_package(member, versions) for member in members)
+            for digest, members in sets.items()
+        }
+        held = {row.id: BitMap.deserialize(row.components) for row in rows}
+        components = self._component_ids.read(BitMap.union(*held.values()) if held else BitMap())
+        return tuple(
+            Scan(
+                host=HostId(row.host),
+                since=row.since,
+                last_seen=row.collected_at,
+                components=tuple(components[number] for number in held[row.id]),
+                packages=packages[row.package_set],
+                facts=_facts(row.document, packages[row.package_set]),
             )
-            for row in rows
-        ]
+            for row in sorted(rows, key=lambda row: (row.host, row.id))
+        )
+
+    def _keep_set(self, packages: Sequence[InstalledPackage]) -> str:
+        members = pack(self._members(packages))
+        digest = digest_of_bytes(members)
+        if digest in self._sets:
+            return digest
+        known = select(package_sets.c.digest).where(package_sets.c.digest == digest)
+        if self._connection.execute(known).first() is None:
+            self._connection.execute(
+                insert(package_sets).values(digest=digest, members=members, packages=len(packages))
+            )
+        self._sets.add(digest)
+        return digest
 
     def _members(self, packages: Sequence[InstalledPackage]) -> list[Member]:
-        keys = {_key(package) for package in packages}
-        known = self._known(keys)
-        missing = sorted(keys - known.keys())
+        keys = [_key(package) for package in packages]
+        self._learn({key for key in keys if key not in self._ids})
+        return [
+            (self._ids[key], p.status, p.is_automatic)
+            for key, p in zip(keys, packages, strict=True)
+        ]
+
+    def _learn(self, keys: set[VersionKey]) -> None:
+        """Get the ids of package versions, making those that are new."""
+        if not keys:
+            return
+        self._ids.update(self._known(keys))
+        missing = sorted(key for key in keys if key not in self._ids)
         if missing:
             self._connection.execute(insert(package_versions), [_version_row(k) for k in missing])
-            known.update(self._known(set(missing)))
-        return sorted((known[_key(p)], p.status, p.is_automatic) for p in packages)
+            self._ids.update(self._known(set(missing)))
 
     def _known(self, keys: set[VersionKey]) -> dict[VersionKey, int]:
         names = sorted({key[0] for key in keys})
@@ -132,11 +208,10 @@ class SqlFactsStore:
         for start in range(0, len(names), BATCH):
             part = names[start : start + BATCH]
             query = select(package_versions).where(package_versions.c.name.in_(part))
-            for row in self._connection.execute(query):
-                _, *columns = row
+            for number, *columns in self._connection.execute(query):
                 key = _as_key(columns)
                 if key in keys:
-                    found[key] = row.id
+                    found[key] = number
         return found
 
     def _versions(self, ids: set[int]) -> dict[int, VersionKey]:
@@ -148,40 +223,48 @@ class SqlFactsStore:
                 found[number] = _as_key(columns)
         return found
 
-    def _forget_old(self, host: HostId) -> None:
+    def _thin_out(self, host: HostId) -> None:
         kept = (
             select(facts_table.c.id)
             .where(facts_table.c.host == host)
             .order_by(facts_table.c.id.desc())
-            .limit(KEPT_SCANS)
+            .limit(KEPT_DOCUMENTS)
         )
-        ids = [row.id for row in self._connection.execute(kept)]
-        self._connection.execute(
-            delete(facts_table).where(facts_table.c.host == host, facts_table.c.id < min(ids))
-        )
+        ids = [number for (number,) in self._connection.execute(kept)]
+        if len(ids) == KEPT_DOCUMENTS:
+            old = (facts_table.c.host == host) & (facts_table.c.id < min(ids))
+            self._connection.execute(update(facts_table).where(old).values(document=None))
+
+
+def _facts(document: bytes | None, packages: tuple[InstalledPackage, ...]) -> Facts | None:
+    if document is None:
+        return None
+    return replace(from_document(document, Facts, "facts of a host"), packages=packages)
 
 
 def _as_key(columns: Sequence[str]) -> VersionKey:
-    name, version, architecture, source_name, source_version, built_using = columns
-    return (name, version, architecture, source_name, source_version, built_using)
+    name, version, architecture, source_name, source_version, built_using, module = columns
+    return (name, version, architecture, source_name, source_version, built_using, module)
 
 
 def _key(p: InstalledPackage) -> VersionKey:
-    return (p.name, p.version, p.architecture, p.source_name, p.source_version, p.built_using)
+    identity = (p.name, p.version, p.architecture, p.source_name, p.source_version)
+    return (*identity, p.built_using, p.module)
+
+
+COLUMNS = (
+    "name", "version", "architecture", "source_name", "source_version", "built_using", "module",
+)  # fmt: skip
 
 
 def _version_row(key: VersionKey) -> dict[str, str]:
-    columns = ("name", "version", "architecture", "source_name", "source_version", "built_using")
-    return dict(zip(columns, key, strict=True))
-
-
-def _members(content: bytes) -> list[Member]:
-    return from_document(content, list[Member], "a set of packages")
+    return dict(zip(COLUMNS, key, strict=True))
 
 
 def _package(member: Member, versions: Mapping[int, VersionKey]) -> InstalledPackage:
     number, status, is_automatic = member
-    name, version, architecture, source_name, source_version, built_using = versions[number]
+    name, version, architecture, source_name, source_version, built_using, module = versions[number]
     return InstalledPackage(
-        name, version, architecture, source_name, source_version, status, is_automatic, built_using
-    )
+        name, version, architecture, source_name, source_version, status, is_automatic,
+        built_using, module,
+    )  # fmt: skip

@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from oakum.adapters.persistence.documents import from_document, to_document
 from oakum.adapters.persistence.lookup import not_found
-from oakum.adapters.persistence.tables import hosts
+from oakum.adapters.persistence.tables import fleet_marks, hosts, removed_hosts
 from oakum.core.errors import ConflictError, NotFoundError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
+
+LAST_NUMBER = "last host number"
 
 
 class SqlHostStore:
@@ -23,7 +25,8 @@ class SqlHostStore:
     def add(self, host: Host) -> None:
         """Raise ConflictError when the name or the address and port are taken."""
         with self._taken(host):
-            self._connection.execute(insert(hosts).values(**_row(host)))
+            numbered = insert(hosts).values(**_row(host), number=self._next_number())
+            self._connection.execute(numbered)
 
     def update(self, host: Host) -> None:
         """Write the host anew. Raises ConflictError like `add`, NotFoundError when it is gone."""
@@ -31,6 +34,17 @@ class SqlHostStore:
         with self._taken(host):
             if self._connection.execute(written).rowcount == 0:
                 raise NotFoundError(f"there is no host {host.name!r} any more")
+
+    def _next_number(self) -> int:
+        """Return a number that no host ever had: bitmaps may still hold those of removed ones."""
+        mark = fleet_marks.c.name == LAST_NUMBER
+        last = self._connection.execute(select(fleet_marks.c.value).where(mark)).scalar()
+        if last is None:
+            last = self._connection.execute(select(func.max(hosts.c.number))).scalar() or 0
+            self._connection.execute(insert(fleet_marks).values(name=LAST_NUMBER, value=last + 1))
+        else:
+            self._connection.execute(update(fleet_marks).where(mark).values(value=last + 1))
+        return last + 1
 
     @contextmanager
     def _taken(self, host: Host) -> Iterator[None]:
@@ -45,8 +59,12 @@ class SqlHostStore:
             ) from error
 
     def remove(self, host: HostId) -> None:
-        """Forget a host, its facts and findings; the audit log keeps what was done to it."""
-        self._connection.execute(delete(hosts).where(hosts.c.id == host))
+        """Forget a host and its facts; the audit log keeps what was done to it."""
+        number = select(hosts.c.number).where(hosts.c.id == host)
+        gone = self._connection.execute(number).scalar()
+        if gone is not None:
+            self._connection.execute(insert(removed_hosts).values(number=gone))
+            self._connection.execute(delete(hosts).where(hosts.c.id == host))
 
     def get(self, host: HostId) -> Host:
         """Return the host. Raises NotFoundError when it was removed."""

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
-from oakum.adapters.feeds.debian_tracker import SOURCE
+from oakum.adapters.feeds.debian.tracker import SOURCE
 from oakum.adapters.feeds.parsing import Parsed
 from oakum.core.advisories.cve import CVE
 from oakum.core.advisories.statement import VendorStatement, VendorStatus

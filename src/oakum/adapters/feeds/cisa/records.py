@@ -8,19 +8,18 @@ import msgspec
 from cvss import CVSS2, CVSS3, CVSS4
 from cvss.exceptions import CVSSError
 
-from oakum.adapters.feeds.parsing import Parsed
+from oakum.adapters.feeds.parsing import Parsed, each
 from oakum.core.advisories.cve import CVE
 from oakum.core.advisories.signals import (
     CveSignals,
     CvssScore,
     Exploitation,
+    Reservation,
     SsvcDecisionPoints,
     TechnicalImpact,
 )
 from oakum.core.ids import CveId
-from oakum.core.text import is_plain, one_line
-
-MAX_RECORD_BYTES = 4 * 1024 * 1024
+from oakum.core.text import is_plain
 
 
 class _Metric(
@@ -43,16 +42,18 @@ class _Container(msgspec.Struct, rename="camel"):
     metrics: list[_Metric] = []
     problem_types: list[_Problem] = []
     provider_metadata: dict[str, Any] = {}
+    tags: list[str] = []
 
 
 class _Containers(msgspec.Struct):
-    cna: _Container
+    cna: _Container  # of a rejected record it holds little
     adp: list[_Container] = []
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
     cve_id: str
     date_published: str = ""
+    state: str = ""
 
 
 class _Record(msgspec.Struct, rename="camel"):
@@ -63,15 +64,16 @@ class _Record(msgspec.Struct, rename="camel"):
 _decode = msgspec.json.Decoder(_Record).decode
 
 
-def parse_records(records: Iterable[tuple[str, bytes]]) -> Parsed:
+def parse_records(records: Iterable[tuple[str, bytes]], source: str = "") -> Parsed:
     """Return the signals of (file name, record) pairs; a record that cannot be read is counted."""
+    del source  # a score names who gave it, not by which feed it came
     parsed = Parsed()
-    for name, content in records:
-        try:
-            parsed.signals.append(_signals(_decode(content)))
-        except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
-            parsed.unreadable.append(f"{one_line(name)}: {one_line(str(error))}")
+    parsed.signals = [found for _, found in each(records, _understand, parsed)]
     return parsed
+
+
+def _understand(content: bytes) -> CveSignals:
+    return _signals(_decode(content))
 
 
 def _signals(record: _Record) -> CveSignals:
@@ -87,7 +89,14 @@ def _signals(record: _Record) -> CveSignals:
         ssvc=_first(_ssvc(metric) for c in cisa for metric in c.metrics),
         cwes=_cwes(containers),
         published_on=_published(record.cve_metadata.date_published),
+        reservation=_reservation(record),
     )
+
+
+def _reservation(record: _Record) -> Reservation | None:
+    if record.cve_metadata.state == "REJECTED":
+        return Reservation.REJECTED
+    return Reservation.DISPUTED if "disputed" in record.containers.cna.tags else None
 
 
 def _is_cisa(container: _Container) -> bool:
@@ -102,12 +111,12 @@ def _cvss(container: _Container, source: str) -> CvssScore | None:
     for version in ("v4", "v31", "v30", "v2"):
         for metric in container.metrics:
             found = getattr(metric, version)
-            if found is not None and (score := _score(found.get("vectorString"), source)):
-                return score
+            if found is not None and (rated := score(found.get("vectorString"), source)):
+                return rated
     return None
 
 
-def _score(vector: object, source: str) -> CvssScore | None:
+def score(vector: object, source: str) -> CvssScore | None:
     """Return the score that the vector gives; the number beside it is not believed."""
     if not isinstance(vector, str) or not is_plain(vector):
         return None

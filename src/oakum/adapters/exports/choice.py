@@ -1,0 +1,15 @@
+"""Which exporter writes which format."""
+
+from oakum.adapters.exports.cyclonedx_vex import cyclonedx_vex
+from oakum.adapters.exports.openvex import openvex
+from oakum.adapters.exports.sarif import sarif
+from oakum.adapters.exports.tables import csv_table, json_document
+from oakum.ports.exports import Exporter, ExportFormat
+
+EXPORTERS: dict[ExportFormat, Exporter] = {
+    ExportFormat.CSV: csv_table,
+    ExportFormat.JSON: json_document,
+    ExportFormat.SARIF: sarif,
+    ExportFormat.CYCLONEDX: cyclonedx_vex,
+    ExportFormat.OPENVEX: openvex,
+}

@@ -1,0 +1,1 @@
+"""What CISA publishes: the KEV catalogue and enriched CVE records."""

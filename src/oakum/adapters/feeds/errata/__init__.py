@@ -1,0 +1,1 @@
+"""Errata that rpm repositories carry."""

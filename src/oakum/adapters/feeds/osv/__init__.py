@@ -1,0 +1,1 @@
+"""OSV records, in which many vendors publish."""

@@ -1,0 +1,1 @@
+"""Ubuntu's CVE tracker."""

@@ -1,0 +1,1 @@
+"""VEX documents: CSAF and OpenVEX."""

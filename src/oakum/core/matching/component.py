@@ -1,0 +1,179 @@
+"""A component: all of a host that its findings in one package depend on.
+
+Hosts differ in thousands of ways, and few of them matter here. What is judged is the component,
+once, however many hosts have it; so the cost of judging a fleet follows its variety.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+from oakum.core.advisories.statement import OF_SOURCE
+from oakum.core.ids import CveId
+from oakum.core.inventory.distribution import Support
+from oakum.core.inventory.facts import Facts, StaleProcess
+from oakum.core.inventory.package import InstalledPackage
+from oakum.core.matching.coverage import foreign_packages, owner_of, why_no_kernel
+from oakum.core.matching.kernel import booted_kernel, is_kernel, kernel_source
+from oakum.core.matching.memory import versions_in_memory
+from oakum.core.versions.scheme import Scheme, scheme_of
+
+Topic = tuple[str, str]
+"""(release, package as vendors' data names it)."""
+ANY_OLDER = "?"
+"""What processes may still run is known to be old, and not how old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One package of a host, as vendors' data speaks of it."""
+
+    release: str
+    source: str
+    """The source package: what findings are named by."""
+    name: str
+    """What vendors' data is keyed by: the source, or for rpm the binary package."""
+    version: str
+    """What is compared: the source version, for rpm the package's own, or the booted kernel's."""
+    module: str = ""
+    loaded: str = ""
+    """The lowest version that processes may still run, ANY_OLDER, or empty when none is old."""
+    is_seen: bool = True
+    """False where nobody could read what processes still run."""
+    reboot_to: str = ""
+    """Of a booted kernel, the newest one on disk; of anything else, empty."""
+    livepatched: tuple[CveId, ...] = ()
+    subscriptions: tuple[str, ...] = ()
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """Return what statements about it are keyed by, the most exact first."""
+        if scheme_of(self.release) is not Scheme.RPM:
+            return ((self.release, self.name),)
+        return ((self.release, self.name), (self.release, f"{OF_SOURCE}{self.source}"))
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether its version alone decides what a fix means for it.
+
+        A booted kernel is as plain as a package while no other one waits for a reboot.
+        """
+        waits = self.reboot_to not in {"", self.version}
+        return not (self.module or self.loaded or waits or self.livepatched)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of the host a component is made of: the evidence."""
+
+    packages: tuple[InstalledPackage, ...]
+    processes: tuple[StaleProcess, ...] = ()
+
+
+def components_of(facts: Facts, earlier: Sequence[Facts] = ()) -> tuple[Component, ...]:
+    """Return the components of a host, sorted.
+
+    None for a distribution without vendor data; `coverage` says so. Earlier scans of the host,
+    newest first, tell what its old processes can have loaded.
+    """
+    if facts.distribution.support is not Support.COVERED:
+        return ()
+    foreign = foreign_packages(facts)
+    own = [package for package in facts.packages if not foreign or package.key not in foreign]
+    kernels = [package for package in own if is_kernel(package)]
+    stale, loaded = stale_by_source(facts), versions_in_memory(facts, earlier)
+    release, seen = facts.distribution.release, facts.saw_all_processes
+    found = [
+        Component(
+            release,
+            source,
+            name,
+            version,
+            module,
+            loaded=(loaded.get(source) or ANY_OLDER) if source in stale else "",
+            is_seen=seen,
+            subscriptions=facts.subscriptions,
+        )
+        for source, name, version, module in _grouped(own, release)
+    ]
+    kernel = _kernel(facts, kernels)
+    return tuple(sorted([*found, kernel] if kernel else found, key=ORDER))
+
+
+ORDER = attrgetter("source", "name", "version", "module")
+"""What differs among the components of one host, so that they come in one order."""
+
+
+def parts_of(
+    components: Iterable[Component],
+    packages: Sequence[InstalledPackage],
+    processes: Mapping[str, tuple[StaleProcess, ...]],
+) -> Iterator[tuple[Component, Part]]:
+    """Give each component with what of a host it is made of. Processes are by source package."""
+    groups: dict[_Group, list[InstalledPackage]] | None = None
+    for component in components:
+        if groups is None:
+            groups = _grouped(packages, component.release)
+        if component.reboot_to:
+            own = [p for p in packages if is_kernel(p) and _is_of_kernel(p, component)]
+        else:
+            own = groups.get(
+                (component.source, component.name, component.version, component.module), []
+            )
+        old = processes.get(component.source, ()) if component.loaded else ()
+        yield component, Part(tuple(own), old)
+
+
+_Group = tuple[str, str, str, str]
+
+
+def _grouped(
+    packages: Iterable[InstalledPackage], release: str
+) -> dict[_Group, list[InstalledPackage]]:
+    """Return packages that are no kernels by (source, name, version, module) as vendors know it."""
+    is_rpm = scheme_of(release) is Scheme.RPM
+    groups: dict[_Group, list[InstalledPackage]] = defaultdict(list)
+    for p in packages:
+        if is_kernel(p):
+            continue
+        if is_rpm:
+            groups[p.source_name, p.name, p.version, p.module].append(p)
+        else:
+            groups[p.source_name, p.source_name, p.source_version, ""].append(p)
+    return groups
+
+
+def _kernel(facts: Facts, packages: Sequence[InstalledPackage]) -> Component | None:
+    """Judge the booted kernel, not the installed ones.
+
+    In a container the kernel is the machine's, so its packages say nothing; where the booted
+    kernel is none of the distribution's, vendor data says nothing either: `coverage` names both.
+    """
+    booted = None if why_no_kernel(facts) else booted_kernel(facts, packages)
+    if booted is None:
+        return None
+    is_rpm = scheme_of(facts.distribution.release) is Scheme.RPM
+    return Component(
+        facts.distribution.release,
+        "kernel" if is_rpm else booted.name,
+        booted.name,
+        booted.version,
+        reboot_to=booted.newest,
+        livepatched=facts.livepatched,
+        subscriptions=facts.subscriptions,
+    )
+
+
+def _is_of_kernel(package: InstalledPackage, kernel: Component) -> bool:
+    return kernel.source == "kernel" or kernel_source(package) == kernel.name
+
+
+def stale_by_source(facts: Facts) -> Mapping[str, tuple[StaleProcess, ...]]:
+    """Return the processes that run a file which is gone, by the source package that owned it."""
+    found: dict[str, list[StaleProcess]] = defaultdict(list)
+    for process in facts.stale_processes:
+        source = owner_of(process, facts)
+        if source:
+            found[source].append(process)
+    return {source: tuple(processes) for source, processes in found.items()}
