@@ -115,7 +115,7 @@ def test_programs_read_the_whole_comparison(fleet: Path, name: str) -> None:
 def test_records_that_are_lost_are_said(fleet: Path) -> None:
     """With their places."""
     done = oakum(fleet, "findings", "reconcile", str(GOLDEN / "qualys/report.xml"))
-    assert "1 record of the report cannot be understood:" in done.stderr
+    assert "1 record of the report cannot be used:" in done.stderr
     assert "HOST 192.0.2.10, VULN_INFO 5: the report does not explain its QID" in done.stderr
 
 

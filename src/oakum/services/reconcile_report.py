@@ -33,9 +33,9 @@ def reconcile_report(
     meant = {found.id for found, _ in map(index.find, report.hosts) if found is not None}
     covered = work.advisories.covered()
     coverages = {
-        host: coverage(facts, covered)
-        for host, facts in work.facts.all_latest().items()
-        if host in meant
+        identity: coverage(facts, covered)
+        for identity in meant
+        if (facts := work.facts.latest(identity)) is not None
     }
     return reconcile(report, hosts, _findings_of(meant, work), coverages, every=every)
 

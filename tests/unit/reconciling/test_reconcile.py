@@ -77,6 +77,9 @@ def test_what_oakum_cannot_judge_is_unknown(
     """The reason is what coverage says, and nothing is called fine."""
     assert why([result(package)], [], Coverage(9, unknown)).startswith(f"unknown: {expected}")
     assert why([result("other")], [], Coverage(9, unknown)) == NO_STATEMENT
+    about_host = Coverage(9, (("memory", "cannot be read"), ("what: is this", "unreadable line")))
+    assert why([result("memory")], [], about_host) == NO_STATEMENT
+    assert why([result("what")], [], about_host) == NO_STATEMENT
 
 
 def test_a_host_of_which_nothing_is_known() -> None:

@@ -30,6 +30,8 @@ EXPOSED = frozenset(
 OUT_OF_REACH = frozenset({FindingState.AFFECTED_NEEDS_SUBSCRIPTION, FindingState.AFFECTED_NO_FIX})
 """Open, and nothing that can be done here closes it."""
 KERNEL = re.compile(r"(?:linux|kernel)(?:-(?:image|headers|libc-dev|modules|core|default)\b.*)?")
+PACKAGE = re.compile(r"[^\s:]+:[^\s:]+")
+"""How coverage names a package, among other things that it cannot judge: `name:architecture`."""
 NEVER_SCANNED = "Oakum has never scanned this host"
 NO_STATEMENT = "no statement of the vendor names a package of this host"
 
@@ -153,8 +155,9 @@ class _Ours:
         elif not coverage.judged and coverage.unknown:
             self.not_judged = "{}: {}".format(*coverage.unknown[0])
         for what, why in coverage.unknown if coverage else ():
-            self._unknown.setdefault(what.partition(":")[0], f"package {what} {why}")
-            if what.startswith("kernel "):
+            if PACKAGE.fullmatch(what):
+                self._unknown.setdefault(what.partition(":")[0], f"package {what} {why}")
+            elif what.startswith("kernel "):
                 self._why_no_kernel = f"{what}: {why}"
 
     def about(self, result: ScannerResult) -> tuple[Finding, ...]:

@@ -45,6 +45,7 @@ class ScannerReport:
     not_compared: int = 0
     """Results without a CVE, and those that the scanner itself calls closed or no weakness."""
     unreadable: tuple[str, ...] = ()
+    """Records that cannot be understood or used, each with its place."""
 
     def taken_for(self, name: str) -> "ScannerReport":
         """Return the report as one of the host of this name: it may name an image or a directory.

@@ -126,7 +126,7 @@ def _about_report(report: ScannerReport, found: Reconciliation) -> Iterator[str]
             "CVE for, or itself calls closed or no weakness"
         )
     if report.unreadable:
-        yield f"{counted(len(report.unreadable), 'record')} of the report cannot be understood:"
+        yield f"{counted(len(report.unreadable), 'record')} of the report cannot be used:"
         yield from (f"  {line}" for line in report.unreadable[:SHOWN_UNREADABLE])
         if len(report.unreadable) > SHOWN_UNREADABLE:
             yield "  …; --json has them all"
