@@ -1,9 +1,11 @@
 """Whatever is given instead of a report is refused with words, or read; nothing else happens."""
 
 import json
+import time
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,7 @@ from tests.strategies import hostile_text, json_values
 from tests.unit.scanners.samples import JSON, PARSERS, XML, sample
 
 from oakum.adapters.scanners import reading
+from oakum.adapters.scanners.qualys import packages_of_table
 from oakum.adapters.scanners.reading import Parser, parse_report, read_report
 from oakum.core.errors import InputError
 from oakum.core.reconciling.report import ScannerReport
@@ -65,6 +68,35 @@ def test_a_nest_without_end_is_refused(root: str) -> None:
     """Long before memory or the stack end."""
     said = refused(f"<{root}>".encode() + b"<a>" * 1_000_000)
     assert "deeper than 100" in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Vulnerable package:" + " " * 500_000 + "x",
+        "Vulnerable package: x\nInstalled version: 1\nFixed version:" + " " * 500_000 + "x",
+        "Vulnerable package: x\nInstalled version: 1" + "\nFixed version: < 1" * 50_000,
+        "Vulnerable package: x " * 50_000,
+        "Remote package installed" + " " * 500_000 + "x",
+        "Remote package installed : " + "-" * 500_000 + " Should be : " + "_" * 500_000,
+        "Package" + " " * 500_000 + "x",
+        "Package Installed_Version Required_Version\n" + "\t" * 500_000 + "x",
+    ],
+)
+def test_text_that_is_made_to_be_slow_is_not(text: str) -> None:
+    """No pattern goes back and forth over it: each takes a fraction of a second."""
+    cve, began = "CVE-2024-6387", time.monotonic()
+    parse_report(
+        f'<NessusClientData_v2><ReportHost name="x"><ReportItem pluginID="1"><cve>{cve}</cve>'
+        f"<plugin_output>{escape(text)}</plugin_output></ReportItem></ReportHost>"
+        "</NessusClientData_v2>".encode()
+    )
+    parse_report(
+        f"<report><report><results><result><host>x</host><nvt oid='{cve}'/><description>"
+        f"{escape(text)}</description></result></results></report></report>".encode()
+    )
+    packages_of_table(text)
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("name", PARSERS)

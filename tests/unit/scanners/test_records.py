@@ -100,6 +100,18 @@ def test_a_result_of_openvas_that_makes_no_sense(result: str, said: str) -> None
     assert parse_openvas(content.encode()).unreadable == (said,)
 
 
+def test_results_of_openvas_are_numbered_as_they_stand() -> None:
+    """Whatever became of those before."""
+    lost, closed = (
+        "<result><host/></result>",
+        ("<result><host>192.0.2.1</host><nvt/><threat>False Positive</threat></result>"),
+    )
+    inside = lost + closed + lost
+    content = f"<report><report><results>{inside}</results></report></report>"
+    report = parse_openvas(content.encode())
+    assert [line.partition(":")[0] for line in report.unreadable] == ["result 1", "result 3"]
+
+
 def test_openvas_finds_cves_by_inventory_too() -> None:
     """Then the check's own id is the CVE. A range of fixed versions ends with the wanted one."""
     content = (

@@ -14,7 +14,7 @@ RECORDS = frozenset({"result", "host", "scan_end", "creation_time"})
 CLOSED = "False Positive"
 VULNERABLE = re.compile(
     r"Vulnerable package:\s*(?P<name>\S+)\s+Installed version:\s*(?P<installed>\S+)"
-    r"(?P<fixed>(?:\s+Fixed version:\s*(?:[<>]=?)?\s*\S+)*)"
+    r"(?P<fixed>(?:\s+Fixed version:\s*(?:[<>]=?\s*)?\S+)*)"
 )
 """How the checks of packages speak; versions have the package's name before them."""
 FIXED = re.compile(r"Fixed version:\s*>=\s*(?P<version>\S+)")
@@ -35,10 +35,11 @@ def parse_openvas(content: bytes) -> ScannerReport:
     """
     parsed, results = Parsed("OpenVAS"), list[_Result]()
     names: dict[str, str] = {}
-    records = XmlRecords(content, "the OpenVAS report", RECORDS)
+    records, number = XmlRecords(content, "the OpenVAS report", RECORDS), 0
     for record in records:
         if record.tag == "result":
-            _read_result(record, f"result {len(results) + 1}", parsed, results, names)
+            number += 1
+            _read_result(record, f"result {number}", parsed, results, names)
         elif record.tag == "host":
             _read_host(record, names)
         else:

@@ -36,10 +36,24 @@ class _Detail:
     severity: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A check that found something on a host, before it is known which CVEs it is about."""
+
+    host: ReportedHost
+    qid: str
+    packages: Sequence[Package]
+    place: str
+
+
 def parse_qualys_report(content: bytes) -> ScannerReport:
-    """Return the report of a template. Raises InputError when it is no such document."""
+    """Return the report of a template. Raises InputError when it is no such document.
+
+    The glossary, which names the CVEs of each check, stands after the hosts.
+    """
     parsed, glossary = Parsed("Qualys"), dict[str, _Detail]()
-    found: list[tuple[ReportedHost, Element, str]] = []
+    found: list[_Found] = []
+    number = 0
     for record in XmlRecords(content, "the Qualys report", REPORT_RECORDS):
         if record.tag == "GENERATION_DATETIME":
             parsed.date(moment(record.text or ""))
@@ -47,41 +61,45 @@ def parse_qualys_report(content: bytes) -> ScannerReport:
             detail = _Detail(_cves(record), text_of(record, "SEVERITY"))
             glossary[text_of(record, "QID")] = detail
         else:
-            found += _checks_of_host(record, parsed)
-    for host, info, place in found:
-        qid = text_of(info, "QID")
-        known = glossary.get(qid)
-        if text_of(info, "TYPE") == INFORMATION or text_of(info, "VULN_STATUS").lower() in CLOSED:
-            parsed.not_compared += 1
-        elif known is None:
-            parsed.lose(place, f"the report does not explain its QID {qid!r}")
+            number += 1
+            found += _checks_of_host(record, number, parsed)
+    for check in found:
+        known = glossary.get(check.qid)
+        if known is None:
+            parsed.lose(check.place, f"the report does not explain its QID {check.qid!r}")
         else:
-            check = Check(qid, known.severity, place)
-            parsed.add(host, known.cves, packages_of_table(text_of(info, "RESULT")), check)
+            said = Check(check.qid, known.severity, check.place)
+            parsed.add(check.host, known.cves, check.packages, said)
     return parsed.report()
 
 
-def _checks_of_host(host: Element, parsed: Parsed) -> Iterator[tuple[ReportedHost, Element, str]]:
+def _checks_of_host(host: Element, number: int, parsed: Parsed) -> Iterator[_Found]:
     address = text_of(host, "IP")
     if not address:
-        parsed.lose(f"HOST {len(parsed.hosts) + 1}", "it has no IP")
+        parsed.lose(f"HOST {number}", "it has no IP")
         return
     names = [text_of(host, "DNS"), text_of(host, "NETBIOS")]
     reported = parsed.see(names[0] or address, [address, *names])
-    for number, info in enumerate(host.iterfind("VULN_INFO_LIST/VULN_INFO"), 1):
-        yield reported, info, f"HOST {address}, VULN_INFO {number}"
+    for inner, info in enumerate(host.iterfind("VULN_INFO_LIST/VULN_INFO"), 1):
+        if text_of(info, "TYPE") == INFORMATION or text_of(info, "VULN_STATUS").lower() in CLOSED:
+            parsed.not_compared += 1
+        else:
+            packages = packages_of_table(text_of(info, "RESULT"))
+            place = f"HOST {address}, VULN_INFO {inner}"
+            yield _Found(reported, text_of(info, "QID"), packages, place)
 
 
 def parse_qualys_scan(content: bytes) -> ScannerReport:
     """Return the results of a single scan. Raises InputError when it is no such document."""
-    parsed = Parsed("Qualys")
+    parsed, hosts = Parsed("Qualys"), 0
     for record in XmlRecords(content, "the Qualys scan", SCAN_RECORDS):
         if record.tag == "KEY":
             parsed.date(moment(record.text or "") if record.get("value") == "DATE" else None)
             continue
+        hosts += 1
         address, name = record.get("value", ""), record.get("name", "")
         if not address:
-            parsed.lose(f"IP {len(parsed.hosts) + 1}", "it has no value")
+            parsed.lose(f"IP {hosts}", "it has no value")
             continue
         host = parsed.see(name or address, [address, text_of(record, "NETBIOS_HOSTNAME")])
         parsed.not_compared += sum(1 for _ in record.iterfind("INFOS/CAT/INFO"))
