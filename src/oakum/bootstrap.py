@@ -219,11 +219,18 @@ class Application:
 
     @cached_property
     def assessor(self) -> Assessor:
-        """The policies in force."""
+        """The policies in force: those that are named, and all of one's own."""
+        from oakum.adapters.policies.own import own_deadlines
         from oakum.adapters.policies.shipped import shipped_tables
         from oakum.core.risk.assessment import Assessor
 
-        return Assessor(shipped_tables(), self.configuration.policy.deadlines)
+        policy = self.configuration.policy
+        if not policy.own:
+            return Assessor(shipped_tables(), policy.deadlines)
+        path = self.settings.home / policy.own
+        own = own_deadlines(path)
+        names = dict.fromkeys((*policy.deadlines, *(rule.policy for rule in own)))
+        return Assessor(shipped_tables().with_own(own, str(path)), tuple(names))
 
     @cached_property
     def releases(self) -> Supported:

@@ -100,6 +100,8 @@ class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[policy]` table: whose deadlines hold here."""
 
     deadlines: tuple[str, ...] = ("bod-26-04", "ncsc", "asd-e8")
+    own: str = ""
+    """A CSV of rules of one's own, from OAKUM_HOME on; every policy in it holds as well."""
 
 
 class RehearsalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,13 +2,17 @@
 
 from importlib.resources import files
 
-from oakum.core.risk.tables import PolicyTables, parse_deadlines, parse_lanes
+from oakum.core.risk.tables import PolicyTables, parse_cisa, parse_deadlines, parse_lanes
 
 
 def shipped_tables() -> PolicyTables:
     """Return the tables of data/policies."""
-    directory = files("oakum") / "data" / "policies"
     return PolicyTables(
-        parse_deadlines((directory / "deadlines.csv").read_text(encoding="utf-8")),
-        parse_lanes((directory / "ssvc-deployer.csv").read_text(encoding="utf-8")),
+        parse_deadlines(_text("deadlines.csv")),
+        parse_lanes(_text("ssvc-deployer.csv")),
+        parse_cisa(_text("ssvc-cisa.csv")),
     )
+
+
+def _text(name: str) -> str:
+    return (files("oakum") / "data" / "policies" / name).read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from oakum.core.advisories.signals import CveSignals, Exploitation, TechnicalImpact
 from oakum.core.errors import InputError
 from oakum.core.inventory.host import Criticality, Exposure, Host
-from oakum.core.risk.lane import Lane
-from oakum.core.risk.tables import PolicyTables
+from oakum.core.risk.lane import CisaDecision, Lane
+from oakum.core.risk.tables import DeadlineRule, PolicyTables
 
 CRITICAL_TENTHS = 90
 HUMAN_IMPACT = {
@@ -16,6 +16,8 @@ HUMAN_IMPACT = {
     Criticality.HIGH: "high",
     Criticality.VERY_HIGH: "very high",
 }
+MISSION = HUMAN_IMPACT | {Criticality.VERY_HIGH: "high"}
+"""CISA's Mission and Well-being, which ends at high."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,15 @@ class Assessment:
     """None: no enabled policy sets a date."""
     deadline_row: str
     """The rule that set the date, in words."""
+    deadline_source: str
+    """Where that rule is written; empty when no policy sets a date."""
     exploitation: Exploitation
     unexposed_lane: Lane
     """The lane that it would be in if the host were not exposed."""
     counterfactual: str
     """The same in words; empty when nothing would be otherwise."""
+    cisa: CisaDecision
+    """What CISA's own table says: as a second opinion, nothing follows from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +48,30 @@ class Assessor:
     policies: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        known = {rule.policy for rule in self.tables.deadlines}
+        known = self.tables.policies
         for policy in self.policies:
             if policy not in known:
                 raise InputError(
                     f"there is no deadline policy {policy!r}",
-                    hint=f"[policy] deadlines may name: {', '.join(sorted(known))}",
+                    hint=f"[policy] deadlines may name: {', '.join(known)}",
                 )
 
     def assess(self, signals: CveSignals, host: Host, first_seen: date) -> Assessment:
         """Return what a CVE means on a host; unknown exposure counts as open."""
         exposure = effective(host.exposure)
-        due, row = self._deadline(signals, exposure, first_seen)
+        due, rule = self._deadline(signals, exposure, first_seen)
         lane = self._lane(signals, exposure, host.criticality)
         otherwise = self._lane(signals, Exposure.SMALL, host.criticality)
         words = f"would be {otherwise.value} if {host.name} were not exposed"
         return Assessment(
             lane=lane,
             due=due,
-            deadline_row=row,
+            deadline_row=_in_words(rule),
+            deadline_source=rule.source if rule is not None else "",
             exploitation=exploitation(signals),
             unexposed_lane=otherwise,
             counterfactual="" if otherwise is lane else words,
+            cisa=self._cisa(signals, host.criticality),
         )
 
     def _lane(self, signals: CveSignals, exposure: Exposure, criticality: Criticality) -> Lane:
@@ -71,9 +79,13 @@ class Assessor:
         key = (exploitation(signals), exposure, is_automatable(signals), impact)
         return self.tables.lanes[key]
 
+    def _cisa(self, signals: CveSignals, criticality: Criticality) -> CisaDecision:
+        impact, mission = technical_impact(signals), MISSION[criticality]
+        return self.tables.cisa[exploitation(signals), is_automatable(signals), impact, mission]
+
     def _deadline(
         self, signals: CveSignals, exposure: Exposure, first_seen: date
-    ) -> tuple[date | None, str]:
+    ) -> tuple[date | None, DeadlineRule | None]:
         answers = {
             "kev": _word(holds=signals.kev is not None),
             "exposed": _word(holds=exposure is not Exposure.SMALL),
@@ -88,10 +100,15 @@ class Assessor:
             if rule.policy in self.policies and rule.days is not None and rule.holds(answers)
         ]
         if not dated:
-            return None, "no date: fix on the next scheduled upgrade"
-        due, rule = min(dated, key=lambda pair: pair[0])
-        note = f" ({rule.note})" if rule.note else ""
-        return due, f"{rule.policy} {rule.version}: {rule.days} days{note}"
+            return None, None
+        return min(dated, key=lambda pair: pair[0])
+
+
+def _in_words(rule: DeadlineRule | None) -> str:
+    if rule is None:
+        return "no date: fix on the next scheduled upgrade"
+    note = f" ({rule.note})" if rule.note else ""
+    return f"{rule.policy} {rule.version}: {rule.days} days{note}"
 
 
 def exploitation(signals: CveSignals) -> Exploitation:

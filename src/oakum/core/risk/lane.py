@@ -1,4 +1,4 @@
-"""The lane of a patch: how urgently SSVC's deployer table says to act."""
+"""How urgently to act: the lane, of SSVC's deployer table, and the word of CISA's own table."""
 
 from enum import Enum
 
@@ -15,3 +15,12 @@ class Lane(Enum):
     def urgency(self) -> int:
         """Return 0 for the most urgent."""
         return tuple(Lane).index(self)
+
+
+class CisaDecision(Enum):
+    """What CISA, as coordinator, would say of the same: shown beside the lane, never above it."""
+
+    TRACK = "track"
+    TRACK_CLOSELY = "track*"
+    ATTEND = "attend"
+    ACT = "act"
