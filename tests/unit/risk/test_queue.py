@@ -14,7 +14,7 @@ from oakum.core.inventory.host import Criticality, Exposure, Host
 from oakum.core.matching.finding import Evidence, Finding, FindingState
 from oakum.core.risk.assessment import Assessor
 from oakum.core.risk.lane import Lane
-from oakum.core.risk.queue import FleetView, QueueItem, build_queue
+from oakum.core.risk.queue import FleetView, QueueItem, Weakness, build_queue
 
 SEEN = date(2026, 11, 1)
 ADDED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,8 +24,10 @@ SIGNALS = {
     EXPLOITED: CveSignals(
         EXPLOITED, kev=KevEntry(EXPLOITED, SEEN, None, is_used_by_ransomware=True)
     ),
-    LIKELY: CveSignals(LIKELY, epss=EpssScore(LIKELY, 940_000)),
-    SEVERE: CveSignals(SEVERE, cvss=CvssScore("CVSS:3.1/…", 98, "cna")),
+    LIKELY: CveSignals(LIKELY, epss=EpssScore(LIKELY, 940_000), cwes=("CWE-787", "CWE-20")),
+    SEVERE: CveSignals(
+        SEVERE, cvss=CvssScore("CVSS:3.1/…", 98, "cna"), cwes=("CWE-787", "CWE-476", "CWE-125")
+    ),
 }
 
 
@@ -75,9 +77,32 @@ def test_lane_comes_before_date_and_date_before_risk() -> None:
 def test_a_reboot_makes_a_patch_wait_for_one_without() -> None:
     """The same risk for less disruption goes first."""
     items = queue(finding("linux", LIKELY), finding("nginx", LIKELY))
-    assert [(item.source_name, item.needs_reboot) for item in items] == [
-        ("nginx", False), ("linux", True),
+    assert [(item.source_name, item.restarts, item.reboots) for item in items] == [
+        ("nginx", 1, 0), ("linux", 0, 1),
     ]  # fmt: skip
+
+
+def test_what_disturbs_nothing_goes_before_what_restarts() -> None:
+    """A program that ends by itself has no service to restart, on whatever number of hosts."""
+    items = queue(
+        *(finding(source, LIKELY, on) for source in ("nginx", "vim") for on in ("web", "db"))
+    )
+    assert [(item.source_name, item.restarts, item.reboots) for item in items] == [
+        ("vim", 0, 0), ("nginx", 2, 0),
+    ]  # fmt: skip
+
+
+def test_the_leading_weaknesses_are_counted_over_cves() -> None:
+    """Each CVE counts once, on however many hosts; at most three kinds are named."""
+    (item,) = queue(
+        finding("nginx", LIKELY, "web"),
+        finding("nginx", LIKELY, "db"),
+        finding("nginx", SEVERE),
+        finding("nginx", PLAIN),
+    )
+    assert item.weaknesses == (
+        Weakness("CWE-787", 2), Weakness("CWE-125", 1), Weakness("CWE-20", 1),
+    )  # fmt: skip
 
 
 def test_only_findings_with_a_fix_are_in_it() -> None:

@@ -1,6 +1,6 @@
 """The queue: patches, not CVEs, in the order in which to do them, each with its reasons."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -11,6 +11,7 @@ from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.host import Criticality, Exposure, Host
 from oakum.core.matching.finding import Finding
 from oakum.core.risk.assessment import Assessment, Assessor, effective
+from oakum.core.risk.disruption import Disruption, disruption_of
 from oakum.core.risk.lane import Lane
 
 MILLION = 1_000_000
@@ -21,11 +22,17 @@ CRITICALITY_WEIGHT = {
     Criticality.HIGH: 4,
     Criticality.VERY_HIGH: 8,
 }
-REBOOT_COST, RESTART_COST = 4, 1
-"""Disruption of a patch beside the patching itself, which counts 1."""
 BASE_PPM = 1_000
 """Every open finding carries some risk, also where EPSS has no score for it."""
-NEEDS_REBOOT = frozenset({"linux", "systemd", "dbus", "glibc"})
+LEADING_WEAKNESSES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Weakness:
+    """A kind of mistake (CWE), and how many of a patch's CVEs are of it."""
+
+    cwe: str
+    cves: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +48,14 @@ class QueueItem:
     max_epss_ppm: int
     lane: Lane
     due: date | None
-    needs_reboot: bool
+    restarts: int
+    """Hosts on which services are expected to restart; a plan's simulation names the units."""
+    reboots: int
+    """Hosts that are expected to need a reboot."""
+    weaknesses: tuple[Weakness, ...]
+    """The leading kinds of its CVEs, most frequent first; a CVE may be of several, or of none."""
     risk: int
+    """Risk that it removes: over its hosts, weight times the probability in millionths."""
     share_ppm: int
     """Share of all risk that can be removed by patching, parts per million."""
     cumulative_ppm: int
@@ -86,9 +99,13 @@ def build_queue(findings: Iterable[Finding], view: FleetView) -> tuple[QueueItem
     return _with_shares(sorted(unranked, key=_order), total)
 
 
+def rank(lane: Lane, due: date | None, score: int) -> tuple[int, date, int]:
+    """Return the place in the order: lane, then deadline, then risk removed per disruption."""
+    return (lane.urgency, due or date.max, -score)
+
+
 def _order(entry: _Unranked) -> tuple[int, date, int, str]:
-    due = entry.item.due or date.max
-    return (entry.item.lane.urgency, due, -entry.score, entry.item.source_name)
+    return (*rank(entry.item.lane, entry.item.due, entry.score), entry.item.source_name)
 
 
 def _with_shares(ordered: Sequence[_Unranked], total: int) -> tuple[QueueItem, ...]:
@@ -112,25 +129,32 @@ def _item(source: str, findings: Sequence[Finding], view: FleetView) -> _Unranke
     first, first_due = min(assessed, key=lambda pair: (pair[0].due or date.max, pair[1].cve))
     fixed = reduce(view.newest, (found.evidence.fixed_version for found in findings))
     risk = _risk(findings, view.hosts, known)
-    needs_reboot = source in NEEDS_REBOOT
+    hosts, disruption = tuple(sorted({f.host for f in findings})), disruption_of(source)
     item = QueueItem(
         source_name=source,
         fixed_version=fixed,
-        hosts=tuple(sorted({f.host for f in findings})),
+        hosts=hosts,
         cves=tuple(sorted(known)),
         kev=tuple(sorted(cve for cve, signal in known.items() if signal.kev is not None)),
         max_epss_ppm=max(_epss(signal) for signal in known.values()),
         lane=worst.lane,
         due=first.due,
-        needs_reboot=needs_reboot,
+        restarts=len(hosts) if disruption is Disruption.RESTART else 0,
+        reboots=len(hosts) if disruption is Disruption.REBOOT else 0,
+        weaknesses=_weaknesses(known.values()),
         risk=risk,
         share_ppm=0,
         cumulative_ppm=0,
         why=_why(worst, finding, known[finding.cve]) + _why_earlier(worst, first, first_due),
         counterfactual=_counterfactual(assessed, worst.lane, view.hosts),
     )
-    disruption = 1 + (REBOOT_COST if needs_reboot else RESTART_COST)
-    return _Unranked(item, risk // disruption)
+    return _Unranked(item, risk // (1 + disruption.cost))
+
+
+def _weaknesses(known: Iterable[CveSignals]) -> tuple[Weakness, ...]:
+    counts = Counter(cwe for signals in known for cwe in signals.cwes)
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(Weakness(cwe, cves) for cwe, cves in ordered[:LEADING_WEAKNESSES])
 
 
 def _urgency(assessment: Assessment, signals: CveSignals) -> tuple[int, date, int, str]:
@@ -144,7 +168,7 @@ def _risk(
     """Return the risk that the patch removes: over hosts, weight times P(some CVE is exploited)."""
     of_host: dict[HostId, float] = defaultdict(lambda: 1.0)
     for finding in findings:
-        of_host[finding.host] *= 1 - _probability(known[finding.cve]) / MILLION
+        of_host[finding.host] *= 1 - probability(known[finding.cve]) / MILLION
     return sum(
         round(_weight(hosts[host]) * MILLION * (1 - spared)) for host, spared in of_host.items()
     )
@@ -165,7 +189,8 @@ def risk_of(
     )
 
 
-def _probability(signals: CveSignals) -> int:
+def probability(signals: CveSignals) -> int:
+    """Return how likely exploitation is, in millionths: certain for KEV, else EPSS, never 0."""
     if signals.kev is not None:
         return MILLION
     return max(BASE_PPM, _epss(signals))
