@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from oakum.core.repositories.archive import ArchiveSource
     from oakum.core.repositories.snapshot import Snapshot
     from oakum.core.risk.assessment import Assessor
-    from oakum.ports.advisory_feed import AdvisorySource
+    from oakum.ports.advisory_feed import AdvisorySource, FrozenFeeds
     from oakum.ports.archive import PackageArchive
     from oakum.ports.clock import Clock
     from oakum.ports.fact_collector import FactCollector
@@ -216,6 +216,19 @@ class Application:
         from oakum.adapters.feeds.bundle import shipped_bundle
 
         return shipped_bundle()
+
+    def frozen_feeds(
+        self,
+        kev: Path,
+        until_kev: Path,
+        epss: Path | None,
+        severity: Iterable[Path],
+        advisories: Iterable[Path],
+    ) -> FrozenFeeds:
+        """Return feeds of a past day, from files."""
+        from oakum.adapters.feeds.frozen import FrozenFiles, read_frozen
+
+        return read_frozen(FrozenFiles(kev, until_kev, epss, tuple(severity), tuple(advisories)))
 
     @cached_property
     def assessor(self) -> Assessor:

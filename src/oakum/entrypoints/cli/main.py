@@ -14,6 +14,7 @@ from oakum.core.text import harmless
 from oakum.entrypoints.cli import (
     advisories,
     audit,
+    backtest,
     explain,
     findings,
     hosts,
@@ -37,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (scan, findings, explain, queue, rehearse, rollback):
+for command in (scan, findings, explain, queue, rehearse, rollback, backtest):
     command.register(app)
 plans.register(app)
 for name, group in (
