@@ -69,6 +69,10 @@ class Choice:
     coverage: Share | None
     """None where nothing was exploited."""
     effort: float
+    fixed_by_patches: float
+    """Share of all CVEs that those patches fix at once, on a host on which all of it is open."""
+    patch_coverage: Share | None
+    """The share of what was exploited that they fix at once: chance would give the share above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +190,18 @@ def _result(strategy: _Strategy, view: FrozenView, equal_effort: int) -> Result:
 def _choice(chooses: Callable[[FrozenCve], bool], view: FrozenView) -> Choice:
     chosen = [cve for cve in view.cves if chooses(cve)]
     hits = sum(cve.signals.cve in view.exploited for cve in chosen)
+    patches = {source for cve in chosen for source in cve.first_fix.source_names}
+    fixed = [cve for cve in view.cves if not patches.isdisjoint(cve.first_fix.source_names)]
     return Choice(
         cves=len(chosen),
-        patches=len({source for cve in chosen for source in cve.first_fix.source_names}),
+        patches=len(patches),
         efficiency=share(hits, len(chosen)),
         coverage=share(hits, len(view.exploited)),
+        patch_coverage=share(
+            sum(cve.signals.cve in view.exploited for cve in fixed), len(view.exploited)
+        ),
         effort=len(chosen) / len(view.cves),
+        fixed_by_patches=len(fixed) / len(view.cves),
     )
 
 

@@ -71,7 +71,7 @@ def backtest(
     output.show()
     output.print_table(
         (
-            *("order", "CVEs", "patches", "effort", "efficiency", "coverage"),
+            *("order", "CVEs", "patches", "effort", "efficiency", "coverage", "by patches"),
             *(f"first {found.equal_effort}", f"first {CAPACITY:.0%}", "area"),
         ),
         [_row(result, len(found.exploited)) for result in found.results],
@@ -123,15 +123,16 @@ def _row(result: Result, exploited: int) -> tuple[str, ...]:
     )
 
 
-def _chosen(choice: Choice | None) -> tuple[str, str, str, str, str]:
+def _chosen(choice: Choice | None) -> tuple[str, str, str, str, str, str]:
     if choice is None:
-        return ("draws no line", "", "", "", "")
+        return ("no line", "", "", "", "", "")
     return (
         str(choice.cves),
         str(choice.patches),
         f"{choice.effort:.1%}",
         _share(choice.efficiency),
         _share(choice.coverage),
+        f"{_hits(choice.patch_coverage)} (of all {choice.fixed_by_patches:.0%})",
     )
 
 
@@ -139,6 +140,10 @@ def _share(share: Share | None) -> str:
     if share is None:
         return "unknown"
     return f"{share.hits}/{share.of} ({share.low:.1%} to {share.high:.1%})"
+
+
+def _hits(share: Share | None) -> str:
+    return "unknown" if share is None else f"{share.hits}/{share.of}"
 
 
 def _caveats(found: Backtest, unreadable: int) -> Iterator[str]:
@@ -157,6 +162,10 @@ def _caveats(found: Backtest, unreadable: int) -> Iterator[str]:
             f"first {found.equal_effort}: hits among as many as Oakum's urgent lanes hold; "
             f"first {CAPACITY:.0%}: among what the median organisation closes in a month"
         )
+    yield (
+        "by patches: what the patches of the chosen CVEs fix at once on a host on which all of it "
+        "is open; chance would cover as much as they fix of all"
+    )
     yield "KEV, and urgent lanes by it, hold what was exploited before: no outcome can be in them"
     if unreadable:
         yield f"{counted(unreadable, 'record')} could not be read"
