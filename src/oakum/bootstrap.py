@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from oakum.core.repositories.archive import ArchiveSource
     from oakum.core.repositories.snapshot import Snapshot
     from oakum.core.risk.assessment import Assessor
-    from oakum.ports.advisory_feed import AdvisorySource
+    from oakum.ports.advisory_feed import AdvisorySource, FrozenFeeds
     from oakum.ports.archive import PackageArchive
     from oakum.ports.clock import Clock
     from oakum.ports.exports import Exporter, ExportFormat
@@ -214,14 +214,33 @@ class Application:
 
         return shipped_bundle()
 
+    def frozen_feeds(
+        self,
+        kev: Path,
+        until_kev: Path,
+        epss: Path | None,
+        severity: Iterable[Path],
+        advisories: Iterable[Path],
+    ) -> FrozenFeeds:
+        """Return feeds of a past day, from files."""
+        from oakum.adapters.feeds.frozen import FrozenFiles, read_frozen
+
+        return read_frozen(FrozenFiles(kev, until_kev, epss, tuple(severity), tuple(advisories)))
+
     @cached_property
     def assessor(self) -> Assessor:
-        """The policies in force."""
-        from oakum.adapters.policies.shipped import policy_tables
+        """The policies in force: those that are named, and all of one's own."""
+        from oakum.adapters.policies.own import own_deadlines
+        from oakum.adapters.policies.shipped import shipped_tables
         from oakum.core.risk.assessment import Assessor
 
         policy = self.configuration.policy
-        return Assessor(policy_tables(Path(policy.own) if policy.own else None), policy.deadlines)
+        if not policy.own:
+            return Assessor(shipped_tables(), policy.deadlines)
+        path = self.settings.home / policy.own
+        own = own_deadlines(path)
+        names = dict.fromkeys((*policy.deadlines, *(rule.policy for rule in own)))
+        return Assessor(shipped_tables().with_own(own, str(path)), tuple(names))
 
     def read_report(self, path: Path) -> ScannerReport:
         """Return a report of another scanner."""

@@ -146,9 +146,8 @@ class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[policy]` table: whose deadlines hold here."""
 
     deadlines: tuple[str, ...] = ("bod-26-04", "ncsc", "asd-e8")
-    """Those that hold: shipped ones, or your own."""
     own: str = ""
-    """A CSV file of your own deadlines, with the columns of the shipped ones."""
+    """A CSV of rules of one's own, from OAKUM_HOME on; every policy in it holds as well."""
 
 
 class RehearsalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -107,3 +107,41 @@ def test_a_home_below_a_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no directory") as caught:
         read_settings({"OAKUM_HOME": str(tmp_path / "file" / "home"), "HOME": "/"})
     assert "OAKUM_HOME" in (caught.value.hint or "")
+
+
+OWN = (
+    "policy,version,source,kev,exposed,automatable,impact,critical,exploit,days,note\n"
+    "bank,3,our policy 3.2,yes,*,*,*,*,*,1,known to be exploited\n"
+)
+
+
+def test_own_policies_hold_beside_the_named_ones(tmp_path: Path) -> None:
+    """A file of one's own is in force as soon as it is named; its path starts in OAKUM_HOME."""
+    (tmp_path / "bank.csv").write_text(OWN)
+    text = '[policy]\ndeadlines = ["ncsc"]\nown = "bank.csv"\n'
+    assessor = Application(_settings(tmp_path, text)).assessor
+    assert assessor.policies == ("ncsc", "bank")
+    assert "bank" in assessor.tables.policies
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "bank.csv cannot be read"),
+        (b"", "bank.csv holds no rule"),
+        (b"\xff", "bank.csv: byte 0 is not UTF-8"),
+        (OWN.replace("yes", "maybe").encode(), "bank.csv, line 2: 'maybe' is no value of kev"),
+        (OWN.replace("bank", "ncsc").encode(), "bank.csv: the policy 'ncsc' ships with Oakum"),
+        (b"#" * (1024 * 1024 + 1), "bank.csv is larger than 1 MiB"),
+    ],
+)
+def test_own_policies_that_cannot_hold_are_an_error(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    """With the file and the line: a policy must not be left out without a word."""
+    if content is not None:
+        (tmp_path / "bank.csv").write_bytes(content)
+    application = Application(_settings(tmp_path, '[policy]\nown = "bank.csv"\n'))
+    with pytest.raises(InputError) as caught:
+        _ = application.assessor
+    assert said in caught.value.message

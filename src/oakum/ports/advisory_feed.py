@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 from oakum.core.advisories.feed import FeedName, FeedState
+from oakum.core.advisories.first_fix import AdvisoryFix
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.advisories.statement import VendorStatement
 
@@ -18,6 +20,27 @@ class FeedContent:
     signals: tuple[CveSignals, ...] = ()
     unreadable: tuple[str, ...] = ()
     """Records that could not be understood, each with its place: counted, never dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatedSignals:
+    """Signals as their source gave them out on a day."""
+
+    as_of: date
+    signals: tuple[CveSignals, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenFeeds:
+    """What a back-test is made of: feeds of a past day, and the later word on exploitation."""
+
+    kev: DatedSignals
+    until_kev: DatedSignals
+    epss: DatedSignals | None
+    severity: tuple[CveSignals, ...]
+    """CVSS and SSVC; they name no day, and whoever gives them answers for it."""
+    fixes: tuple[AdvisoryFix, ...]
+    unreadable: tuple[str, ...]
 
 
 class AdvisorySource(Protocol):

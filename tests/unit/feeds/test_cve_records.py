@@ -52,6 +52,35 @@ def test_a_record_that_makes_no_sense_is_counted(content: bytes) -> None:
     assert is_plain(parsed.unreadable[0])
 
 
+@pytest.mark.parametrize(
+    ("metrics", "tenths"),
+    [
+        ([{"cvssV2_0": {"vectorString": "AV:N/AC:L/Au:N/C:P/I:P/A:P"}}], 75),
+        ([{"cvssV3_0": {"vectorString": "CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}}], 98),
+        ([{"cvssV3_1": {"vectorString": "CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H"}}], 78),
+        (
+            [
+                {"cvssV2_0": {"vectorString": "AV:N/AC:L/Au:N/C:P/I:P/A:P"}},
+                {
+                    "cvssV4_0": {
+                        "vectorString": "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H"
+                        "/SC:N/SI:N/SA:N"
+                    }
+                },
+            ],
+            93,
+        ),
+    ],
+)
+def test_every_version_of_cvss_gives_a_score_with_its_source(
+    metrics: list[object], tenths: int
+) -> None:
+    """The newest version that a record has counts, and whose it is stays with it."""
+    (signal,) = parse_records([("x", record(metrics=metrics))]).signals
+    assert signal.cvss is not None
+    assert (signal.cvss.base_tenths, signal.cvss.source) == (tenths, "cna")
+
+
 @given(st.sampled_from(["CVSS:3.1/", "CVSS:4.0/", "CVSS:3.1/AV:N/AC:L/", "AV:N/"]), hostile_text)
 def test_a_vector_of_any_text_is_a_score_or_none(head: str, tail: str) -> None:
     """The score is what the vector gives; a vector that gives none is no score."""

@@ -15,7 +15,7 @@ from oakum.core.errors import InputError
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.host import Criticality, Exposure, Host
 from oakum.core.risk.assessment import Assessor
-from oakum.core.risk.lane import Lane
+from oakum.core.risk.lane import CisaDecision, Lane
 
 CVE = CveId("CVE-2026-0001")
 SEEN = date(2026, 11, 1)
@@ -95,6 +95,29 @@ def test_the_counterfactual_names_the_lane_without_exposure() -> None:
     assert found.counterfactual == "would be out-of-cycle if web-1 were not exposed"
     inside = assessor().assess(CveSignals(CVE, kev=KEV), host(Exposure.SMALL), SEEN)
     assert inside.counterfactual == ""
+
+
+@pytest.mark.parametrize(
+    ("signals", "criticality", "decision"),
+    [
+        (CveSignals(CVE, ssvc=QUIET), Criticality.VERY_HIGH, CisaDecision.TRACK),
+        (CveSignals(CVE, ssvc=POC), Criticality.MEDIUM, CisaDecision.TRACK_CLOSELY),
+        (CveSignals(CVE), Criticality.HIGH, CisaDecision.ATTEND),
+        (CveSignals(CVE, kev=KEV), Criticality.MEDIUM, CisaDecision.ACT),
+    ],
+)
+def test_cisas_own_table_is_a_second_opinion(
+    signals: CveSignals, criticality: Criticality, decision: CisaDecision
+) -> None:
+    """By what the loss of the host would cost; what is not known counts as the worst."""
+    assert assessor().assess(signals, host(Exposure.SMALL, criticality), SEEN).cisa is decision
+
+
+def test_the_rule_that_set_the_date_can_be_looked_up() -> None:
+    """With its source, where there is a date; without one there is no rule to look up."""
+    quiet, inside = CveSignals(CVE, ssvc=QUIET), host(Exposure.SMALL)
+    assert "NCSC" in assessor().assess(quiet, inside, SEEN).deadline_source
+    assert assessor("bod-26-04").assess(quiet, inside, SEEN).deadline_source == ""
 
 
 def test_a_policy_of_an_unknown_name_is_refused() -> None:

@@ -25,8 +25,10 @@ SIGNALS = {
     EXPLOITED: CveSignals(
         EXPLOITED, kev=KevEntry(EXPLOITED, SEEN, None, is_used_by_ransomware=True)
     ),
-    LIKELY: CveSignals(LIKELY, epss=EpssScore(LIKELY, 940_000)),
-    SEVERE: CveSignals(SEVERE, cvss=CvssScore("CVSS:3.1/…", 98, "cna")),
+    LIKELY: CveSignals(LIKELY, epss=EpssScore(LIKELY, 940_000), cwes=("CWE-787", "CWE-20")),
+    SEVERE: CveSignals(
+        SEVERE, cvss=CvssScore("CVSS:3.1/…", 98, "cna"), cwes=("CWE-787", "CWE-476", "CWE-125")
+    ),
 }
 
 
@@ -114,8 +116,8 @@ def test_lane_comes_before_date_and_date_before_risk() -> None:
 def test_a_reboot_makes_a_patch_wait_for_one_without() -> None:
     """The same risk for less disruption goes first."""
     items = queue(Lack("linux", LIKELY), Lack("nginx", LIKELY))
-    assert [(item.source_name, item.needs_reboot) for item in items] == [
-        ("nginx", False), ("linux", True),
+    assert [(item.source_name, item.restarts, item.reboots) for item in items] == [
+        ("nginx", 1, 0), ("linux", 0, 1),
     ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from oakum.core.advisories.signals import CveSignals, Exploitation, TechnicalImpact
 from oakum.core.errors import InputError
 from oakum.core.inventory.host import Criticality, Exposure, Host
-from oakum.core.risk.lane import Lane
+from oakum.core.risk.lane import CisaDecision, Lane
 from oakum.core.risk.tables import DeadlineRule, PolicyTables
 
 CRITICAL_TENTHS = 90
@@ -16,6 +16,8 @@ HUMAN_IMPACT = {
     Criticality.HIGH: "high",
     Criticality.VERY_HIGH: "very high",
 }
+MISSION = HUMAN_IMPACT | {Criticality.VERY_HIGH: "high"}
+"""CISA's Mission and Well-being, which ends at high."""
 
 Circumstances = tuple[bool, bool, bool, TechnicalImpact, bool, bool]
 """(in KEV, exposed, automatable, impact, critical, an exploit exists): what sets a deadline."""
@@ -30,11 +32,15 @@ class Assessment:
     """None: no enabled policy sets a date."""
     deadline_row: str
     """The rule that set the date, in words."""
+    deadline_source: str
+    """Where that rule is written; empty when no policy sets a date."""
     exploitation: Exploitation
     unexposed_lane: Lane
     """The lane that it would be in if the host were not exposed."""
     counterfactual: str
     """The same in words; empty when nothing would be otherwise."""
+    cisa: CisaDecision
+    """What CISA's own table says: as a second opinion, nothing follows from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +55,31 @@ class Assessor:
     """The strictest rule for each of the few circumstances that there are."""
 
     def __post_init__(self) -> None:
-        known = {rule.policy for rule in self.tables.deadlines}
+        known = self.tables.policies
         for policy in self.policies:
             if policy not in known:
                 raise InputError(
                     f"there is no deadline policy {policy!r}",
-                    hint=f"[policy] deadlines may name: {', '.join(sorted(known))}",
+                    hint=f"[policy] deadlines may name: {', '.join(known)}",
                 )
 
     def assess(self, signals: CveSignals, host: Host, first_seen: date) -> Assessment:
         """Return what a CVE means on a host; unknown exposure counts as open."""
         exposure = effective(host.exposure)
-        due, row = self._deadline(signals, exposure, first_seen)
-        if signals.reservation is not None:
-            # It stays a finding, and a fix is still taken: nobody is held to a date for it.
-            due, row = None, f"no date: the CVE is {signals.reservation.value}"
+        rule = self._rule(signals, exposure)
+        due = None if rule is None or rule.days is None else first_seen + timedelta(days=rule.days)
         lane = self._lane(signals, exposure, host.criticality)
         otherwise = self._lane(signals, Exposure.SMALL, host.criticality)
         words = f"would be {otherwise.value} if {host.name} were not exposed"
         return Assessment(
             lane=lane,
             due=due,
-            deadline_row=row,
+            deadline_row=_in_words(rule, signals),
+            deadline_source=rule.source if rule is not None else "",
             exploitation=exploitation(signals),
             unexposed_lane=otherwise,
             counterfactual="" if otherwise is lane else words,
+            cisa=self._cisa(signals, host.criticality),
         )
 
     def _lane(self, signals: CveSignals, exposure: Exposure, criticality: Criticality) -> Lane:
@@ -81,9 +87,18 @@ class Assessor:
         key = (exploitation(signals), exposure, is_automatable(signals), impact)
         return self.tables.lanes[key]
 
-    def _deadline(
-        self, signals: CveSignals, exposure: Exposure, first_seen: date
-    ) -> tuple[date | None, str]:
+    def _cisa(self, signals: CveSignals, criticality: Criticality) -> CisaDecision:
+        impact, mission = technical_impact(signals), MISSION[criticality]
+        return self.tables.cisa[exploitation(signals), is_automatable(signals), impact, mission]
+
+    def _rule(self, signals: CveSignals, exposure: Exposure) -> DeadlineRule | None:
+        """Return the rule that sets the date; None where none does.
+
+        A CVE that is disputed or rejected stays a finding, and its fix is still taken: nobody is
+        held to a date for it.
+        """
+        if signals.reservation is not None:
+            return None
         circumstances = (
             signals.kev is not None,
             exposure is not Exposure.SMALL,
@@ -94,12 +109,7 @@ class Assessor:
         )
         if circumstances not in self._rules:
             self._rules[circumstances] = self._strictest(circumstances)
-        rule = self._rules[circumstances]
-        if rule is None or rule.days is None:
-            return None, "no date: fix on the next scheduled upgrade"
-        note = f" ({rule.note})" if rule.note else ""
-        due = first_seen + timedelta(days=rule.days)
-        return due, f"{rule.policy} {rule.version}: {rule.days} days{note}"
+        return self._rules[circumstances]
 
     def _strictest(self, circumstances: Circumstances) -> DeadlineRule | None:
         """Return the rule with the earliest date, of all enabled policies."""
@@ -118,6 +128,15 @@ class Assessor:
             if rule.policy in self.policies and rule.days is not None and rule.holds(answers)
         ]
         return min(dated, key=lambda pair: pair[0])[1] if dated else None
+
+
+def _in_words(rule: DeadlineRule | None, signals: CveSignals) -> str:
+    if signals.reservation is not None:
+        return f"no date: the CVE is {signals.reservation.value}"
+    if rule is None:
+        return "no date: fix on the next scheduled upgrade"
+    note = f" ({rule.note})" if rule.note else ""
+    return f"{rule.policy} {rule.version}: {rule.days} days{note}"
 
 
 def exploitation(signals: CveSignals) -> Exploitation:

@@ -1,4 +1,4 @@
-"""The lane of a patch: how urgently SSVC's deployer table says to act."""
+"""How urgently to act: the lane, of SSVC's deployer table, and the word of CISA's own table."""
 
 from enum import Enum
 
@@ -18,3 +18,12 @@ class Lane(Enum):
 
 
 URGENCY = {lane: number for number, lane in enumerate(Lane)}
+
+
+class CisaDecision(Enum):
+    """What CISA, as coordinator, would say of the same: shown beside the lane, never above it."""
+
+    TRACK = "track"
+    TRACK_CLOSELY = "track*"
+    ATTEND = "attend"
+    ACT = "act"

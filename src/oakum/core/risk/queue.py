@@ -1,7 +1,6 @@
 """The queue: patches, not CVEs, in the order in which to do them, each with its reasons."""
 
-import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -15,6 +14,7 @@ from oakum.core.matching.component import Component
 from oakum.core.matching.finding import Finding
 from oakum.core.matching.fleet import Exposed, HostSet, Rung
 from oakum.core.risk.assessment import Assessment, Assessor, effective
+from oakum.core.risk.disruption import Disruption, disruption_of
 from oakum.core.risk.lane import Lane
 from oakum.core.versions.scheme import scheme_of
 
@@ -26,11 +26,17 @@ CRITICALITY_WEIGHT = {
     Criticality.HIGH: 4,
     Criticality.VERY_HIGH: 8,
 }
-REBOOT_COST, RESTART_COST = 4, 1
-"""Disruption of a patch beside the patching itself, which counts 1."""
 BASE_PPM = 1_000
 """Every open finding carries some risk, also where EPSS has no score for it."""
-NEEDS_REBOOT = re.compile(r"linux(?:-.+)?|kernel(?:-.+)?|systemd|dbus|dbus-broker|glibc")
+LEADING_WEAKNESSES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Weakness:
+    """A kind of mistake (CWE), and how many of a patch's CVEs are of it."""
+
+    cwe: str
+    cves: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,14 @@ class QueueItem:
     max_epss_ppm: int
     lane: Lane
     due: date | None
-    needs_reboot: bool
+    restarts: int
+    """Hosts on which services are expected to restart; a plan's simulation names the units."""
+    reboots: int
+    """Hosts that are expected to need a reboot."""
+    weaknesses: tuple[Weakness, ...]
+    """The leading kinds of its CVEs, most frequent first; a CVE may be of several, or of none."""
     risk: int
+    """Risk that it removes: over its hosts, weight times the probability in millionths."""
     share_ppm: int
     """Share of all risk that can be removed by patching, parts per million."""
     cumulative_ppm: int
@@ -120,10 +132,14 @@ def build_queue(exposed: Iterable[Exposed], view: FleetView) -> tuple[QueueItem,
     return _with_shares(sorted(unranked, key=_order), total)
 
 
+def rank(lane: Lane, due: date | None, score: int) -> tuple[int, date, int]:
+    """Return the place in the order: lane, then deadline, then risk removed per disruption."""
+    return (lane.urgency, due or date.max, -score)
+
+
 def _order(entry: _Unranked) -> tuple[int, date, int, str, str]:
-    due = entry.item.due or date.max
     item = entry.item
-    return (item.lane.urgency, due, -entry.score, item.source_name, item.release)
+    return (*rank(item.lane, item.due, entry.score), item.source_name, item.release)
 
 
 def _with_shares(ordered: Sequence[_Unranked], total: int) -> tuple[QueueItem, ...]:
@@ -162,26 +178,34 @@ def _item(exposed: Sequence[Exposed], view: FleetView) -> _Unranked:
     worst = min(assessed, key=lambda found: _urgency(found.answer, known[found.cve]))
     first = min(assessed, key=lambda found: (found.answer.due or date.max, found.cve))
     risk = removable_risk(exposed, view.population)
-    needs_reboot = bool(NEEDS_REBOOT.fullmatch(source))
+    hosts = len(HostSet.union(*(rung.hosts for found in exposed for rung in found.rungs)))
+    disruption = disruption_of(source)
     item = QueueItem(
         release=release,
         source_name=source,
         fixed_version=_highest(release, exposed),
-        hosts=len(HostSet.union(*(rung.hosts for found in exposed for rung in found.rungs))),
+        hosts=hosts,
         cves=tuple(cves),
         kev=tuple(cve for cve in cves if known[cve].kev is not None),
         max_epss_ppm=max(_epss(signal) for signal in known.values()),
         lane=worst.answer.lane,
         due=first.answer.due,
-        needs_reboot=needs_reboot,
+        restarts=hosts if disruption is Disruption.RESTART else 0,
+        reboots=hosts if disruption is Disruption.REBOOT else 0,
+        weaknesses=_weaknesses(known.values()),
         risk=risk,
         share_ppm=0,
         cumulative_ppm=0,
         why=_why(worst, known[worst.cve]) + _why_earlier(worst.answer, first),
         counterfactual=_counterfactual(assessed, worst.answer.lane, view.population.hosts),
     )
-    disruption = 1 + (REBOOT_COST if needs_reboot else RESTART_COST)
-    return _Unranked(item, risk // disruption)
+    return _Unranked(item, risk // (1 + disruption.cost))
+
+
+def _weaknesses(known: Iterable[CveSignals]) -> tuple[Weakness, ...]:
+    counts = Counter(cwe for signals in known for cwe in signals.cwes)
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(Weakness(cwe, cves) for cwe, cves in ordered[:LEADING_WEAKNESSES])
 
 
 def _assess(exposed: Iterable[Exposed], view: FleetView) -> Iterator[_Assessed]:
@@ -245,7 +269,7 @@ def _risk(exposed: Exposed, population: Population) -> int:
     for number in range(len(exposed.rungs), 0, -1):
         # From the highest rung down, each lacks what those above lack, and more.
         while fix is not None and fix.lacking >= number:
-            spared *= 1 - _probability(population.of(fix.statement.cve)) / MILLION
+            spared *= 1 - probability(population.of(fix.statement.cve)) / MILLION
             fix = next(fixes, None)
         hosts = exposed.rungs[number - 1].hosts
         total += sum(
@@ -279,11 +303,12 @@ def _exploited(signals: Iterable[CveSignals]) -> float:
     """Return the probability, in millionths, that some of these is exploited within 30 days."""
     spared = 1.0
     for signal in signals:
-        spared *= 1 - _probability(signal) / MILLION
+        spared *= 1 - probability(signal) / MILLION
     return MILLION * (1 - spared)
 
 
-def _probability(signals: CveSignals) -> int:
+def probability(signals: CveSignals) -> int:
+    """Return how likely exploitation is, in millionths: certain for KEV, else EPSS, never 0."""
     if signals.kev is not None:
         return MILLION
     return max(BASE_PPM, _epss(signals))

@@ -129,7 +129,10 @@ def _priority(found: Explanation) -> Iterator[str]:
     if found.assessment is None:
         return
     answer = found.assessment
-    yield f"lane {answer.lane.value}; due {answer.due or 'at no date'} ({answer.deadline_row})"
+    yield (f"lane {answer.lane.value} (SSVC, deployer); CISA's own table says {answer.cisa.value}")
+    yield f"due {answer.due or 'at no date'} ({answer.deadline_row})"
+    if answer.deadline_source:
+        yield f"  by {answer.deadline_source}"
     yield (
         f"exploitation {answer.exploitation.value}; host exposure {found.host.exposure.value}, "
         f"criticality {found.host.criticality.value}"

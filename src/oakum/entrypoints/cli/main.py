@@ -14,6 +14,7 @@ from oakum.core.text import harmless
 from oakum.entrypoints.cli import (
     advisories,
     audit,
+    backtest,
     exceptions,
     explain,
     export,
@@ -39,7 +40,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (scan, findings, explain, queue, export, rehearse, rollback):
+for command in (
+    scan, findings, explain, queue, export, rehearse, rollback, backtest,
+):  # fmt: skip
     command.register(app)
 plans.register(app)
 for name, group in (

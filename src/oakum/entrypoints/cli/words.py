@@ -11,7 +11,7 @@ from oakum.core.inventory.host import Host
 from oakum.core.inventory.support import Supported, ended_or_ending
 from oakum.core.matching.coverage import Covered, coverage
 from oakum.core.risk.exceptions import RiskException
-from oakum.core.risk.queue import QueueItem
+from oakum.core.risk.queue import MILLION, QueueItem
 from oakum.core.text import counted
 from oakum.ports.stores import ScanFailure, UnitOfWork
 from oakum.services.match_fleet import MatchResult
@@ -73,18 +73,25 @@ class Knowledge:
 
 def queue_rows(items: Sequence[QueueItem]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
     """Return headings and rows of a queue."""
-    headings = ("patch", "fixed in", "hosts", "CVEs", "KEV", "lane", "due", "risk", "sum", "why")
+    headings = (
+        *("patch", "fixed in", "hosts", "restarts", "reboots", "CVEs", "KEV", "lane", "due"),
+        *("risk", "share", "sum", "weakness", "why"),
+    )
     rows: list[tuple[object, ...]] = [
         (
             item.source_name,
             item.fixed_version,
             item.hosts,
+            item.restarts,
+            item.reboots,
             len(item.cves),
             len(item.kev),
             item.lane.value,
             item.due or "none",
+            f"{item.risk / MILLION:.1f}",
             f"{item.share_ppm / 10_000:.1f} %",
             f"{item.cumulative_ppm / 10_000:.1f} %",
+            ", ".join(f"{weakness.cwe} ({weakness.cves})" for weakness in item.weaknesses[:1]),
             "; ".join(part for part in (item.why, item.counterfactual) if part),
         )
         for item in items

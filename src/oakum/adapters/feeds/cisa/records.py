@@ -111,12 +111,12 @@ def _cvss(container: _Container, source: str) -> CvssScore | None:
     for version in ("v4", "v31", "v30", "v2"):
         for metric in container.metrics:
             found = getattr(metric, version)
-            if found is not None and (rated := score(found.get("vectorString"), source)):
+            if found is not None and (rated := score_of(found.get("vectorString"), source)):
                 return rated
     return None
 
 
-def score(vector: object, source: str) -> CvssScore | None:
+def score_of(vector: object, source: str) -> CvssScore | None:
     """Return the score that the vector gives; the number beside it is not believed."""
     if not isinstance(vector, str) or not is_plain(vector):
         return None

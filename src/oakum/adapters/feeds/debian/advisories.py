@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, time
 from oakum.adapters.feeds.debian.tracker import SOURCE
 from oakum.adapters.feeds.parsing import Parsed
 from oakum.core.advisories.cve import CVE
+from oakum.core.advisories.first_fix import AdvisoryFix
 from oakum.core.advisories.statement import VendorStatement, VendorStatus
 from oakum.core.errors import InputError
 from oakum.core.ids import CveId
@@ -36,6 +37,8 @@ class _Entry:
     advisory: str
     issued: date
     cves: list[CveId] = field(default_factory=list)
+    fixes: list[tuple[int, re.Match[str]]] = field(default_factory=list)
+    """Each with the number of its line."""
 
 
 def parse_advisories(content: bytes, releases: frozenset[str]) -> Parsed:
@@ -44,6 +47,43 @@ def parse_advisories(content: bytes, releases: frozenset[str]) -> Parsed:
     Raises InputError when it is no such list. Of several advisories on one CVE in one package the
     one with the highest version counts: an earlier fix was not enough.
     """
+    parsed = Parsed()
+    best: dict[tuple[str, str, CveId], VendorStatement] = {}
+    entries = _entries(content, parsed.unreadable)
+    for entry in entries:
+        for number, fix in entry.fixes:
+            if fix["release"] not in releases:
+                continue
+            if not SOURCE.fullmatch(fix["source"]) or not is_version(fix["version"]):
+                parsed.unreadable.append(_place(number, fix[0], "it names no package and version"))
+                continue
+            for cve in entry.cves:
+                _keep_highest(best, _statement(entry, cve, fix))
+    parsed.statements = list(best.values())
+    if entries:
+        newest = max(entry.issued for entry in entries)
+        parsed.data_as_of = datetime.combine(newest, time(), UTC)
+    return parsed
+
+
+def parse_fixes(content: bytes) -> tuple[tuple[AdvisoryFix, ...], tuple[str, ...]]:
+    """Return every fix of every advisory with its day, and what cannot be read.
+
+    Raises InputError when it is no such list. A back-test asks for all of them: the highest
+    version of a fix is not its first.
+    """
+    unreadable: list[str] = []
+    fixes = tuple(
+        AdvisoryFix(cve, fix["source"], fix["release"], entry.issued)
+        for entry in _entries(content, unreadable)
+        for _, fix in entry.fixes
+        for cve in entry.cves
+    )
+    return fixes, tuple(unreadable)
+
+
+def _entries(content: bytes, unreadable: list[str]) -> list[_Entry]:
+    """Return the advisories; lines that make no sense are added to the unreadable ones."""
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -51,25 +91,24 @@ def parse_advisories(content: bytes, releases: frozenset[str]) -> Parsed:
             f"a list of Debian's advisories is no UTF-8 at byte {error.start}",
             hint="it may be cut off; the last good copy stays in use",
         ) from error
-    parsed, entry = Parsed(), None
-    best: dict[tuple[str, str, CveId], VendorStatement] = {}
-    newest = date.min
+    entries, entry = list[_Entry](), None
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
         if raw.startswith("["):
             entry = _heading(line)
             if entry is None:
-                parsed.unreadable.append(f"line {number}: {one_line(line, 80)}")
+                unreadable.append(f"line {number}: {one_line(line, 80)}")
             else:
-                newest = max(newest, entry.issued)
+                entries.append(entry)
         elif line and not line.startswith(("NOTE:", "TODO:")):
-            problem = _detail(entry, line, releases, best)
+            problem = _detail(entry, line, number)
             if problem:
-                parsed.unreadable.append(f"line {number}: {problem}: {one_line(line, 80)}")
-    parsed.statements = list(best.values())
-    if newest != date.min:
-        parsed.data_as_of = datetime.combine(newest, time(), UTC)
-    return parsed
+                unreadable.append(_place(number, line, problem))
+    return entries
+
+
+def _place(number: int, line: str, problem: str) -> str:
+    return f"line {number}: {problem}: {one_line(line, 80)}"
 
 
 def _heading(line: str) -> _Entry | None:
@@ -83,12 +122,7 @@ def _heading(line: str) -> _Entry | None:
     return _Entry(match["id"], issued)
 
 
-def _detail(
-    entry: _Entry | None,
-    line: str,
-    releases: frozenset[str],
-    best: dict[tuple[str, str, CveId], VendorStatement],
-) -> str:
+def _detail(entry: _Entry | None, line: str, number: int) -> str:
     """Take one line of an entry up; return what is wrong with it, if anything."""
     if entry is None:
         return "it belongs to no advisory"
@@ -99,12 +133,8 @@ def _detail(
     fix = FIX.fullmatch(line)
     if fix is None:
         return "it is no fix and no list of CVEs"
-    if fix["release"] not in releases or WITHOUT_FIX.fullmatch(fix["version"]):
-        return ""
-    if not SOURCE.fullmatch(fix["source"]) or not is_version(fix["version"]):
-        return "it names no package and version"
-    for cve in entry.cves:
-        _keep_highest(best, _statement(entry, cve, fix))
+    if not WITHOUT_FIX.fullmatch(fix["version"]):
+        entry.fixes.append((number, fix))
     return ""
 
 

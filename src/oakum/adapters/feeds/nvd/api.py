@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from oakum.adapters.feeds.cisa.records import score
+from oakum.adapters.feeds.cisa.records import score_of
 from oakum.adapters.feeds.parsing import Parsed, each, newest
 from oakum.core.advisories.cve import CVE
 from oakum.core.advisories.signals import CveSignals, CvssScore, Reservation
@@ -112,7 +112,7 @@ def _cvss(cve: _Cve, source: str) -> CvssScore | None:
     for kind in METRICS:
         metrics = sorted(cve.metrics.get(kind, ()), key=lambda metric: metric.type != PRIMARY)
         for metric in metrics:
-            found = score(metric.cvss_data.vector_string, source)
+            found = score_of(metric.cvss_data.vector_string, source)
             if found is not None:
                 return found
     return None
