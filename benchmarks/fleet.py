@@ -9,6 +9,7 @@ process; memory is its peak (VmHWM).
 """
 
 import argparse
+import gc
 import json
 import shutil
 import subprocess
@@ -31,6 +32,7 @@ from oakum.core.matching.finding import FindingState
 from oakum.core.matching.fleet import Fleet
 from oakum.core.matching.matcher import AdvisoryIndex
 from oakum.core.risk.assessment import Assessor
+from oakum.entrypoints.cli.main import YOUNG_OBJECTS
 from oakum.services.find_exposure import fleet_of
 from oakum.services.prioritise_findings import prioritise
 
@@ -128,7 +130,8 @@ def ask(question: str, home: Path) -> dict[str, Any]:
 
 
 def answer(question: str, home: Path) -> None:
-    """Be that process."""
+    """Be that process, set up as the command line is."""
+    gc.set_threshold(YOUNG_OBJECTS)
     found = QUESTIONS[question](home)
     found["cpu s"] = round(time.process_time(), 2)
     found["peak MiB"] = _peak_mib()
