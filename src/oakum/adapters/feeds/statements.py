@@ -36,6 +36,8 @@ def _is_better(said: VendorStatement, known: VendorStatement) -> bool:
         return False
     if known.status is not VendorStatus.FIXED:
         return True
+    if said.fixed_version == known.fixed_version:
+        return False
     return scheme_of(said.release).compare(said.fixed_version, known.fixed_version) > 0
 
 

@@ -114,14 +114,16 @@ def _take(
     """Take a record's statements up; give what is wrong with any."""
     advisory = "" if CVE.fullmatch(OWN_PREFIX.sub("", record.id, count=1)) else record.id
     issued = record.published.date() if advisory and record.published else None
-    mains = _main_packages(record)
+    mains, seen = _main_packages(record), set[tuple[Stream, str, str]]()
     for affected in record.affected:
         stream = stream_of(affected.package.ecosystem)
         if stream is None or FIPS.search(affected.package.purl):
             continue
         for name, version in _fixes(affected, stream):
-            if DEBUG.fullmatch(name):
+            # A record lists a package once for each product of the release that has it.
+            if DEBUG.fullmatch(name) or (stream, name, version) in seen:
                 continue
+            seen.add((stream, name, version))
             if not NAME.fullmatch(name.removeprefix(OF_SOURCE)):
                 yield f"{one_line(name, 40)!r} is no package"
                 continue

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import MISSING, fields, replace
-from datetime import datetime
-from itertools import islice
+from dataclasses import fields, replace
+from datetime import date, datetime
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
@@ -27,6 +27,9 @@ T = TypeVar("T")
 BATCH = 500
 ROWS = 5000
 
+_Key = tuple[str, str, str, str, str]
+"""(release, package, CVE, channel, module)."""
+
 
 class SqlAdvisoryStore:
     """Keeps feeds, each replaced as a whole."""
@@ -41,20 +44,23 @@ class SqlAdvisoryStore:
 
         What it said before is kept with the time until which it did.
         """
-        present = select(statements).where(
-            statements.c.feed == state.feed.value, statements.c.known_to.is_(None)
-        )
-        known = {_key(row): row for row in self._connection.execute(present)}
+        of_feed, is_present = statements.c.feed == state.feed.value, statements.c.known_to.is_(None)
+        query = select(statements).where(of_feed, is_present)
+        known = {_key(row): row for row in self._connection.execute(query)}
+        releases = {row.release for row in known.values()}
+        said_now, since = list(found), dict[_Key, date]()
         new, kept = list[dict[str, object]](), set[int]()
-        for said in found:
-            row = _statement_row(state.feed, said)
-            old = known.get(tuple(row[name] for name in KEY))
+        for said in said_now:
+            key, row = _subject(said), _statement_row(state.feed, said)
+            old = known.get(key)
             if old is not None and all(getattr(old, name) == row[name] for name in SAID):
                 kept.add(old.id)
+                since[key] = old.fix_known_from.date()
                 continue
-            is_same_fix = old is not None and old.fixed_version == row["fixed_version"] != ""
-            since = old.fix_known_from if old is not None and is_same_fix else at
-            new.append(row | {"known_from": at, "fix_known_from": since})
+            is_same_fix = old is not None and old.fixed_version == said.fixed_version != ""
+            fix_known_from = old.fix_known_from if old is not None and is_same_fix else at
+            since[key] = fix_known_from.date()
+            new.append(row | {"known_from": at, "fix_known_from": fix_known_from})
         gone = [row.id for row in known.values() if row.id not in kept]
         for part in _in_parts(iter(gone), BATCH):
             ended = update(statements).where(statements.c.id.in_(part))
@@ -62,7 +68,7 @@ class SqlAdvisoryStore:
         for part in _in_parts(iter(new)):
             self._connection.execute(insert(statements), part)
         self._write(state)
-        self._rule(state.feed)
+        self._rule(state.feed, said_now, since, releases)
         return max(len(new), len(gone))
 
     def rulings(self, topics: Collection[Topic]) -> Mapping[Topic, tuple[VendorStatement, ...]]:
@@ -78,21 +84,34 @@ class SqlAdvisoryStore:
             if (release, name) in wanted
         }
 
-    def _rule(self, feed: FeedName) -> None:
+    def _rule(
+        self,
+        feed: FeedName,
+        said_now: Iterable[VendorStatement],
+        since: Mapping[_Key, date],
+        spoken_of_before: set[str],
+    ) -> None:
         """Decide anew about every release that a feed speaks of, or spoke of until now."""
-        of_feed = select(statements.c.release).where(statements.c.feed == feed.value).distinct()
         made_on = {known.value: state.data_as_of.date() for known, state in self.feeds().items()}
-        for (release,) in self._connection.execute(of_feed).all():
-            present = select(statements).where(
-                statements.c.release == release, statements.c.known_to.is_(None)
+        by_release = defaultdict[str, list[VendorStatement]](list)
+        for said in said_now:
+            by_release[said.release].append(said)
+        for release in sorted(spoken_of_before | by_release.keys()):
+            others = select(statements).where(
+                statements.c.release == release,
+                statements.c.feed != feed.value,
+                statements.c.known_to.is_(None),
             )
-            found = (_statement(row) for row in self._connection.execute(present))
-            by_name = defaultdict[str, list[VendorStatement]](list)
-            for said in decide(found, made_on):
-                by_name[said.source_name].append(said)
+            found = [_statement(row) for row in self._connection.execute(others)]
+            by_name = defaultdict[str, list[dict[str, object]]](list)
+            for said in decide(chain(by_release[release], found), made_on):
+                document = _compact(said)
+                if said.source == feed.value:
+                    document["known_since"] = since[_subject(said)]
+                by_name[said.source_name].append(document)
             self._connection.execute(delete(rulings).where(rulings.c.release == release))
             rows = (
-                {"release": release, "name": name, "document": _compact(said)}
+                {"release": release, "name": name, "document": to_document(said)}
                 for name, said in sorted(by_name.items())
             )
             for part in _in_parts(rows):
@@ -180,13 +199,16 @@ class SqlAdvisoryStore:
         )
 
 
-KEY = ("release", "source_name", "cve", "channel", "module")
-"""A feed makes one statement on each."""
 SAID = ("status", "fixed_version", "urgency", "no_dsa", "advisory", "issued_on")
 
 
-def _key(row: Row[*tuple[Any, ...]]) -> tuple[object, ...]:
-    return tuple(getattr(row, name) for name in KEY)
+def _key(row: Row[*tuple[Any, ...]]) -> _Key:
+    return (row.release, row.source_name, row.cve, row.channel, row.module)
+
+
+def _subject(said: VendorStatement) -> _Key:
+    """Return what a feed makes one statement on."""
+    return (said.release, said.source_name, said.cve, said.channel, said.module)
 
 
 def _statement(row: Row[*tuple[Any, ...]]) -> VendorStatement:
@@ -224,21 +246,17 @@ def _statement_row(feed: FeedName, statement: VendorStatement) -> dict[str, obje
     }
 
 
-def _compact(said: Iterable[VendorStatement]) -> bytes:
-    """Return statements as a document without what is at its default."""
-    return to_document(
-        [
-            {
-                name: value
-                for name in VendorStatement.__slots__
-                if (value := getattr(statement, name)) != DEFAULTS.get(name)
-            }
-            for statement in said
-        ]
-    )
+def _compact(statement: VendorStatement) -> dict[str, object]:
+    """Return a statement as a document without what is at its default."""
+    return {
+        name: value
+        for name, default in DEFAULTS.items()
+        if (value := getattr(statement, name)) is not default and value != default
+    }
 
 
-DEFAULTS = {f.name: f.default for f in fields(VendorStatement) if f.default is not MISSING}
+DEFAULTS = {f.name: f.default for f in fields(VendorStatement)}
+"""MISSING for what has none: it is always written."""
 
 
 def _in_parts(rows: Iterator[T], size: int = ROWS) -> Iterator[list[T]]:
