@@ -5,6 +5,7 @@ from collections.abc import Collection
 from oakum.core.ids import HostId
 from oakum.core.risk.assessment import Assessor
 from oakum.core.risk.queue import FleetView, QueueItem, build_queue
+from oakum.core.risk.weakness import WeaknessGroup, by_weakness
 from oakum.core.versions.deb import compare
 from oakum.ports.stores import UnitOfWork
 
@@ -18,6 +19,13 @@ def prioritise(
     signals = work.advisories.signals({finding.cve for finding in findings})
     since = work.findings.first_seen(known)
     return build_queue(findings, FleetView(known, signals, since, assessor, later))
+
+
+def group_by_weakness(work: UnitOfWork, hosts: Collection[HostId]) -> tuple[WeaknessGroup, ...]:
+    """Return what is to be patched on these hosts by its kind of mistake."""
+    findings = [finding for finding in work.findings.of(hosts) if finding.is_to_patch]
+    signals = work.advisories.signals({finding.cve for finding in findings})
+    return by_weakness(findings, signals)
 
 
 def later(first: str, second: str) -> str:

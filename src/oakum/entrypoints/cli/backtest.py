@@ -11,6 +11,7 @@ from oakum.core.errors import InputError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Criticality, Exposure, Host
 from oakum.core.risk.backtest import CAPACITY, Backtest, Choice, Result
+from oakum.core.risk.gain import chance_margin
 from oakum.core.risk.proportion import Share
 from oakum.core.text import counted, one_line
 from oakum.entrypoints.cli import output
@@ -154,6 +155,12 @@ def _caveats(found: Backtest, unreadable: int) -> Iterator[str]:
         yield (
             f"n = {exploited} is small: orders whose intervals (95 %, exact) overlap cannot be "
             "told apart by it"
+        )
+    if exploited:
+        margin = chance_margin(exploited)
+        yield (
+            f"area: chance alone gives {max(0, 0.5 - margin):.2f} to {min(1, 0.5 + margin):.2f} "
+            "in 95 cases of 100"
         )
     if not found.with_epss:
         yield "EPSS is left out: no scores of the day were given"
