@@ -81,6 +81,7 @@ def test_orders_are_compared_at_the_effort_of_the_urgent_lanes() -> None:
     assert result(found, "CVSS >= 9").at_equal_effort == 1
     assert result(found, "in no order").at_equal_effort == 0.8
     assert result(found, "in no order").area == 0.5
+    assert result(found, "in no order").largest_tie == 5
 
 
 def test_without_scores_of_the_day_epss_is_no_strategy() -> None:

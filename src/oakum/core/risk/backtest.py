@@ -89,6 +89,8 @@ class Result:
     """
     at_capacity: float
     """The same, among as many as most organisations close in a month."""
+    largest_tie: int
+    """CVEs in the largest set of equals: how much the order leaves undecided."""
     area: float | None
     """Area under the curve of coverage over effort: 0.5 is chance. None without outcomes."""
 
@@ -183,6 +185,7 @@ def _result(strategy: _Strategy, view: FrozenView, equal_effort: int) -> Result:
         choice=_choice(strategy.chooses, view) if strategy.chooses is not None else None,
         at_equal_effort=hits_among_first(equal_effort, groups),
         at_capacity=hits_among_first(round(CAPACITY * len(view.cves)), groups),
+        largest_tie=max(equals.cases for equals in groups),
         area=area_under(groups),
     )
 

@@ -23,7 +23,8 @@ class Disruption(Enum):
                 return 4
 
 
-NEEDS_REBOOT = frozenset({"linux", "systemd", "dbus", "glibc"})
+NEEDS_REBOOT = ("linux", "linux-[0-9]*", "linux-signed*", "systemd", "dbus", "glibc")
+"""Kernels have sources of their own where an older release gets a newer one: `linux-6.1`."""
 RESTS = (
     *("*-doc", "ca-certificates", "git", "groff", "gzip", "less", "man-db", "nano", "patch"),
     *("tar", "unzip", "vim", "wget", "zip"),
@@ -33,7 +34,7 @@ RESTS = (
 
 def disruption_of(source_name: str) -> Disruption:
     """Return what a patch of this source is expected to disturb; what is not known is a restart."""
-    if source_name in NEEDS_REBOOT:
+    if any(fnmatchcase(source_name, pattern) for pattern in NEEDS_REBOOT):
         return Disruption.REBOOT
     rests = any(fnmatchcase(source_name, pattern) for pattern in RESTS)
     return Disruption.NONE if rests else Disruption.RESTART

@@ -73,7 +73,7 @@ def backtest(
     output.print_table(
         (
             *("order", "CVEs", "patches", "effort", "efficiency", "coverage", "by patches"),
-            *(f"first {found.equal_effort}", f"first {CAPACITY:.0%}", "area"),
+            *(f"first {found.equal_effort}", f"first {CAPACITY:.0%}", "equals", "area"),
         ),
         [_row(result, len(found.exploited)) for result in found.results],
     )
@@ -120,6 +120,7 @@ def _row(result: Result, exploited: int) -> tuple[str, ...]:
         *_chosen(result.choice),
         f"{result.at_equal_effort:.1f} of {exploited}",
         f"{result.at_capacity:.1f} of {exploited}",
+        str(result.largest_tie),
         f"{result.area:.2f}" if result.area is not None else "unknown",
     )
 
@@ -162,6 +163,7 @@ def _caveats(found: Backtest, unreadable: int) -> Iterator[str]:
             f"area: chance alone gives {max(0, 0.5 - margin):.2f} to {min(1, 0.5 + margin):.2f} "
             "in 95 cases of 100"
         )
+    yield "equals: the most CVEs that the order puts into one place"
     if not found.with_epss:
         yield "EPSS is left out: no scores of the day were given"
     if found.equal_effort:
