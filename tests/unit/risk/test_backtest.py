@@ -14,7 +14,8 @@ from oakum.core.advisories.signals import (
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.host import Criticality, Exposure, Host
 from oakum.core.risk.assessment import Assessor
-from oakum.core.risk.backtest import Backtest, FrozenCve, FrozenView, Result, run_backtest
+from oakum.core.risk.backtest import Backtest, Result, run_backtest
+from oakum.core.risk.frozen import FrozenCve, FrozenView
 
 DAY = date(2026, 1, 1)
 HOST = Host(

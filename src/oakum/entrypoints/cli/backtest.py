@@ -166,6 +166,8 @@ def _caveats(found: Backtest, unreadable: int) -> Iterator[str]:
     yield "equals: the most CVEs that the order puts into one place"
     if not found.with_epss:
         yield "EPSS is left out: no scores of the day were given"
+    if found.with_cvss or found.with_ssvc:
+        yield f"CVSS and SSVC name no day: that their files are not of after {found.on} is assumed"
     if found.equal_effort:
         yield (
             f"first {found.equal_effort}: hits among as many as Oakum's urgent lanes hold; "
