@@ -115,6 +115,15 @@ OWN = (
 )
 
 
+def test_the_documented_example_of_own_policies_holds(tmp_path: Path) -> None:
+    """It can be copied out of the guide as it stands."""
+    guide = (Path(__file__).parents[2] / "docs/guides/configuration.md").read_text()
+    (tmp_path / "bank.csv").write_text(guide.partition("```csv\n")[2].partition("```")[0])
+    assessor = Application(_settings(tmp_path, '[policy]\nown = "bank.csv"\n')).assessor
+    assert assessor.policies == ("bod-26-04", "ncsc", "asd-e8", "bank")
+    assert [r.days for r in assessor.tables.deadlines if r.policy == "bank"] == [1, 2]
+
+
 def test_own_policies_hold_beside_the_named_ones(tmp_path: Path) -> None:
     """A file of one's own is in force as soon as it is named; its path starts in OAKUM_HOME."""
     (tmp_path / "bank.csv").write_text(OWN)

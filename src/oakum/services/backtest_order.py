@@ -10,7 +10,8 @@ from oakum.core.errors import InputError
 from oakum.core.ids import CveId
 from oakum.core.inventory.host import Host
 from oakum.core.risk.assessment import Assessor
-from oakum.core.risk.backtest import Backtest, FrozenCve, FrozenView, run_backtest
+from oakum.core.risk.backtest import Backtest, run_backtest
+from oakum.core.risk.frozen import FrozenCve, FrozenView
 from oakum.ports.advisory_feed import DatedSignals, FrozenFeeds
 
 

@@ -20,6 +20,7 @@ from oakum.core.risk.queue import (
     build_queue,
     removable_risk,
 )
+from oakum.core.risk.weakness import WeaknessGroup, by_weakness
 from oakum.ports.stores import Scan, UnitOfWork
 from oakum.services.find_exposure import fleet_of
 
@@ -42,6 +43,17 @@ def prioritise(
         return min(_lacking_since(list(scans), component, said) for _, scans in by_host)
 
     return build_queue(exposed, FleetView(population, assessor, began))
+
+
+def group_by_weakness(
+    work: UnitOfWork, today: date, hosts: Collection[HostId] | None = None
+) -> tuple[WeaknessGroup, ...]:
+    """Return what is to be patched on these hosts, or on all, by its kind of mistake."""
+    if not work.advisories.feeds():
+        return ()
+    every, population = _exposed(work, hosts)
+    exposed = without(every, _excepted(work, population, today))
+    return by_weakness(exposed, population.signals)
 
 
 def removable_risk_of_fleet(work: UnitOfWork) -> int:

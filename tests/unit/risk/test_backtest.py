@@ -14,7 +14,8 @@ from oakum.core.advisories.signals import (
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.host import Criticality, Exposure, Host
 from oakum.core.risk.assessment import Assessor
-from oakum.core.risk.backtest import Backtest, FrozenCve, FrozenView, Result, run_backtest
+from oakum.core.risk.backtest import Backtest, Result, run_backtest
+from oakum.core.risk.frozen import FrozenCve, FrozenView
 
 DAY = date(2026, 1, 1)
 HOST = Host(
@@ -81,6 +82,7 @@ def test_orders_are_compared_at_the_effort_of_the_urgent_lanes() -> None:
     assert result(found, "CVSS >= 9").at_equal_effort == 1
     assert result(found, "in no order").at_equal_effort == 0.8
     assert result(found, "in no order").area == 0.5
+    assert result(found, "in no order").largest_tie == 5
 
 
 def test_without_scores_of_the_day_epss_is_no_strategy() -> None:

@@ -1,8 +1,10 @@
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oakum.core.risk.gain import Equals, area_under, hits_among_first
+from oakum.core.risk.gain import Equals, area_under, chance_margin, hits_among_first
 
 orders = st.lists(
     st.integers(1, 50).flatmap(lambda n: st.builds(Equals, st.just(n), st.integers(0, n))),
@@ -30,6 +32,14 @@ def test_equals_share_their_hits() -> None:
 def test_the_area_of_known_orders(order: list[Equals], area: float | None) -> None:
     """An order that tells nothing has a half; without a hit nothing can be said."""
     assert area_under(order) == (area if area is None else pytest.approx(area))
+
+
+def test_few_hits_leave_much_to_chance() -> None:
+    """In 2,000 drawn orders of 12 hits, 95 % of the areas lie within the margin."""
+    random = Random(1)  # noqa: S311 (repeatable, and no secret)
+    areas = [sum(random.random() for _ in range(12)) / 12 for _ in range(2_000)]
+    inside = sum(abs(area - 0.5) <= chance_margin(12) for area in areas)
+    assert inside / len(areas) == pytest.approx(0.95, abs=0.015)
 
 
 @given(orders)

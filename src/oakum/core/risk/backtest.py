@@ -6,16 +6,15 @@ coverage the share of what was exploited that was chosen, effort the share of al
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from oakum.core.advisories.first_fix import FirstFix
-from oakum.core.advisories.signals import CveSignals
 from oakum.core.ids import CveId
 from oakum.core.inventory.host import Host
 from oakum.core.risk.assessment import CRITICAL_TENTHS, Assessor
 from oakum.core.risk.disruption import disruption_of
+from oakum.core.risk.frozen import FrozenCve, FrozenView
 from oakum.core.risk.gain import Equals, area_under, hits_among_first
 from oakum.core.risk.lane import Lane
 from oakum.core.risk.proportion import Share, share
@@ -26,35 +25,6 @@ LIKELY_PPM = 100_000
 CAPACITY = 0.15
 """Share of what is open that the median organisation closes in a month (P2P volume 8)."""
 URGENT = (Lane.IMMEDIATE, Lane.OUT_OF_CYCLE)
-
-
-@dataclass(frozen=True, slots=True)
-class FrozenCve:
-    """What was known of one CVE on the day."""
-
-    signals: CveSignals
-    first_fix: FirstFix
-
-    @property
-    def epss_ppm(self) -> int:
-        """Return EPSS in millionths; none counts as 0."""
-        return self.signals.epss.probability_ppm if self.signals.epss is not None else 0
-
-    @property
-    def cvss_tenths(self) -> int:
-        """Return ten times the CVSS base score; none counts as 0."""
-        return self.signals.cvss.base_tenths if self.signals.cvss is not None else 0
-
-
-@dataclass(frozen=True, slots=True)
-class FrozenView:
-    """What was known on a day, and what was exploited by a later one."""
-
-    on: date
-    until: date
-    cves: Sequence[FrozenCve]
-    exploited: Collection[CveId]
-    """Those of the CVEs that the KEV catalogue took up after the day, and by the later one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +59,8 @@ class Result:
     """
     at_capacity: float
     """The same, among as many as most organisations close in a month."""
+    largest_tie: int
+    """CVEs in the largest set of equals: how much the order leaves undecided."""
     area: float | None
     """Area under the curve of coverage over effort: 0.5 is chance. None without outcomes."""
 
@@ -183,6 +155,7 @@ def _result(strategy: _Strategy, view: FrozenView, equal_effort: int) -> Result:
         choice=_choice(strategy.chooses, view) if strategy.chooses is not None else None,
         at_equal_effort=hits_among_first(equal_effort, groups),
         at_capacity=hits_among_first(round(CAPACITY * len(view.cves)), groups),
+        largest_tie=max(equals.cases for equals in groups),
         area=area_under(groups),
     )
 

@@ -24,7 +24,10 @@ class Disruption(Enum):
                 return 4
 
 
-NEEDS_REBOOT = re.compile(r"linux(?:-.+)?|kernel(?:-.+)?|systemd|dbus|dbus-broker|glibc")
+NEEDS_REBOOT = re.compile(
+    r"linux(?:-(?:[0-9]|signed|hwe|aws|azure|gcp|oracle|kvm|lowlatency|oem|raspi|lts|virt).*)?"
+    r"|kernel(?:-(?:core|default|rt|64k).*)?|systemd|dbus|dbus-broker|glibc"
+)
 """Kernels, under the names that each vendor gives them, and what process 1 keeps loaded."""
 RESTS = (
     *("*-doc", "ca-certificates", "git", "groff", "gzip", "less", "man-db", "nano", "patch"),

@@ -11,6 +11,7 @@ from oakum.core.errors import InputError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Criticality, Exposure, Host
 from oakum.core.risk.backtest import CAPACITY, Backtest, Choice, Result
+from oakum.core.risk.gain import chance_margin
 from oakum.core.risk.proportion import Share
 from oakum.core.text import counted, one_line
 from oakum.entrypoints.cli import output
@@ -72,7 +73,7 @@ def backtest(
     output.print_table(
         (
             *("order", "CVEs", "patches", "effort", "efficiency", "coverage", "by patches"),
-            *(f"first {found.equal_effort}", f"first {CAPACITY:.0%}", "area"),
+            *(f"first {found.equal_effort}", f"first {CAPACITY:.0%}", "equals", "area"),
         ),
         [_row(result, len(found.exploited)) for result in found.results],
     )
@@ -119,6 +120,7 @@ def _row(result: Result, exploited: int) -> tuple[str, ...]:
         *_chosen(result.choice),
         f"{result.at_equal_effort:.1f} of {exploited}",
         f"{result.at_capacity:.1f} of {exploited}",
+        str(result.largest_tie),
         f"{result.area:.2f}" if result.area is not None else "unknown",
     )
 
@@ -155,8 +157,17 @@ def _caveats(found: Backtest, unreadable: int) -> Iterator[str]:
             f"n = {exploited} is small: orders whose intervals (95 %, exact) overlap cannot be "
             "told apart by it"
         )
+    if exploited:
+        margin = chance_margin(exploited)
+        yield (
+            f"area: chance alone gives {max(0, 0.5 - margin):.2f} to {min(1, 0.5 + margin):.2f} "
+            "in 95 cases of 100"
+        )
+    yield "equals: the most CVEs that the order puts into one place"
     if not found.with_epss:
         yield "EPSS is left out: no scores of the day were given"
+    if found.with_cvss or found.with_ssvc:
+        yield f"CVSS and SSVC name no day: that their files are not of after {found.on} is assumed"
     if found.equal_effort:
         yield (
             f"first {found.equal_effort}: hits among as many as Oakum's urgent lanes hold; "

@@ -12,6 +12,7 @@ from oakum.core.inventory.support import Supported, ended_or_ending
 from oakum.core.matching.coverage import Covered, coverage
 from oakum.core.risk.exceptions import RiskException
 from oakum.core.risk.queue import MILLION, QueueItem
+from oakum.core.risk.weakness import WeaknessGroup
 from oakum.core.text import counted
 from oakum.ports.stores import ScanFailure, UnitOfWork
 from oakum.services.match_fleet import MatchResult
@@ -97,6 +98,24 @@ def queue_rows(items: Sequence[QueueItem]) -> tuple[tuple[str, ...], list[tuple[
         for item in items
     ]
     return headings, rows
+
+
+def weakness_rows(
+    groups: Sequence[WeaknessGroup],
+) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    """Return headings and rows of what is to be patched, by its kind."""
+    rows: list[tuple[object, ...]] = [
+        (
+            group.cwe or "not known",
+            len(group.cves),
+            len(group.kev),
+            group.hosts,
+            len(group.patches),
+            ", ".join(group.patches),
+        )
+        for group in groups
+    ]
+    return ("weakness", "CVEs", "KEV", "hosts", "patches", "of"), rows
 
 
 def exception_lines(exceptions: Iterable[RiskException], today: date) -> list[str]:
