@@ -135,9 +135,9 @@ class AdvisoryStore(Protocol):
         ...
 
     def statements(
-        self, topics: Iterable[Topic] | None = None, as_of: datetime | None = None
+        self, topics: Iterable[Topic], as_of: datetime | None = None, cve: CveId | None = None
     ) -> tuple[VendorStatement, ...]:
-        """Return what is said of these packages, or of all, now or at a moment."""
+        """Return what is said of these packages, now or at a moment; of all CVEs or of one."""
         ...
 
     def rulings(self, topics: Collection[Topic]) -> Mapping[Topic, tuple[VendorStatement, ...]]:

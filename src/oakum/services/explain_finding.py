@@ -103,8 +103,7 @@ def explain_finding(cve: CveId, name: str, assessor: Assessor, work: UnitOfWork)
 def _statements(cve: CveId, facts: Facts | None, work: UnitOfWork) -> tuple[VendorStatement, ...]:
     if facts is None:
         return ()
-    found = work.advisories.statements(topics_of(facts))
-    return tuple(statement for statement in found if statement.cve == cve)
+    return work.advisories.statements(topics_of(facts), cve=cve)
 
 
 def _plan_for(plan: Plan, host: Host, sources: set[str], work: UnitOfWork) -> PlanForHost:

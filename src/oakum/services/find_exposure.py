@@ -62,12 +62,15 @@ def first_seen(work: UnitOfWork, findings: Iterable[Finding]) -> Mapping[Identit
     wanted: dict[HostId, list[Finding]] = defaultdict(list)
     for finding in findings:
         wanted[finding.host].append(finding)
-    timeline = work.facts.timeline(wanted)
-    index = index_for(work, _topics(timeline)) if timeline else None
+    if not wanted:
+        return {}
+    by_host = groupby(work.facts.timeline(wanted), key=lambda scan: scan.host)
+    timelines = {host: list(scans) for host, scans in by_host}
+    past = [scan for scans in timelines.values() for scan in scans[:-1]]
+    index = index_for(work, _topics(past))
     found: dict[Identity, date] = {}
-    for host, scans in groupby(timeline, key=lambda scan: scan.host):
-        if index is not None:
-            found |= _began(list(scans), wanted[host], index)
+    for host, scans in timelines.items():
+        found |= _began(scans, wanted[host], index)
     return found
 
 
@@ -90,18 +93,18 @@ def _began(
 def history(work: UnitOfWork, host: HostId, cve: CveId) -> tuple[tuple[datetime, Finding], ...]:
     """Return what was ever true of a CVE on a host, each from when on, oldest first."""
     scans = work.facts.timeline([host])
-    if not scans or not work.advisories.feeds():
+    if not scans:
         return ()
     moments = {scan.since for scan in scans}
     moments |= {moment for moment in work.advisories.changes(cve) if moment > scans[0].since}
-    topics = _topics(scans)
+    feeds, topics = work.advisories.feeds(), _topics(scans)
     found: list[tuple[datetime, Finding]] = []
     last: dict[str, Finding] = {}
     for moment in sorted(moments):
         scan = [scan for scan in scans if scan.since <= moment][-1]
-        index = index_for(work, topics, moment)
+        index = AdvisoryIndex.of(feeds, work.advisories.statements(topics, moment, cve))
         for finding in _match(scan, index):
-            if finding.cve == cve and last.get(finding.source_name) != finding:
+            if last.get(finding.source_name) != finding:
                 last[finding.source_name] = finding
                 found.append((moment, finding))
     return tuple(found)

@@ -1,6 +1,6 @@
 """Prioritise: from exposed components to a queue of patches."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import date
 from itertools import groupby
 
@@ -32,10 +32,7 @@ def prioritise(
     hosts: Collection[HostId] | None = None,
 ) -> tuple[QueueItem, ...]:
     """Return the queue of these hosts, or of all, without what is excepted today."""
-    if not work.advisories.feeds():
-        return ()
-    every, population = _exposed(work, hosts)
-    exposed = without(every, _excepted(work, population, today))
+    exposed, population = _to_patch(work, today, hosts)
 
     def began(holders: HostSet, component: Component, said: VendorStatement) -> date:
         timeline = work.facts.timeline(population.hosts[number].id for number in holders)
@@ -49,16 +46,21 @@ def group_by_weakness(
     work: UnitOfWork, today: date, hosts: Collection[HostId] | None = None
 ) -> tuple[WeaknessGroup, ...]:
     """Return what is to be patched on these hosts, or on all, by its kind of mistake."""
-    if not work.advisories.feeds():
-        return ()
-    every, population = _exposed(work, hosts)
-    exposed = without(every, _excepted(work, population, today))
+    exposed, population = _to_patch(work, today, hosts)
     return by_weakness(exposed, population.signals)
 
 
 def removable_risk_of_fleet(work: UnitOfWork) -> int:
     """Return all the risk that patching can remove, in the queue's measure."""
-    return removable_risk(*_exposed(work, None)) if work.advisories.feeds() else 0
+    return removable_risk(*_exposed(work, None))
+
+
+def _to_patch(
+    work: UnitOfWork, today: date, hosts: Collection[HostId] | None
+) -> tuple[Iterator[Exposed], Population]:
+    """Return what is exposed and not excepted."""
+    exposed, population = _exposed(work, hosts)
+    return without(exposed, _excepted(work, population, today)), population
 
 
 def _excepted(work: UnitOfWork, population: Population, today: date) -> list[Excepted]:
@@ -75,6 +77,9 @@ def _excepted(work: UnitOfWork, population: Population, today: date) -> list[Exc
 def _exposed(
     work: UnitOfWork, hosts: Collection[HostId] | None
 ) -> tuple[list[Exposed], Population]:
+    """Return what is exposed: nothing, while there are no advisories."""
+    if not work.advisories.feeds():
+        return [], Population({}, {})
     numbers, known = work.fleet.numbers(hosts), {host.id: host for host in work.hosts.all()}
     fleet, index = fleet_of(work, hosts)
     exposed = list(fleet.exposed(index))

@@ -92,7 +92,7 @@ OF_MANY_FILES: Mapping[FeedName, tuple[str, Callable[[Files, str], Parsed]]] = {
     FeedName.OSV_ROCKY: (".json", parse_osv),
     FeedName.OSV_REDHAT: (".json", parse_osv),
     FeedName.OSV_SUSE: (".json", parse_osv),
-    FeedName.CVE_RECORDS: (".json", parse_records),
+    FeedName.CVE_RECORDS: (".json", lambda files, _: parse_records(files)),
     FeedName.NVD: (".json", parse_nvd),
 }
 """How the files of a feed end, and what understands them; a feed of one file may come as it is."""

@@ -15,10 +15,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from enum import IntEnum
-from functools import cmp_to_key
+from functools import reduce
 
 from oakum.core.advisories.feed import FeedName
-from oakum.core.advisories.statement import VendorStatement, VendorStatus
+from oakum.core.advisories.statement import Subject, VendorStatement, VendorStatus
 from oakum.core.versions.scheme import scheme_of
 
 
@@ -57,14 +57,13 @@ COVERING = frozenset(feed.value for feed in AUTHORITY if feed not in DATED)
 
 MadeOn = Mapping[str, date]
 """By the name of a feed, the day of its data."""
-Key = tuple[str, str, str, str, str]
 
 
 def decide(statements: Iterable[VendorStatement], made_on: MadeOn) -> list[VendorStatement]:
-    """Return the statement that counts for each (release, package, CVE, channel, module)."""
-    groups: dict[Key, list[VendorStatement]] = defaultdict(list)
+    """Return the statement that counts on each subject."""
+    groups: dict[Subject, list[VendorStatement]] = defaultdict(list)
     for said in statements:
-        groups[said.release, said.source_name, said.cve, said.channel, said.module].append(said)
+        groups[said.subject].append(said)
     return [group[0] if len(group) == 1 else _decide(group, made_on) for group in groups.values()]
 
 
@@ -99,10 +98,19 @@ def _overrules(advisory: VendorStatement, tracker: VendorStatement, tracker_made
 
 
 def _highest(group: Sequence[VendorStatement]) -> VendorStatement:
-    """Return the one with the highest fix; what names no fix counts less than any that does."""
-    fixes = [said for said in group if said.status is VendorStatus.FIXED]
-    return max(fixes, key=cmp_to_key(_by_version), default=group[0])
+    return reduce(lambda known, said: said if supersedes(said, known) else known, group)
 
 
-def _by_version(one: VendorStatement, other: VendorStatement) -> int:
-    return scheme_of(one.release).compare(one.fixed_version, other.fixed_version)
+def supersedes(said: VendorStatement, known: VendorStatement) -> bool:
+    """Tell whether a statement counts before another of the same kind on the same subject.
+
+    The higher fix does: an earlier one was not enough. What names no fix counts less than any that
+    does: some parts of a release get it first.
+    """
+    if said.status is not VendorStatus.FIXED:
+        return False
+    if known.status is not VendorStatus.FIXED:
+        return True
+    if said.fixed_version == known.fixed_version:
+        return False
+    return scheme_of(said.release).compare(said.fixed_version, known.fixed_version) > 0

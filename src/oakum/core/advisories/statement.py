@@ -40,6 +40,10 @@ OF_SOURCE = "source:"
 """Begins the name where a vendor of rpm packages speaks of a source package as a whole."""
 
 
+Subject = tuple[str, str, str, str, str]
+"""(release, package, CVE, channel, module): what one feed makes one statement on."""
+
+
 @dataclass(frozen=True, slots=True)
 class VendorStatement:
     """One row of a vendor's tracker, VEX or advisory."""
@@ -68,3 +72,8 @@ class VendorStatement:
     """When the advisory was issued."""
     known_since: date | None = field(default=None, compare=False)
     """When we first knew this fix; None for what was not stored."""
+
+    @property
+    def subject(self) -> Subject:
+        """Return what the statement is on."""
+        return (self.release, self.source_name, self.cve, self.channel, self.module)

@@ -20,6 +20,7 @@ BUILT_USING_LINUX = re.compile(r"(?:^|, )linux \(= (?P<version>[^)]+)\)")
 RPM_IMAGES = ("kernel-core", "kernel-default", "kernel-rt-core", "kernel-64k-core", "kernel")
 """In the order in which a host is asked for them: the first that is installed was booted."""
 RPM_KERNEL = re.compile(r"kernel(?:-(?:core|default|rt|64k|modules|debug|devel|headers|tools).*)?")
+ALPINE_IMAGES = ("linux-lts", "linux-virt")
 ALPINE_RELEASE = re.compile(r"(?P<version>[0-9.]+)-(?P<revision>[0-9]+)-(?P<flavour>[a-z]+)")
 
 
@@ -106,9 +107,7 @@ def _alpine_image(facts: Facts) -> tuple[str, str | None]:
 
 def is_image(package: InstalledPackage) -> bool:
     """Tell whether a package is a kernel that can be booted, not one that only depends on one."""
-    if IMAGE.fullmatch(package.name) is not None or package.name in RPM_IMAGES:
-        return True
-    return package.name in {"linux-lts", "linux-virt"}
+    return package.name in {*RPM_IMAGES, *ALPINE_IMAGES} or bool(IMAGE.fullmatch(package.name))
 
 
 def is_kernel(package: InstalledPackage) -> bool:
@@ -124,9 +123,7 @@ def is_kernel(package: InstalledPackage) -> bool:
     return False
 
 
-KERNEL_SOURCES = frozenset(
-    {KERNEL, "kernel", "kernel-default", "kernel-rt", "linux-lts", "linux-virt"}
-)
+KERNEL_SOURCES = frozenset({KERNEL, "kernel", "kernel-default", "kernel-rt", *ALPINE_IMAGES})
 
 
 def kernel_source(package: InstalledPackage) -> str:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import msgspec
 
-from oakum.adapters.feeds.parsing import Parsed, aware, decode
+from oakum.adapters.feeds.parsing import Parsed, aware, decode, each
 from oakum.core.advisories.cve import CVE
 from oakum.core.advisories.signals import CveSignals, KevEntry
 from oakum.core.ids import CveId
@@ -25,17 +25,16 @@ class _Catalogue(msgspec.Struct, rename="camel"):
     count: int
 
 
+_understand = msgspec.json.Decoder(_Entry).decode
+
+
 def parse_kev(content: bytes) -> Parsed:
     """Return a signal for each entry. Raises InputError when it is no such catalogue."""
     catalogue = decode(content, _Catalogue, "the KEV catalogue")
     parsed = Parsed(data_as_of=aware(catalogue.date_released, "the KEV catalogue"))
-    for number, raw in enumerate(catalogue.vulnerabilities):
-        place = f"vulnerabilities[{number}]"
-        try:
-            entry = msgspec.json.decode(raw, type=_Entry)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            parsed.unreadable.append(f"{place}: {one_line(str(error))}")
-            continue
+    entries = enumerate(catalogue.vulnerabilities)
+    records = ((f"vulnerabilities[{number}]", bytes(raw)) for number, raw in entries)
+    for place, entry in each(records, _understand, parsed):
         if not CVE.fullmatch(entry.cve_id):
             parsed.unreadable.append(f"{place}: {one_line(entry.cve_id, 40)!r} is no CVE")
             continue

@@ -64,9 +64,8 @@ class _Record(msgspec.Struct, rename="camel"):
 _decode = msgspec.json.Decoder(_Record).decode
 
 
-def parse_records(records: Iterable[tuple[str, bytes]], source: str = "") -> Parsed:
+def parse_records(records: Iterable[tuple[str, bytes]]) -> Parsed:
     """Return the signals of (file name, record) pairs; a record that cannot be read is counted."""
-    del source  # a score names who gave it, not by which feed it came
     parsed = Parsed()
     parsed.signals = [found for _, found in each(records, _understand, parsed)]
     return parsed

@@ -13,13 +13,14 @@ from datetime import UTC, date, datetime, time
 
 from oakum.adapters.feeds.debian.tracker import SOURCE
 from oakum.adapters.feeds.parsing import Parsed
+from oakum.adapters.feeds.statements import Collected
 from oakum.core.advisories.cve import CVE
 from oakum.core.advisories.first_fix import AdvisoryFix
 from oakum.core.advisories.statement import VendorStatement, VendorStatus
 from oakum.core.errors import InputError
 from oakum.core.ids import CveId
 from oakum.core.text import one_line
-from oakum.core.versions.deb import compare, is_version
+from oakum.core.versions.deb import is_version
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 HEADING = re.compile(
@@ -47,8 +48,7 @@ def parse_advisories(content: bytes, releases: frozenset[str]) -> Parsed:
     Raises InputError when it is no such list. Of several advisories on one CVE in one package the
     one with the highest version counts: an earlier fix was not enough.
     """
-    parsed = Parsed()
-    best: dict[tuple[str, str, CveId], VendorStatement] = {}
+    parsed, collected = Parsed(), Collected()
     entries = _entries(content, parsed.unreadable)
     for entry in entries:
         for number, fix in entry.fixes:
@@ -58,8 +58,8 @@ def parse_advisories(content: bytes, releases: frozenset[str]) -> Parsed:
                 parsed.unreadable.append(_place(number, fix[0], "it names no package and version"))
                 continue
             for cve in entry.cves:
-                _keep_highest(best, _statement(entry, cve, fix))
-    parsed.statements = list(best.values())
+                collected.add(_statement(entry, cve, fix))
+    parsed.statements = collected.statements
     if entries:
         newest = max(entry.issued for entry in entries)
         parsed.data_as_of = datetime.combine(newest, time(), UTC)
@@ -149,12 +149,3 @@ def _statement(entry: _Entry, cve: CveId, fix: re.Match[str]) -> VendorStatement
         advisory=entry.advisory,
         issued_on=entry.issued,
     )
-
-
-def _keep_highest(
-    best: dict[tuple[str, str, CveId], VendorStatement], found: VendorStatement
-) -> None:
-    key = (found.release, found.source_name, found.cve)
-    known = best.get(key)
-    if known is None or compare(found.fixed_version, known.fixed_version) > 0:
-        best[key] = found

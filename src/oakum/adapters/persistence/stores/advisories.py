@@ -1,34 +1,29 @@
 """What vendors and public lists say."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields, replace
 from datetime import date, datetime
-from itertools import chain, islice
-from typing import Any, TypeVar
+from itertools import chain
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
 from oakum.adapters.persistence.documents import from_document, to_document
+from oakum.adapters.persistence.parts import NAMED, WRITTEN, in_parts
 from oakum.adapters.persistence.tables import feeds, rulings, signals, statements
 from oakum.core.advisories.authority import COVERING, decide
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.advisories.statement import (
     NoDsaReason,
+    Subject,
     Urgency,
     VendorStatement,
     VendorStatus,
 )
 from oakum.core.ids import CveId
 from oakum.core.matching.component import Topic
-
-T = TypeVar("T")
-BATCH = 500
-ROWS = 5000
-
-_Key = tuple[str, str, str, str, str]
-"""(release, package, CVE, channel, module)."""
 
 
 class SqlAdvisoryStore:
@@ -48,10 +43,10 @@ class SqlAdvisoryStore:
         query = select(statements).where(of_feed, is_present)
         known = {_key(row): row for row in self._connection.execute(query)}
         releases = {row.release for row in known.values()}
-        said_now, since = list(found), dict[_Key, date]()
+        said_now, since = list(found), dict[Subject, date]()
         new, kept = list[dict[str, object]](), set[int]()
         for said in said_now:
-            key, row = _subject(said), _statement_row(state.feed, said)
+            key, row = said.subject, _statement_row(state.feed, said)
             old = known.get(key)
             if old is not None and all(getattr(old, name) == row[name] for name in SAID):
                 kept.add(old.id)
@@ -62,10 +57,10 @@ class SqlAdvisoryStore:
             since[key] = fix_known_from.date()
             new.append(row | {"known_from": at, "fix_known_from": fix_known_from})
         gone = [row.id for row in known.values() if row.id not in kept]
-        for part in _in_parts(iter(gone), BATCH):
+        for part in in_parts(gone):
             ended = update(statements).where(statements.c.id.in_(part))
             self._connection.execute(ended.values(known_to=at))
-        for part in _in_parts(iter(new)):
+        for part in in_parts(new, WRITTEN):
             self._connection.execute(insert(statements), part)
         self._write(state)
         self._rule(state.feed, said_now, since, releases)
@@ -76,7 +71,7 @@ class SqlAdvisoryStore:
         wanted = set(topics)
         releases = sorted({release for release, _ in wanted})
         query = select(rulings).where(rulings.c.release.in_(releases))
-        if len(wanted) <= BATCH:
+        if len(wanted) <= NAMED:
             query = query.where(rulings.c.name.in_(sorted({name for _, name in wanted})))
         return {
             (release, name): from_document(document, tuple[VendorStatement, ...], "a ruling")
@@ -88,7 +83,7 @@ class SqlAdvisoryStore:
         self,
         feed: FeedName,
         said_now: Iterable[VendorStatement],
-        since: Mapping[_Key, date],
+        since: Mapping[Subject, date],
         spoken_of_before: set[str],
     ) -> None:
         """Decide anew about every release that a feed speaks of, or spoke of until now."""
@@ -107,14 +102,14 @@ class SqlAdvisoryStore:
             for said in decide(chain(by_release[release], found), made_on):
                 document = _compact(said)
                 if said.source == feed.value:
-                    document["known_since"] = since[_subject(said)]
+                    document["known_since"] = since[said.subject]
                 by_name[said.source_name].append(document)
             self._connection.execute(delete(rulings).where(rulings.c.release == release))
             rows = (
                 {"release": release, "name": name, "document": to_document(said)}
                 for name, said in sorted(by_name.items())
             )
-            for part in _in_parts(rows):
+            for part in in_parts(rows, WRITTEN):
                 self._connection.execute(insert(rulings), part)
 
     def replace_signals(self, state: FeedState, found: Iterable[CveSignals]) -> None:
@@ -124,26 +119,25 @@ class SqlAdvisoryStore:
             {"feed": state.feed.value, "cve": signal.cve, "document": to_document(signal)}
             for signal in found
         )
-        for part in _in_parts(rows):
+        for part in in_parts(rows, WRITTEN):
             self._connection.execute(insert(signals), part)
         self._write(state)
 
     def statements(
-        self, topics: Iterable[Topic] | None = None, as_of: datetime | None = None
+        self, topics: Iterable[Topic], as_of: datetime | None = None, cve: CveId | None = None
     ) -> tuple[VendorStatement, ...]:
-        """Return what is said of these packages, or of all, now or at a moment."""
+        """Return what is said of these packages, now or at a moment; of all CVEs or of one."""
         holds: ColumnElement[bool] = statements.c.known_to.is_(None)
         if as_of is not None:
             ended_later = holds | (statements.c.known_to > as_of)
             holds = (statements.c.known_from <= as_of) & ended_later
-        if topics is None:
-            query = select(statements).where(holds)
-            return tuple(_statement(row) for row in self._connection.execute(query))
+        if cve is not None:
+            holds &= statements.c.cve == cve
         by_release, found = defaultdict[str, set[str]](set), list[VendorStatement]()
         for release, name in topics:
             by_release[release].add(name)
         for release, names in sorted(by_release.items()):
-            for part in _in_parts(iter(sorted(names)), BATCH):
+            for part in in_parts(sorted(names)):
                 query = select(statements).where(
                     holds, statements.c.release == release, statements.c.source_name.in_(part)
                 )
@@ -169,11 +163,9 @@ class SqlAdvisoryStore:
 
     def signals(self, cves: Iterable[CveId]) -> Mapping[CveId, CveSignals]:
         """Return all that feeds contribute to these CVEs, laid together."""
-        wanted, found = sorted(set(cves)), dict[CveId, CveSignals]()
-        for start in range(0, len(wanted), BATCH):
-            query = select(signals.c.document).where(
-                signals.c.cve.in_(wanted[start : start + BATCH])
-            )
+        found = dict[CveId, CveSignals]()
+        for part in in_parts(sorted(set(cves))):
+            query = select(signals.c.document).where(signals.c.cve.in_(part))
             for (document,) in self._connection.execute(query):
                 signal = from_document(document, CveSignals, "a signal")
                 known = found.get(signal.cve)
@@ -202,13 +194,8 @@ class SqlAdvisoryStore:
 SAID = ("status", "fixed_version", "urgency", "no_dsa", "advisory", "issued_on")
 
 
-def _key(row: Row[*tuple[Any, ...]]) -> _Key:
+def _key(row: Row[*tuple[Any, ...]]) -> Subject:
     return (row.release, row.source_name, row.cve, row.channel, row.module)
-
-
-def _subject(said: VendorStatement) -> _Key:
-    """Return what a feed makes one statement on."""
-    return (said.release, said.source_name, said.cve, said.channel, said.module)
 
 
 def _statement(row: Row[*tuple[Any, ...]]) -> VendorStatement:
@@ -257,8 +244,3 @@ def _compact(statement: VendorStatement) -> dict[str, object]:
 
 DEFAULTS = {f.name: f.default for f in fields(VendorStatement)}
 """MISSING for what has none: it is always written."""
-
-
-def _in_parts(rows: Iterator[T], size: int = ROWS) -> Iterator[list[T]]:
-    while part := list(islice(rows, size)):
-        yield part

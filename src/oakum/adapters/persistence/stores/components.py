@@ -7,10 +7,9 @@ from pyroaring import BitMap
 from sqlalchemy import Connection, insert, select
 
 from oakum.adapters.persistence.documents import from_document
+from oakum.adapters.persistence.parts import in_parts
 from oakum.adapters.persistence.tables import components
 from oakum.core.matching.component import Component
-
-BATCH = 500
 
 
 class ComponentIds:
@@ -37,10 +36,9 @@ class ComponentIds:
 
     def read(self, numbers: BitMap) -> dict[int, Component]:
         """Return the components of these numbers."""
-        ordered, found = list(numbers), dict[int, Component]()
+        found = dict[int, Component]()
         columns = (components.c.id, components.c.document)
-        for start in range(0, len(ordered), BATCH):
-            part = ordered[start : start + BATCH]
+        for part in in_parts(numbers):
             for number, document in self._connection.execute(
                 select(*columns).where(components.c.id.in_(part))
             ):
@@ -48,10 +46,8 @@ class ComponentIds:
         return found
 
     def _learn(self, documents: dict[str, Component]) -> None:
-        ordered = sorted(documents)
         columns = (components.c.id, components.c.document)
-        for start in range(0, len(ordered), BATCH):
-            part = ordered[start : start + BATCH]
+        for part in in_parts(sorted(documents)):
             for number, document in self._connection.execute(
                 select(*columns).where(components.c.document.in_(part))
             ):

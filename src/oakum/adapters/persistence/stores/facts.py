@@ -12,6 +12,7 @@ from pyroaring import BitMap
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from oakum.adapters.persistence.documents import from_document, to_document
+from oakum.adapters.persistence.parts import in_parts
 from oakum.adapters.persistence.stores.components import ComponentIds
 from oakum.adapters.persistence.stores.members import Member, pack, unpack
 from oakum.adapters.persistence.tables import facts as facts_table
@@ -26,7 +27,6 @@ from oakum.ports.stores import Scan, ScanFailure
 VersionKey = tuple[str, str, str, str, str, str, str]
 KEPT_DOCUMENTS = 10
 """How many rows of a host keep all that their scan brought; packages and components stay."""
-BATCH = 500
 
 
 class SqlFactsStore:
@@ -132,11 +132,8 @@ class SqlFactsStore:
         """Return the ids of rows of these hosts, or of all."""
         if hosts is None:
             return [number for (number,) in self._connection.execute(query)]
-        wanted, found = sorted(hosts), list[int]()
-        for start in range(0, len(wanted), BATCH):
-            part = query.where(facts_table.c.host.in_(wanted[start : start + BATCH]))
-            found.extend(number for (number,) in self._connection.execute(part))
-        return found
+        parts = (query.where(facts_table.c.host.in_(part)) for part in in_parts(sorted(hosts)))
+        return [number for part in parts for (number,) in self._connection.execute(part)]
 
     def _scans(self, ids: Sequence[int]) -> tuple[Scan, ...]:
         """Return rows by their ids: by host, oldest first."""
@@ -144,11 +141,9 @@ class SqlFactsStore:
         join = package_sets.c.digest == facts_table.c.package_set
         rows = [
             row
-            for start in range(0, len(ids), BATCH)
+            for part in in_parts(ids)
             for row in self._connection.execute(
-                select(*columns)
-                .join(package_sets, join)
-                .where(facts_table.c.id.in_(ids[start : start + BATCH]))
+                select(*columns).join(package_sets, join).where(facts_table.c.id.in_(part))
             )
         ]
         sets = {row.package_set: unpack(row.members) for row in rows}
@@ -203,10 +198,8 @@ class SqlFactsStore:
             self._ids.update(self._known(set(missing)))
 
     def _known(self, keys: set[VersionKey]) -> dict[VersionKey, int]:
-        names = sorted({key[0] for key in keys})
         found: dict[VersionKey, int] = {}
-        for start in range(0, len(names), BATCH):
-            part = names[start : start + BATCH]
+        for part in in_parts(sorted({key[0] for key in keys})):
             query = select(package_versions).where(package_versions.c.name.in_(part))
             for number, *columns in self._connection.execute(query):
                 key = _as_key(columns)
@@ -215,9 +208,8 @@ class SqlFactsStore:
         return found
 
     def _versions(self, ids: set[int]) -> dict[int, VersionKey]:
-        ordered, found = sorted(ids), dict[int, VersionKey]()
-        for start in range(0, len(ordered), BATCH):
-            part = ordered[start : start + BATCH]
+        found = dict[int, VersionKey]()
+        for part in in_parts(sorted(ids)):
             query = select(package_versions).where(package_versions.c.id.in_(part))
             for number, *columns in self._connection.execute(query):
                 found[number] = _as_key(columns)

@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import TypeVar
 
 from pyroaring import BitMap
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, tuple_, update
 
+from oakum.adapters.persistence.parts import in_parts
 from oakum.adapters.persistence.stores.components import component_of
-from oakum.adapters.persistence.stores.hosts import LAST_NUMBER
+from oakum.adapters.persistence.stores.hosts import last_number
 from oakum.adapters.persistence.tables import (
     component_hosts,
     components,
@@ -26,8 +26,6 @@ from oakum.core.matching.fleet import Holding
 
 FOLDED = "folded"
 FIRST_DAY = date(1970, 1, 1)
-T = TypeVar("T")
-BATCH = 500
 
 Place = tuple[int, int, bool]
 """(component, day, is it a successor): a row of component_hosts."""
@@ -74,10 +72,7 @@ class SqlFleetStore:
         """Return these hosts, or all that are there, by their numbers."""
         if chosen is not None:
             return BitMap(self.numbers(chosen))
-        last = select(fleet_marks.c.value).where(fleet_marks.c.name == LAST_NUMBER)
-        highest = self._connection.execute(last).scalar()
-        if highest is None:  # the hosts are older than the mark
-            highest = self._connection.execute(select(func.max(hosts.c.number))).scalar() or 0
+        highest = last_number(self._connection)
         gone = self._connection.execute(select(removed_hosts.c.number)).scalars()
         return BitMap(range(1, highest + 1)) - BitMap(gone)
 
@@ -157,7 +152,7 @@ class SqlFleetStore:
     def _folded(self, mark: int, wanted: set[str]) -> dict[str, BitMap]:
         """Return the components with which hosts are in the bitmaps."""
         found: dict[str, BitMap] = {}
-        for part in _in_parts(sorted(wanted)):
+        for part in in_parts(sorted(wanted)):
             query = (
                 select(facts_table.c.host, facts_table.c.components)
                 .where(facts_table.c.host.in_(part), facts_table.c.id <= mark)
@@ -170,7 +165,7 @@ class SqlFleetStore:
     def _apply(self, gained: Mapping[Place, list[int]], lost: Mapping[int, list[int]]) -> None:
         touched = {place[0] for place in gained} | lost.keys()
         stored: dict[Place, BitMap] = {}
-        for part in _in_parts(sorted(touched)):
+        for part in in_parts(sorted(touched)):
             query = select(component_hosts).where(component_hosts.c.component.in_(part))
             for component, since, is_successor, content in self._connection.execute(query):
                 stored[component, since, is_successor] = BitMap.deserialize(content)
@@ -185,7 +180,7 @@ class SqlFleetStore:
 
     def _write(self, written: Mapping[Place, BitMap], stored: Iterable[Place]) -> None:
         known = set(stored)
-        for part in _in_parts([place for place in written if place in known]):
+        for part in in_parts([place for place in written if place in known]):
             columns = (
                 component_hosts.c.component,
                 component_hosts.c.since,
@@ -214,12 +209,7 @@ def _about(topics: Iterable[Topic]) -> Iterator[ColumnElement[bool]]:
         for release, name in topics
         if name.startswith(OF_SOURCE)
     ]
-    for part in _in_parts(sorted(names)):
+    for part in in_parts(sorted(names)):
         yield tuple_(components.c.release, components.c.name).in_(part)
-    for part in _in_parts(sorted(sources)):
+    for part in in_parts(sorted(sources)):
         yield tuple_(components.c.release, components.c.source).in_(part)
-
-
-def _in_parts(items: list[T]) -> Iterator[list[T]]:
-    for start in range(0, len(items), BATCH):
-        yield items[start : start + BATCH]

@@ -37,14 +37,12 @@ class SqlHostStore:
 
     def _next_number(self) -> int:
         """Return a number that no host ever had: bitmaps may still hold those of removed ones."""
+        number = last_number(self._connection) + 1
         mark = fleet_marks.c.name == LAST_NUMBER
-        last = self._connection.execute(select(fleet_marks.c.value).where(mark)).scalar()
-        if last is None:
-            last = self._connection.execute(select(func.max(hosts.c.number))).scalar() or 0
-            self._connection.execute(insert(fleet_marks).values(name=LAST_NUMBER, value=last + 1))
-        else:
-            self._connection.execute(update(fleet_marks).where(mark).values(value=last + 1))
-        return last + 1
+        marked = update(fleet_marks).where(mark).values(value=number)
+        if self._connection.execute(marked).rowcount == 0:
+            self._connection.execute(insert(fleet_marks).values(name=LAST_NUMBER, value=number))
+        return number
 
     @contextmanager
     def _taken(self, host: Host) -> Iterator[None]:
@@ -89,6 +87,15 @@ class SqlHostStore:
         """Return every host, by name."""
         rows = self._connection.execute(select(hosts.c.document).order_by(hosts.c.name))
         return tuple(_host(document) for (document,) in rows)
+
+
+def last_number(connection: Connection) -> int:
+    """Return the highest number that a host ever had."""
+    mark = select(fleet_marks.c.value).where(fleet_marks.c.name == LAST_NUMBER)
+    last: int | None = connection.execute(mark).scalar()
+    if last is None:  # no host was added since the mark exists
+        last = connection.execute(select(func.max(hosts.c.number))).scalar()
+    return last or 0
 
 
 def _host(document: bytes) -> Host:
