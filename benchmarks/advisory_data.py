@@ -31,10 +31,12 @@ NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
 def load_feeds(data: Path, only: Iterable[FeedName] = FILES) -> list[FeedContent]:
     """Return feeds of the folder."""
-    return [
-        read_feed(feed, _bytes(data / FILES[feed]), Provenance(FILES[feed], NOW, NOW))
-        for feed in only
-    ]
+    return [load_feed(data, feed) for feed in only]
+
+
+def load_feed(data: Path, feed: FeedName) -> FeedContent:
+    """Return one feed of the folder."""
+    return read_feed(feed, _bytes(data / FILES[feed]), Provenance(FILES[feed], NOW, NOW))
 
 
 def _bytes(path: Path) -> bytes:

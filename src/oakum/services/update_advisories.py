@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from oakum.core.advisories.feed import FeedName
+from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.audit.event import Action
 from oakum.core.errors import OakumError, RefusedError
 from oakum.core.text import one_line
@@ -17,8 +17,10 @@ class FeedOutcome:
     """How renewing a feed ended."""
 
     feed: FeedName
-    content: FeedContent | None
-    error: OakumError | None
+    state: FeedState | None
+    """None when it failed. What the feed says is not here: it would be held until the last one."""
+    unreadable: tuple[str, ...] = ()
+    error: OakumError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,9 @@ class AdvisoryUpdater:
             with self.begin() as work:
                 work.advisories.record_failure(feed, one_line(error.message))
                 work.commit()
-            return FeedOutcome(feed, None, error)
+            return FeedOutcome(feed, None, error=error)
         self._store(content)
-        return FeedOutcome(feed, content, None)
+        return FeedOutcome(feed, content.state, content.unreadable)
 
     def _require_news(self, content: FeedContent) -> None:
         with self.begin() as work:

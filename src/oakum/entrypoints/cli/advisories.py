@@ -38,16 +38,16 @@ def update(
         updater = AdvisoryUpdater(chosen.begin, chosen.clock, actor(), bar, allow_older=allow_older)
         outcomes = updater.update(chosen.advisory_source(offline, file, feed or ()), feed or ())
     _tell(outcomes)
-    failed = any(outcome.content is None for outcome in outcomes)
-    matched = None if all(outcome.content is None for outcome in outcomes) else _match()
+    failed = any(outcome.state is None for outcome in outcomes)
+    matched = None if all(outcome.state is None for outcome in outcomes) else _match()
     if json:
         output.print_json(
             {
                 "feeds": [
                     {
                         "feed": outcome.feed,
-                        "state": outcome.content and outcome.content.state,
-                        "unreadable": outcome.content.unreadable if outcome.content else [],
+                        "state": outcome.state,
+                        "unreadable": outcome.unreadable,
                         "error": outcome.error and outcome.error.message,
                     }
                     for outcome in outcomes
@@ -61,14 +61,13 @@ def update(
 
 def _tell(outcomes: Sequence[FeedOutcome]) -> None:
     for outcome in outcomes:
-        if outcome.content is not None:
-            state = outcome.content.state
-            unreadable = len(outcome.content.unreadable)
+        if outcome.state is not None:
+            state, unreadable = outcome.state, len(outcome.unreadable)
             output.say(
                 f"{state.feed.value}: {state.records} records as of {state.data_as_of:%Y-%m-%d}"
                 + (f"; {unreadable} could not be read" if unreadable else "")
             )
-            for place in outcome.content.unreadable[:3]:
+            for place in outcome.unreadable[:3]:
                 output.say(f"  {place}")
         elif outcome.error is not None:
             output.say(f"{outcome.feed.value}: {outcome.error.message}")

@@ -44,23 +44,28 @@ class SqlAdvisoryStore:
         known = {_key(row): row for row in self._connection.execute(query)}
         releases = {row.release for row in known.values()}
         said_now, since = list(found), dict[Subject, date]()
-        new, kept = list[dict[str, object]](), set[int]()
+        new, kept = list[tuple[VendorStatement, datetime]](), set[int]()
         for said in said_now:
-            key, row = said.subject, _statement_row(state.feed, said)
+            key = said.subject
             old = known.get(key)
-            if old is not None and all(getattr(old, name) == row[name] for name in SAID):
+            if old is not None and _is_same(old, said):
                 kept.add(old.id)
                 since[key] = old.fix_known_from.date()
                 continue
             is_same_fix = old is not None and old.fixed_version == said.fixed_version != ""
             fix_known_from = old.fix_known_from if old is not None and is_same_fix else at
             since[key] = fix_known_from.date()
-            new.append(row | {"known_from": at, "fix_known_from": fix_known_from})
+            new.append((said, fix_known_from))
         gone = [row.id for row in known.values() if row.id not in kept]
         for part in in_parts(gone):
             ended = update(statements).where(statements.c.id.in_(part))
             self._connection.execute(ended.values(known_to=at))
-        for part in in_parts(new, WRITTEN):
+        # Made while they are written: the rows of a large feed take more room than the feed.
+        rows = (
+            _statement_row(state.feed, said) | {"known_from": at, "fix_known_from": fix_known_from}
+            for said, fix_known_from in new
+        )
+        for part in in_parts(rows, WRITTEN):
             self._connection.execute(insert(statements), part)
         self._write(state)
         self._rule(state.feed, said_now, since, releases)
@@ -191,7 +196,17 @@ class SqlAdvisoryStore:
         )
 
 
-SAID = ("status", "fixed_version", "urgency", "no_dsa", "advisory", "issued_on")
+def _is_same(row: Row[*tuple[Any, ...]], said: VendorStatement) -> bool:
+    """Tell whether a row says the same of its subject."""
+    stored = (row.status, row.fixed_version, row.urgency, row.no_dsa, row.advisory, row.issued_on)
+    return stored == (
+        said.status.value,
+        said.fixed_version,
+        said.urgency.value,
+        said.no_dsa.value,
+        said.advisory,
+        said.issued_on,
+    )
 
 
 def _key(row: Row[*tuple[Any, ...]]) -> Subject:
