@@ -28,6 +28,10 @@ url = "http://127.0.0.1:{port}"
 [rollout]
 soak_seconds = {soak}
 
+# The shipped bundle grows old with the release; on production it must not be acted on.
+[advisories]
+debian_tracker.refuse_after_hours = 0
+
 """
 
 APT_HAS_NOTHING_TO_DO = """

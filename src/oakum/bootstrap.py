@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from oakum.adapters.feeds.bundle import Bundle
+    from oakum.adapters.feeds.kept import KeptFeeds
     from oakum.adapters.machines.lab_files import DirectoryLabFiles
+    from oakum.adapters.signing.openpgp import OwnKey
     from oakum.adapters.snapshots.store import DiskSnapshotStore
     from oakum.adapters.transports.asyncssh_transport import AsyncsshTransport
     from oakum.core.ids import RolloutId
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from oakum.core.repositories.archive import ArchiveSource
     from oakum.core.repositories.snapshot import Snapshot
     from oakum.core.risk.assessment import Assessor
-    from oakum.ports.advisory_feed import AdvisorySource, FrozenFeeds
+    from oakum.ports.advisory_feed import AdvisorySource, BundleWriter, FrozenFeeds
     from oakum.ports.archive import PackageArchive
     from oakum.ports.clock import Clock
     from oakum.ports.exports import Exporter, ExportFormat
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from oakum.ports.lab import ProviderChoice
     from oakum.ports.locks import CommandLocks
     from oakum.ports.package_manager import PackageManager, SnapshotAccess
+    from oakum.ports.progress import Progress
+    from oakum.ports.signing import Verifier
     from oakum.ports.stores import UnitOfWork
     from oakum.ports.transport import Transport
     from oakum.services.drive_host import Assignment, Tools
@@ -185,8 +189,28 @@ class Application:
         settings = self.configuration.advisories
         return {feed: timedelta(hours=settings.of(feed).stale_after_hours) for feed in FeedName}
 
+    def refusal_limits(self, release: str) -> dict[FeedName, timedelta]:
+        """Return from which age on nothing is done to a release on a feed's word."""
+        from datetime import timedelta
+
+        from oakum.core.inventory.distribution import system_of
+
+        settings = self.configuration.advisories
+        rules = ((feed, settings.of(feed)) for feed in settings.about(system_of(release)))
+        return {
+            feed: timedelta(hours=rule.refuse_after_hours)
+            for feed, rule in rules
+            if rule.refuse_after_hours
+        }
+
     def advisory_source(
-        self, offline: str, file: Path | None = None, feeds: Collection[FeedName] = ()
+        self,
+        offline: str,
+        file: Path | None,
+        feeds: Collection[FeedName],
+        progress: Progress,
+        *,
+        may_be_unsigned: bool = False,
     ) -> AdvisorySource:
         """Return the network, a bundle (a path, or `shipped`), or one feed's own file."""
         if file is not None:
@@ -195,18 +219,49 @@ class Application:
             if len(feeds) != 1 or offline:
                 raise InputError("--file needs one --feed: which feed the file is of")
             (feed,) = feeds
-            return FeedFile(file, feed, self.clock)
+            return FeedFile(file, feed, self.clock, self._kept_feeds)
         if offline == "shipped":
-            return self.shipped_bundle()
+            return self.shipped_bundle().keeping(self._kept_feeds)
         if offline:
             from oakum.adapters.feeds.bundle import open_bundle
 
-            return open_bundle(Path(offline))
+            bundle = open_bundle(Path(offline), self._bundle_keys, may_be_unsigned=may_be_unsigned)
+            return bundle.keeping(self._kept_feeds)
+        import time
+
         from oakum.adapters.feeds.download import DownloadedFeeds
 
         settings = self.configuration.advisories
-        urls = {feed: settings.of(feed).url for feed in settings.fetched()}
-        return DownloadedFeeds(urls, self.settings.home / "feeds", self.clock)
+        urls = {feed: settings.of(feed).urls for feed in settings.fetched()}
+        return DownloadedFeeds(
+            urls, self._kept_feeds, self.clock, pause=time.sleep, progress=progress
+        )
+
+    def bundle_writer(self, path: Path) -> BundleWriter:
+        """Return what writes the feeds that are kept here into a file."""
+        from oakum.adapters.feeds.bundle_writing import SignedBundle
+
+        return SignedBundle(path, self._kept_feeds, self.bundle_key)
+
+    @cached_property
+    def bundle_key(self) -> OwnKey:
+        """The key that bundles are signed with."""
+        from oakum.adapters.signing.openpgp import OwnKey
+
+        return OwnKey(self.settings.home / "keys" / "bundles.key", "Oakum bundles")
+
+    @cached_property
+    def _bundle_keys(self) -> Verifier:
+        from oakum.adapters.signing.openpgp import KnownKeys
+
+        files = self.configuration.advisories.bundle_keys
+        return KnownKeys([self.settings.home / file for file in files], self.bundle_key)
+
+    @cached_property
+    def _kept_feeds(self) -> KeptFeeds:
+        from oakum.adapters.feeds.kept import KeptFeeds
+
+        return KeptFeeds(self.settings.home / "feeds")
 
     def shipped_bundle(self) -> Bundle:
         """Return the bundle that ships with Oakum."""
@@ -279,11 +334,12 @@ class Application:
     @cached_property
     def snapshot_store(self) -> DiskSnapshotStore:
         """Snapshots on disk."""
-        from oakum.adapters.snapshots.signer import SnapshotSigner
+        from oakum.adapters.signing.openpgp import OwnKey
         from oakum.adapters.snapshots.store import DiskSnapshotStore
 
         home = self.settings.home
-        return DiskSnapshotStore(home / "pool", self.published, SnapshotSigner(home / "keys"))
+        key = OwnKey(home / "keys" / "snapshots.key", "Oakum snapshots")
+        return DiskSnapshotStore(home / "pool", self.published, key)
 
     def archive_sources(self, release: str) -> tuple[ArchiveSource, ...]:
         """Return the archives that snapshots of a release are made from."""

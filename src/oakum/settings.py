@@ -35,16 +35,77 @@ class ArchiveSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FeedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One feed: where it is and how old it may be."""
+    """One feed, `[advisories.NAME]`. What is left out is as in DEFAULT_FEEDS."""
 
-    url: HttpUrl | Literal[""]
+    url: HttpUrl | Literal[""] | None = None
     """Empty: not fetched. It can still come with a bundle, or from a file."""
-    stale_after_hours: AtLeastOne
+    also: tuple[HttpUrl, ...] | None = None
+    """Further files of the same feed, for example of other branches."""
+    stale_after_hours: AtLeastOne | None = None
+    """From this age on its answers are marked as old."""
+    refuse_after_hours: NotNegative | None = None
+    """From this age on nothing is planned or rolled out on its word; 0: that never happens."""
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """What holds for a feed."""
+
+    url: str
+    stale_after_hours: int
+    refuse_after_hours: int = 0
+    also: tuple[str, ...] = ()
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Return where its files are; nothing when it is not fetched."""
+        return (self.url, *self.also) if self.url else ()
 
 
 TRACKER = "https://salsa.debian.org/security-tracker-team/security-tracker/-/raw/master/data"
 OSV = "https://storage.googleapis.com/osv-vulnerabilities"
+SECDB = "https://secdb.alpinelinux.org"
 DAYS = 24
+MONTH = 30 * DAYS
+
+DEFAULT_FEEDS = {
+    FeedName.DEBIAN_TRACKER: Feed(
+        "https://security-tracker.debian.org/tracker/data/json", 48, MONTH
+    ),
+    FeedName.DEBIAN_DSA: Feed(f"{TRACKER}/DSA/list", 7 * DAYS),
+    FeedName.DEBIAN_DLA: Feed(f"{TRACKER}/DLA/list", 7 * DAYS),
+    FeedName.UBUNTU_TRACKER: Feed("", 48, MONTH),
+    FeedName.ALPINE_SECDB: Feed(
+        f"{SECDB}/v3.20/main.json",
+        7 * DAYS,
+        MONTH,
+        also=tuple(
+            f"{SECDB}/v3.{branch}/{repository}.json"
+            for branch in (20, 21, 22, 23)
+            for repository in ("main", "community")
+            if (branch, repository) != (20, "main")
+        ),
+    ),
+    FeedName.REDHAT_VEX: Feed("", 48, MONTH),
+    FeedName.SUSE_VEX: Feed("", 48, MONTH),
+    FeedName.OPENVEX: Feed("", MONTH),
+    FeedName.UPDATEINFO: Feed("", 7 * DAYS, MONTH),
+    FeedName.OSV_DEBIAN: Feed("", 48),
+    FeedName.OSV_UBUNTU: Feed(f"{OSV}/Ubuntu/all.zip", 48, MONTH),
+    FeedName.OSV_ALMALINUX: Feed(f"{OSV}/AlmaLinux/all.zip", 7 * DAYS, MONTH),
+    FeedName.OSV_ROCKY: Feed(f"{OSV}/Rocky%20Linux/all.zip", 7 * DAYS, MONTH),
+    FeedName.OSV_REDHAT: Feed(f"{OSV}/Red%20Hat/all.zip", 7 * DAYS, MONTH),
+    FeedName.OSV_SUSE: Feed(f"{OSV}/SUSE/all.zip", 7 * DAYS, MONTH),
+    FeedName.KEV: Feed(
+        "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json", 72
+    ),
+    FeedName.EPSS: Feed("https://epss.empiricalsecurity.com/epss_scores-current.csv.gz", 72),
+    FeedName.CVE_RECORDS: Feed(
+        "https://github.com/cisagov/vulnrichment/archive/refs/heads/develop.tar.gz", 14 * DAYS
+    ),
+    FeedName.NVD: Feed("", 14 * DAYS),
+}
+"""Whose age refuses plans: the feed that says what a distribution has fixed. What only orders work,
+or repeats what another feed says (DSA and DLA lists: the tracker has their fixes), does not."""
 
 
 class AdvisorySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,48 +115,57 @@ class AdvisorySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Literal["debian", "ubuntu", "almalinux", "rocky", "rhel", "suse", "alpine"], ...
     ] = ("debian",)
     """Whose feeds are fetched."""
-    debian_tracker: FeedSettings = FeedSettings(
-        "https://security-tracker.debian.org/tracker/data/json", 48
-    )
-    debian_dsa: FeedSettings = FeedSettings(f"{TRACKER}/DSA/list", 7 * DAYS)
-    debian_dla: FeedSettings = FeedSettings(f"{TRACKER}/DLA/list", 7 * DAYS)
-    ubuntu_tracker: FeedSettings = FeedSettings("", 48)
-    alpine_secdb: FeedSettings = FeedSettings("", 7 * DAYS)
-    redhat_vex: FeedSettings = FeedSettings("", 48)
-    suse_vex: FeedSettings = FeedSettings("", 48)
-    openvex: FeedSettings = FeedSettings("", 30 * DAYS)
-    updateinfo: FeedSettings = FeedSettings("", 7 * DAYS)
-    osv_debian: FeedSettings = FeedSettings("", 48)
-    osv_ubuntu: FeedSettings = FeedSettings(f"{OSV}/Ubuntu/all.zip", 48)
-    osv_almalinux: FeedSettings = FeedSettings(f"{OSV}/AlmaLinux/all.zip", 7 * DAYS)
-    osv_rocky: FeedSettings = FeedSettings(f"{OSV}/Rocky%20Linux/all.zip", 7 * DAYS)
-    osv_redhat: FeedSettings = FeedSettings(f"{OSV}/Red%20Hat/all.zip", 7 * DAYS)
-    osv_suse: FeedSettings = FeedSettings(f"{OSV}/SUSE/all.zip", 7 * DAYS)
-    kev: FeedSettings = FeedSettings(
-        "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json", 72
-    )
-    epss: FeedSettings = FeedSettings(
-        "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz", 72
-    )
-    cve_records: FeedSettings = FeedSettings(
-        "https://github.com/cisagov/vulnrichment/archive/refs/heads/develop.tar.gz", 14 * DAYS
-    )
-    nvd: FeedSettings = FeedSettings("", 14 * DAYS)
+    bundle_keys: tuple[Text, ...] = ()
+    """Files, from OAKUM_HOME on, with the OpenPGP keys whose bundles are taken."""
+    debian_tracker: FeedSettings = FeedSettings()
+    debian_dsa: FeedSettings = FeedSettings()
+    debian_dla: FeedSettings = FeedSettings()
+    ubuntu_tracker: FeedSettings = FeedSettings()
+    alpine_secdb: FeedSettings = FeedSettings()
+    redhat_vex: FeedSettings = FeedSettings()
+    suse_vex: FeedSettings = FeedSettings()
+    openvex: FeedSettings = FeedSettings()
+    updateinfo: FeedSettings = FeedSettings()
+    osv_debian: FeedSettings = FeedSettings()
+    osv_ubuntu: FeedSettings = FeedSettings()
+    osv_almalinux: FeedSettings = FeedSettings()
+    osv_rocky: FeedSettings = FeedSettings()
+    osv_redhat: FeedSettings = FeedSettings()
+    osv_suse: FeedSettings = FeedSettings()
+    kev: FeedSettings = FeedSettings()
+    epss: FeedSettings = FeedSettings()
+    cve_records: FeedSettings = FeedSettings()
+    nvd: FeedSettings = FeedSettings()
 
-    def of(self, feed: FeedName) -> FeedSettings:
-        """Return the settings of a feed."""
-        found: FeedSettings = getattr(self, feed.value.replace("-", "_"))
-        return found
+    def of(self, feed: FeedName) -> Feed:
+        """Return what holds for a feed."""
+        given: FeedSettings = getattr(self, feed.value.replace("-", "_"))
+        known = DEFAULT_FEEDS[feed]
+        if given.url is not None:
+            # Another place: the further files of the old one do not belong to it.
+            known = msgspec.structs.replace(known, url=given.url, also=())
+        return msgspec.structs.replace(
+            known,
+            **{
+                name: value
+                for name in ("also", "stale_after_hours", "refuse_after_hours")
+                if (value := getattr(given, name)) is not None
+            },
+        )
 
     def fetched(self) -> tuple[FeedName, ...]:
         """Return the feeds that are fetched: of these distributions, and of none in particular."""
+        return tuple(feed for feed in self.about(*self.distributions) if self.of(feed).url)
+
+    def about(self, *systems: str) -> tuple[FeedName, ...]:
+        """Return the feeds that speak of these distributions, and of none in particular."""
         others = {
             feed
             for system, feeds in OF_DISTRIBUTION.items()
-            if system not in self.distributions
+            if system not in systems
             for feed in feeds
         }
-        return tuple(feed for feed in FeedName if self.of(feed).url and feed not in others)
+        return tuple(feed for feed in FeedName if feed not in others)
 
 
 OF_DISTRIBUTION = {

@@ -146,6 +146,22 @@ def test_an_export_is_written_whole_or_not_at_all(fleet: Path) -> None:
     assert "cannot be written" in lost.stderr
 
 
+def test_advisories_are_carried_to_another_place(fleet: Path, tmp_path: Path) -> None:
+    """Written and signed here; taken there once the key is known."""
+    assert oakum(fleet, "advisories", "update", "--offline", "shipped").returncode == 0
+    bundle, there = tmp_path / "feeds.tar", tmp_path / "there"
+    done = oakum(fleet, "advisories", "bundle", str(bundle))
+    assert "debian-tracker: as of" in done.stdout
+    there.mkdir()
+    refused = oakum(there, "advisories", "update", "--offline", str(bundle))
+    assert refused.returncode == 1
+    assert "feeds.tar/manifest.json.asc" in refused.stderr
+    (there / "connected.asc").write_text(oakum(fleet, "advisories", "key").stdout)
+    (there / "oakum.toml").write_text('[advisories]\nbundle_keys = ["connected.asc"]\n')
+    assert oakum(there, "advisories", "update", "--offline", str(bundle)).returncode == 0
+    assert ", signed by " in oakum(there, "advisories", "status").stdout
+
+
 def test_a_scan_without_advisories_says_so_first(fleet: Path) -> None:
     """Otherwise it would end with `0 findings changed`."""
     done = oakum(fleet, "scan", "--limit", "web-2")

@@ -14,9 +14,9 @@ import uvicorn
 from tests.conformance.transports.ssh_server import free_port
 from tests.integration.tiny_disk import fill, tiny_disk
 
+from oakum.adapters.signing.openpgp import OwnKey
 from oakum.adapters.snapshots.repository import repository_files
 from oakum.adapters.snapshots.server import make_app, serve
-from oakum.adapters.snapshots.signer import SnapshotSigner
 from oakum.adapters.snapshots.store import DiskSnapshotStore
 from oakum.core.errors import InputError, StorageError
 from oakum.core.ids import Digest
@@ -60,7 +60,9 @@ class Shop:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.published = home / "snapshots"
-        self.store = DiskSnapshotStore(home / "pool", self.published, SnapshotSigner(home / "keys"))
+        self.store = DiskSnapshotStore(
+            home / "pool", self.published, OwnKey(home / "keys" / "snapshots.key", "Test")
+        )
         self.stanzas: dict[Digest, str] = {}
 
     def package(self, content: bytes) -> SnapshotPackage:
@@ -345,7 +347,7 @@ def test_apt_refuses_a_snapshot_under_another_key(
 ) -> None:
     """A host that trusts another controller takes nothing from this one."""
     snapshot = shop.publish(debs["old"])
-    stranger = SnapshotSigner(tmp_path / "stranger").public_key()
+    stranger = OwnKey(tmp_path / "stranger" / "test.key", "Test").public_key()
     root = ScratchRoot(tmp_path / "root", f"{url}/snapshots/{snapshot.id}", stranger)
     updated = root.apt("update", "--error-on=any")
     assert updated.returncode != 0

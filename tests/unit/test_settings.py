@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from oakum.bootstrap import Application
+from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import InputError
 from oakum.core.repositories.archive import ArchiveSource
 from oakum.settings import Settings, read_settings
@@ -154,3 +155,33 @@ def test_own_policies_that_cannot_hold_are_an_error(
     with pytest.raises(InputError) as caught:
         _ = application.assessor
     assert said in caught.value.message
+
+
+def test_what_a_feed_leaves_out_is_as_without_a_file(tmp_path: Path) -> None:
+    """One key of a feed changes one thing."""
+    before = Application(_settings(tmp_path, "")).configuration.advisories
+    after = Application(
+        _settings(tmp_path, "[advisories.debian_tracker]\nstale_after_hours = 5\n")
+    ).configuration.advisories
+    feed = FeedName.DEBIAN_TRACKER
+    assert after.of(feed).stale_after_hours == 5
+    assert after.of(feed).urls == before.of(feed).urls
+
+
+def test_another_place_of_a_feed_is_the_only_one(tmp_path: Path) -> None:
+    """A mirror of one file is not mixed with the other files of the original."""
+    text = '[advisories.alpine_secdb]\nurl = "https://mirror.example/all.json"\n'
+    settings = Application(_settings(tmp_path, text)).configuration.advisories
+    assert settings.of(FeedName.ALPINE_SECDB).urls == ("https://mirror.example/all.json",)
+    more = text + 'also = ["https://mirror.example/more.json"]\n'
+    settings = Application(_settings(tmp_path, more)).configuration.advisories
+    assert len(settings.of(FeedName.ALPINE_SECDB).urls) == 2
+
+
+def test_only_chosen_distributions_are_fetched(tmp_path: Path) -> None:
+    """And what is of none in particular."""
+    text = '[advisories]\ndistributions = ["alpine"]\n'
+    fetched = Application(_settings(tmp_path, text)).configuration.advisories.fetched()
+    assert FeedName.ALPINE_SECDB in fetched
+    assert FeedName.KEV in fetched
+    assert FeedName.DEBIAN_TRACKER not in fetched

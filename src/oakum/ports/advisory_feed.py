@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol
 
 from oakum.core.advisories.feed import FeedName, FeedState
@@ -55,5 +55,16 @@ class AdvisorySource(Protocol):
 
         Raises SourceError when it cannot be fetched, InputError when it cannot be understood,
         TrustError when it is not what its manifest says.
+        """
+        ...
+
+
+class BundleWriter(Protocol):
+    """Writes what is kept of feeds into one file that can be carried."""
+
+    def write(self, states: Iterable[FeedState], made_at: datetime) -> list[FeedState]:
+        """Write it whole, or not at all; return the feeds whose bytes are not kept here.
+
+        Raises StorageError when it cannot be written.
         """
         ...

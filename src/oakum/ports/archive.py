@@ -1,14 +1,12 @@
 """Upstream package archives, and the store of frozen snapshots."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Protocol
 
 from oakum.core.ids import Digest, SnapshotId
 from oakum.core.repositories.archive import ArchiveIndex, ArchivePackage, ArchiveSource
 from oakum.core.repositories.snapshot import SnapshotManifest
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much is done and how much there is (bytes or items)."""
+from oakum.ports.progress import Progress
 
 
 class PackageArchive(Protocol):

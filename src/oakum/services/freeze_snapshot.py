@@ -19,9 +19,10 @@ from oakum.core.repositories.snapshot import (
     SnapshotPackage,
 )
 from oakum.core.repositories.stanzas import parse_stanza
-from oakum.ports.archive import PackageArchive, Progress, SnapshotStore
+from oakum.ports.archive import PackageArchive, SnapshotStore
 from oakum.ports.clock import Clock
 from oakum.ports.package_manager import PackageManager, Target
+from oakum.ports.progress import Progress
 from oakum.ports.stores import UnitOfWorkFactory
 from oakum.ports.transport import Transport
 

@@ -1,7 +1,7 @@
 """Add, import and remove hosts; a host's key is pinned when it is added, and shown."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from oakum.core.audit.event import Action
@@ -16,12 +16,12 @@ from oakum.core.inventory.names import (
     require_label,
 )
 from oakum.ports.clock import Clock
+from oakum.ports.progress import Progress
 from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
 from oakum.ports.transport import HostKeyReader
 
 READ_KEY_SECONDS = 15
 AT_ONCE = 50
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Renew advisories: each feed on its own; one that fails keeps its last good copy."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from oakum.core.advisories.feed import FeedName, FeedState
@@ -9,6 +9,7 @@ from oakum.core.errors import OakumError, RefusedError
 from oakum.core.text import one_line
 from oakum.ports.advisory_feed import AdvisorySource, FeedContent
 from oakum.ports.clock import Clock
+from oakum.ports.progress import Progress
 from oakum.ports.stores import UnitOfWorkFactory
 
 
@@ -30,7 +31,7 @@ class AdvisoryUpdater:
     begin: UnitOfWorkFactory
     clock: Clock
     actor: str
-    progress: Callable[[str, int, int], None]
+    progress: Progress
     allow_older: bool = False
     """Whether data may be replaced with older data: what was published since would vanish."""
 

@@ -8,11 +8,13 @@ from threading import Thread
 
 import pytest
 
-from oakum.adapters.feeds.download import DownloadedFeeds
+from oakum.adapters.feeds.download import DownloadedFeeds, Urls
+from oakum.adapters.feeds.kept import KeptFeeds
 from oakum.core.advisories.feed import FeedName
 from oakum.core.canonical import digest_of_bytes
 from oakum.core.errors import InputError, OakumError, SourceError
 from oakum.ports.advisory_feed import FeedContent
+from oakum.ports.clock import Clock
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "feeds"
 OLD, NEW = (GOLDEN / "kev.json").read_bytes(), (GOLDEN / "kev.json").read_bytes() + b"\n"
@@ -81,8 +83,21 @@ Load = Callable[[], FeedContent]
 @pytest.fixture
 def load(upstream: Upstream, tmp_path: Path) -> Load:
     url = f"http://127.0.0.1:{upstream.port}/kev.json"
-    feeds = DownloadedFeeds({FeedName.KEV: url}, tmp_path, FixedClock(), max_bytes=100_000)
+    feeds = downloaded({FeedName.KEV: [url]}, tmp_path, max_bytes=100_000)
     return lambda: feeds.load(FeedName.KEV)
+
+
+def downloaded(
+    urls: Urls, directory: Path, clock: Clock | None = None, max_bytes: int = 1_000_000
+) -> DownloadedFeeds:
+    return DownloadedFeeds(
+        urls,
+        KeptFeeds(directory),
+        clock or FixedClock(),
+        pause=lambda _: None,
+        progress=lambda *_: None,
+        max_bytes=max_bytes,
+    )
 
 
 @contextmanager
@@ -130,7 +145,7 @@ def test_a_kept_copy_without_its_note_is_fetched_anew(
 ) -> None:
     """A damaged note costs a download, not the feed."""
     load()
-    (tmp_path / "kev.json").write_bytes(b"{")
+    (tmp_path / "kev.data.json").write_bytes(b"{")
     load()
     assert "If-None-Match" not in upstream.asked[-1]
 
@@ -185,7 +200,7 @@ def test_a_server_that_is_not_there_is_an_error_with_words(tmp_path: Path) -> No
         "gopher://x/",
         "http://127.0.0.1:99999/",
     ):
-        feeds = DownloadedFeeds({FeedName.KEV: url}, tmp_path, FixedClock())
+        feeds = downloaded({FeedName.KEV: [url]}, tmp_path)
         with pytest.raises(SourceError, match="cannot be fetched"):
             feeds.load(FeedName.KEV)
 
@@ -193,7 +208,7 @@ def test_a_server_that_is_not_there_is_an_error_with_words(tmp_path: Path) -> No
 def test_a_directory_that_cannot_be_made_is_an_error_with_words(tmp_path: Path) -> None:
     """The place is named."""
     (tmp_path / "file").write_text("")
-    feeds = DownloadedFeeds({FeedName.KEV: "http://127.0.0.1:1/"}, tmp_path / "file", FixedClock())
+    feeds = downloaded({FeedName.KEV: ["http://127.0.0.1:1/"]}, tmp_path / "file")
     with pytest.raises(OakumError, match="cannot be written"):
         feeds.load(FeedName.KEV)
 

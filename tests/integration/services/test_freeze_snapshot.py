@@ -12,7 +12,7 @@ from tests.integration.upstream import Upstream, WebServer, serving
 
 from oakum.adapters.archives.debian import DebianArchive
 from oakum.adapters.package_managers.apt import AptPackageManager
-from oakum.adapters.snapshots.signer import SnapshotSigner
+from oakum.adapters.signing.openpgp import OwnKey
 from oakum.adapters.snapshots.store import DiskSnapshotStore
 from oakum.core.audit.event import Action
 from oakum.core.ids import HostId
@@ -49,7 +49,9 @@ class Shelf:
 @pytest.fixture
 def shelf(tmp_path: Path, begin: UnitOfWorkFactory, clock: SteppingClock) -> Iterator[Shelf]:
     home = tmp_path / "home"
-    store = DiskSnapshotStore(home / "pool", home / "snapshots", SnapshotSigner(home / "keys"))
+    store = DiskSnapshotStore(
+        home / "pool", home / "snapshots", OwnKey(home / "keys" / "test.key", "Test")
+    )
     archive = DebianArchive(home / "pool", home / "indices", clock)
     with serving(WebServer()) as site:
         upstream = Upstream(site, tmp_path)

@@ -92,7 +92,7 @@ def test_a_feed_that_fails_keeps_its_last_good_copy_and_the_others_go_on(
     updater(begin, clock).update(source)
     source.answers = {TRACKER: SourceError("cut \x1b[31moff"), EPSS: content(EPSS, later)}
     failed, renewed = updater(begin, clock).update(source)
-    assert (failed.content, renewed.error) == (None, None)
+    assert (failed.state, renewed.error) == (None, None)
     with begin() as work:
         feeds = work.advisories.feeds()
         assert work.advisories.statements([("bookworm", "openssl")]) == (FIXED,)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,10 +62,12 @@ def test_a_tracker_without_a_statement_is_refused(content: bytes) -> None:
 
 
 def test_packed_feeds_are_unpacked() -> None:
-    """Gzip and xz are told by their first bytes; what is cut off is refused."""
-    for packed in (gzip.compress(KEV), lzma.compress(KEV), KEV):
+    """Gzip, xz and zstd are told by their first bytes; what is cut off is refused."""
+    for packed in (gzip.compress(KEV), lzma.compress(KEV), zstandard.compress(KEV), KEV):
         assert unpacked(packed, "x") == KEV
-    for packed in (gzip.compress(KEV)[:-9], lzma.compress(KEV)[:-9]):
+    two_frames = zstandard.compress(KEV) + zstandard.compress(b"more")
+    assert unpacked(two_frames, "x") == KEV + b"more"
+    for packed in (gzip.compress(KEV)[:-9], lzma.compress(KEV)[:-9], two_frames[:-3]):
         with pytest.raises(InputError, match="cannot be unpacked"):
             unpacked(packed, "x")
 

@@ -21,8 +21,8 @@ from oakum.core.repositories.release_file import (
     require_fresh,
 )
 from oakum.core.repositories.snapshot import UpstreamRelease
-from oakum.ports.archive import Progress
 from oakum.ports.clock import Clock
+from oakum.ports.progress import Progress
 
 MAX_IN_RELEASE_BYTES = 4 * 1024 * 1024
 MAX_INDEX_BYTES = 512 * 1024 * 1024

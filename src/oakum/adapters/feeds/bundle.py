@@ -1,17 +1,23 @@
-"""A bundle: feeds as files with a manifest, for places without a network, and for a first look."""
+"""A bundle: feeds as files with a manifest, for places without a network, and for a first look.
+
+What comes from elsewhere is signed: `manifest.json.asc` holds the manifest as a cleartext-signed
+text, and the manifest holds the digest of every file.
+"""
 
 import lzma
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import msgspec
 
+from oakum.adapters.feeds.kept import KeptFeeds
 from oakum.adapters.feeds.parsing import decode
 from oakum.adapters.feeds.reading import Provenance, read_feed
 from oakum.core.advisories.feed import FeedName
@@ -19,10 +25,14 @@ from oakum.core.canonical import digest_of_bytes
 from oakum.core.errors import InputError, NotFoundError, SourceError, TrustError
 from oakum.core.text import one_line
 from oakum.ports.advisory_feed import FeedContent
+from oakum.ports.signing import Verifier
 
-MANIFEST = "manifest.json"
+MANIFEST, SIGNED_MANIFEST = "manifest.json", "manifest.json.asc"
+FORMAT = 1
 MAX_BYTES = 512 * 1024 * 1024
-"""Of all files of a tar: they are held in memory."""
+"""Of one file: it is held in memory."""
+MAX_FILES = 1000
+HINT = "a bundle is a directory or a tar with a manifest.json in it"
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -35,7 +45,7 @@ class BundleFile(msgspec.Struct, frozen=True):
     data_as_of: Moment
     records: int
     origin: str
-    licence: str
+    licence: str = ""
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -47,18 +57,33 @@ class Manifest(msgspec.Struct, frozen=True):
     files: tuple[BundleFile, ...]
 
 
+class Files(Protocol):
+    """The files of a bundle."""
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file; None when it is not there."""
+        ...
+
+
 class Bundle:
     """Feeds from a directory, a tar, or the one that ships with Oakum."""
 
-    def __init__(self, contents: dict[str, bytes] | Traversable, name: str) -> None:
-        self._contents = contents
+    def __init__(self, held: Files, name: str, manifest: bytes, *, signer: str = "") -> None:
+        self._files = held
         self._name = name
-        manifest = decode(self._read(MANIFEST), Manifest, f"{name}/{MANIFEST}")
-        if manifest.format != 1:
+        self._signer = signer
+        self._kept: KeptFeeds | None = None
+        self.manifest = decode(manifest, Manifest, f"{name}/{MANIFEST}")
+        if self.manifest.format != FORMAT:
             raise InputError(
-                f"{name} is a bundle of format {manifest.format}; this Oakum reads format 1"
+                f"{name} is a bundle of format {self.manifest.format}; "
+                f"this Oakum reads format {FORMAT}"
             )
-        self.manifest = manifest
+
+    def keeping(self, kept: KeptFeeds) -> "Bundle":
+        """Return the bundle, of which each feed is kept that is loaded."""
+        self._kept = kept
+        return self
 
     def feeds(self) -> Iterable[FeedName]:
         """Return the feeds of the bundle that this Oakum knows."""
@@ -70,58 +95,109 @@ class Bundle:
         entry = next((e for e in self.manifest.files if e.feed == feed.value), None)
         if entry is None:
             raise NotFoundError(f"the bundle {self._name} has no feed {feed.value}")
-        content = self._read(entry.file)
+        content = _existing(self._files, entry.file, self._name)
         if digest_of_bytes(content) != entry.sha256:
             raise TrustError(
                 f"{entry.file} of the bundle {self._name} is not what its manifest says",
                 hint="it was damaged or changed on its way; copy the bundle again",
             )
-        origin = f"bundle {self.manifest.name}: {entry.origin}"
+        signed = f", signed by {self._signer}" if self._signer else ""
+        origin = f"bundle {one_line(self.manifest.name, 80)}{signed}: {one_line(entry.origin, 200)}"
         provenance = Provenance(origin, self.manifest.made_at, entry.data_as_of)
-        return read_feed(feed, content, provenance)
-
-    def _read(self, name: str) -> bytes:
-        if isinstance(self._contents, dict):
-            if name in self._contents:
-                return self._contents[name]
-            raise InputError(f"the bundle {self._name} has no file {name!r}")
-        if "/" in name or name.startswith("."):
-            raise InputError(f"the bundle {self._name} names a file {name!r} outside itself")
-        try:
-            return (self._contents / name).read_bytes()
-        except OSError as error:
-            raise SourceError(
-                f"{name} of the bundle {self._name} cannot be read: {error.strerror}",
-                hint="a bundle is a directory or a tar with a manifest.json in it",
-            ) from error
+        found = read_feed(feed, content, provenance)
+        if self._kept is not None:
+            self._kept.keep(feed, content, self.manifest.made_at)
+        return found
 
 
 def shipped_bundle() -> Bundle:
-    """Return the bundle that ships with Oakum."""
-    return Bundle(files("oakum") / "data" / "bundle", "shipped with Oakum")
+    """Return the bundle that ships with Oakum: it is as good as the program is."""
+    place = files("oakum") / "data" / "bundle"
+    return Bundle(
+        _Directory(place), "shipped with Oakum", _existing(_Directory(place), MANIFEST, "shipped")
+    )
 
 
-def open_bundle(path: Path) -> Bundle:
-    """Return a bundle from a directory or a tar."""
+def open_bundle(path: Path, trusted: Verifier, *, may_be_unsigned: bool = False) -> Bundle:
+    """Return a bundle from a directory or a tar.
+
+    Raises TrustError unless a key that counts here has signed it; a bundle without any signature
+    is taken where `may_be_unsigned`. One whose signature does not hold is never taken.
+    """
+    name = one_line(str(path))
+    held: Files = _Directory(path) if _is_directory(path) else _Tar(path)
+    signed = held.read(SIGNED_MANIFEST)
+    if signed is not None:
+        checked = trusted.verified(signed, f"{name}/{SIGNED_MANIFEST}")
+        return Bundle(held, name, checked.text.encode(), signer=checked.signer[:16])
+    manifest = _existing(held, MANIFEST, name)
+    if not may_be_unsigned:
+        raise TrustError(
+            f"the bundle {name} is not signed: anybody may have made it",
+            hint="make it with `oakum advisories bundle`, or take it all the same with --unsigned",
+        )
+    return Bundle(held, name, manifest)
+
+
+class _Directory:
+    def __init__(self, place: Traversable) -> None:
+        self._place = place
+
+    def read(self, name: str) -> bytes | None:
+        if "/" in name or name.startswith("."):
+            raise InputError(f"the bundle {self._place} names a file {name!r} outside itself")
+        try:
+            return (self._place / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise SourceError(
+                f"{one_line(name)} of the bundle {self._place} cannot be read: {error}", hint=HINT
+            ) from error
+
+
+class _Tar:
+    """Read file by file, so that no more than one of them is in memory."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self, name: str) -> bytes | None:
+        with self._opened() as tar:
+            for number, member in enumerate(tar):
+                if number > MAX_FILES:
+                    raise InputError(f"{self._path} holds more than {MAX_FILES} files")
+                if member.size > MAX_BYTES:
+                    raise InputError(f"{self._path} unpacks to more than {MAX_BYTES >> 20} MiB")
+                if member.isreg() and Path(member.name).name == name:
+                    file = tar.extractfile(member)
+                    return file.read() if file is not None else None
+        return None
+
+    @contextmanager
+    def _opened(self) -> Iterator[tarfile.TarFile]:
+        try:
+            with tarfile.open(self._path) as tar:
+                yield tar
+        except (
+            OSError, tarfile.TarError, EOFError, ValueError, lzma.LZMAError, zlib.error,
+        ) as error:  # fmt: skip
+            raise InputError(
+                f"{one_line(str(self._path))} is no bundle: {one_line(str(error))}", hint=HINT
+            ) from error
+
+
+def _is_directory(path: Path) -> bool:
     try:
-        if path.is_dir():
-            return Bundle(path, str(path))
-        with tarfile.open(path) as tar:
-            contents = dict(_contents(tar, path))
-    except (OSError, tarfile.TarError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
+        return path.is_dir()
+    except OSError as error:
         raise InputError(
-            f"{one_line(str(path))} is no bundle: {one_line(str(error))}",
-            hint="a bundle is a directory or a tar with a manifest.json in it",
+            f"{one_line(str(path))} is no bundle: {error.strerror}", hint=HINT
         ) from error
-    return Bundle(contents, str(path))
 
 
-def _contents(tar: tarfile.TarFile, path: Path) -> Iterator[tuple[str, bytes]]:
-    total = 0
-    for member in tar:
-        total += member.size
-        if total > MAX_BYTES:
-            raise InputError(f"{path} unpacks to more than {MAX_BYTES >> 20} MiB")
-        file = tar.extractfile(member) if member.isreg() else None
-        if file is not None:
-            yield Path(member.name).name, file.read()
+def _existing(held: Files, name: str, bundle: str) -> bytes:
+    content = held.read(name)
+    if content is None:
+        raise InputError(f"the bundle {bundle} has no file {one_line(name)!r}", hint=HINT)
+    return content

@@ -1,49 +1,54 @@
-"""Feeds from the network: asked for conditionally, size-capped, atomic, the last good copy kept."""
+"""Feeds from the network: whole or not at all, and the last good copy stays when one fails."""
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from datetime import UTC, datetime
+import io
+import tarfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import httpx
 import msgspec
 
+from oakum.adapters.feeds.fetching import FeedFetcher
+from oakum.adapters.feeds.kept import KeptFeeds, KeptFile, Note
+from oakum.adapters.feeds.nvd.pages import PAUSE_SECONDS, first_page, pages_after
 from oakum.adapters.feeds.parsing import aware
-from oakum.adapters.feeds.reading import Provenance, read_feed
+from oakum.adapters.feeds.reading import OF_MANY_FILES, Provenance, read_feed
+from oakum.adapters.feeds.unpacking import unpacked
 from oakum.core.advisories.feed import FeedName
-from oakum.core.errors import InputError, SourceError
+from oakum.core.errors import InputError, OakumError, SourceError
 from oakum.core.text import one_line
 from oakum.ports.advisory_feed import FeedContent
 from oakum.ports.clock import Clock
+from oakum.ports.progress import Progress
 
 MAX_DOWNLOAD_BYTES = 512 * 1024 * 1024
-TIMEOUT_SECONDS = 60
+FRESH = timedelta(hours=2)
+"""A page that is no older is not asked for again: a long download that broke off goes on."""
 
-
-class _Kept(msgspec.Struct):
-    """What is known of the last good copy."""
-
-    etag: str = ""
-    last_modified: str = ""
-    fetched_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+Urls = Mapping[FeedName, Sequence[str]]
 
 
 class DownloadedFeeds:
-    """Fetches feeds into a directory, one file each."""
+    """Fetches feeds and keeps them: one file, or many that are kept as one."""
 
     def __init__(
         self,
-        urls: Mapping[FeedName, str],
-        directory: Path,
+        urls: Urls,
+        kept: KeptFeeds,
         clock: Clock,
         *,
+        pause: Callable[[float], None],
+        progress: Progress,
         max_bytes: int = MAX_DOWNLOAD_BYTES,
     ) -> None:
         self._urls = urls
-        self._max_bytes = max_bytes
-        self._directory = directory
+        self._kept = kept
         self._clock = clock
+        self._pause = pause
+        self._progress = progress
+        self._fetcher = FeedFetcher(clock, max_bytes, pause)
 
     def feeds(self) -> Iterable[FeedName]:
         """Return every feed that has a URL."""
@@ -51,75 +56,132 @@ class DownloadedFeeds:
 
     def load(self, feed: FeedName) -> FeedContent:
         """Fetch a feed if it changed, and return it."""
-        url, file = self._urls[feed], self._directory / f"{feed.value}.data"
+        kept = self._kept.of(feed)
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            return self._load(feed, url, file)
+            kept.path.parent.mkdir(parents=True, exist_ok=True)
+            if feed is FeedName.NVD or len(self._urls[feed]) > 1:
+                return self._load_many(feed, kept)
+            return self._load_one(feed, self._urls[feed][0], kept)
+        except OSError as error:
+            raise SourceError(
+                f"{kept.path} cannot be written or read: {error.strerror}",
+                hint="is the disk full?",
+            ) from error
+
+    def _load_one(self, feed: FeedName, url: str, kept: KeptFile) -> FeedContent:
+        fetched = self._fetch(url, kept)
+        if fetched is None:
+            note = kept.note()
+            return read_feed(feed, kept.path.read_bytes(), _provenance(url, [note]))
+        draft, note = fetched
+        content = self._accepted(feed, draft, _provenance(url, [note]))
+        kept.replace(draft, note)
+        KeptFile(draft).forget()
+        return content
+
+    def _load_many(self, feed: FeedName, kept: KeptFile) -> FeedContent:
+        parts = self._kept.parts(feed)
+        parts.mkdir(exist_ok=True)
+        files = list(self._renewed(feed, parts))
+        _remove_others(parts, files)
+        suffix, _ = OF_MANY_FILES[feed]
+        draft = kept.path.with_suffix(".new")
+        _pack(files, suffix, draft)
+        notes = [file.note() for file in files]
+        provenance = _provenance(self._urls[feed][0], notes)
+        try:
+            content = self._accepted(feed, draft, provenance)
+        except OakumError:
+            _remove_others(parts, [])  # one of them is no good: all are asked for anew
+            raise
+        kept.replace(draft, Note(fetched_at=provenance.fetched_at))
+        return content
+
+    def _renewed(self, feed: FeedName, parts: Path) -> Iterator[KeptFile]:
+        """Fetch each file of a feed that is many, and give it."""
+        urls, number = list(self._addresses(feed)), 0
+        while number < len(urls):
+            self._progress(f"fetching {feed.value}", number, len(urls))
+            file = KeptFile(parts / f"{number:05d}.data")
+            is_page = feed is FeedName.NVD
+            if not (is_page and self._is_fresh(file, urls[number])):
+                self._renew(urls[number], file)
+                if is_page and number + 1 < len(urls):
+                    self._pause(PAUSE_SECONDS)
+            if is_page and number == 0:
+                urls += _pages_after(self._urls[feed][0], file.path)
+            yield file
+            number += 1
+
+    def _addresses(self, feed: FeedName) -> Sequence[str]:
+        urls = self._urls[feed]
+        return [first_page(urls[0])] if feed is FeedName.NVD else urls
+
+    def _is_fresh(self, file: KeptFile, url: str) -> bool:
+        note = file.note()
+        return note.url == url and self._clock.now() - note.fetched_at < FRESH
+
+    def _renew(self, url: str, file: KeptFile) -> None:
+        fetched = self._fetch(url, file)
+        if fetched is not None:
+            draft, note = fetched
+            file.replace(draft, note)
+            KeptFile(draft).forget()
+
+    def _fetch(self, url: str, kept: KeptFile) -> tuple[Path, Note] | None:
+        try:
+            return self._fetcher.fetch(url, kept)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise SourceError(
                 f"{url} cannot be fetched: {one_line(str(error)) or type(error).__name__}",
                 hint="the last good copy stays in use; `--offline BUNDLE` loads a bundle instead",
             ) from error
-        except OSError as error:
-            raise SourceError(
-                f"{file} cannot be written or read: {error.strerror}", hint="is the disk full?"
-            ) from error
-        finally:
-            with suppress(OSError):
-                file.with_suffix(".part").unlink()
 
-    def _load(self, feed: FeedName, url: str, file: Path) -> FeedContent:
-        kept, draft = self._kept(file), file.with_suffix(".part")
-        fresh = self._fetch(url, draft, kept)
-        if fresh is None:
-            return self._read(feed, file, url, kept)
-        content = self._read(feed, draft, url, fresh)  # only what can be understood replaces
-        draft.replace(file)
-        file.with_suffix(".json").write_bytes(msgspec.json.encode(fresh))
-        return content
-
-    def _kept(self, file: Path) -> _Kept:
+    def _accepted(self, feed: FeedName, draft: Path, provenance: Provenance) -> FeedContent:
+        """Return what a draft says: only what can be understood replaces."""
         try:
-            if not file.exists():
-                return _Kept()
-            return msgspec.json.decode(file.with_suffix(".json").read_bytes(), type=_Kept)
-        except (OSError, msgspec.DecodeError):
-            return _Kept()
+            return read_feed(feed, draft.read_bytes(), provenance)
+        except OakumError:
+            KeptFile(draft).forget()
+            raise
 
-    def _fetch(self, url: str, draft: Path, kept: _Kept) -> _Kept | None:
-        headers = {"If-None-Match": kept.etag, "If-Modified-Since": kept.last_modified}
-        asked = {name: value for name, value in headers.items() if value}
-        with (
-            httpx.Client(follow_redirects=True, timeout=TIMEOUT_SECONDS) as client,
-            client.stream("GET", url, headers=asked) as response,
-        ):
-            if response.status_code == httpx.codes.NOT_MODIFIED:
-                return None
-            response.raise_for_status()
-            size = 0
-            with draft.open("wb") as file:
-                for part in response.iter_bytes():
-                    size += len(part)
-                    if size > self._max_bytes:
-                        raise SourceError(
-                            f"{url} is larger than {self._max_bytes:,} bytes",
-                            hint="is it the right address? The last good copy stays in use",
-                        )
-                    file.write(part)
-            return _Kept(
-                response.headers.get("etag", ""),
-                response.headers.get("last-modified", ""),
-                self._clock.now(),
-            )
 
-    def _read(self, feed: FeedName, file: Path, url: str, kept: _Kept) -> FeedContent:
-        dated = _http_date(kept.last_modified) or kept.fetched_at
-        return read_feed(feed, file.read_bytes(), Provenance(url, kept.fetched_at, dated))
+def _provenance(url: str, notes: Sequence[Note]) -> Provenance:
+    """Return where the newest of these files came from, and of when it is."""
+    fetched_at = max(note.fetched_at for note in notes)
+    dates = [date for note in notes if (date := _http_date(note.last_modified)) is not None]
+    return Provenance(url, fetched_at, max(dates, default=fetched_at))
+
+
+def _pages_after(url: str, first: Path) -> list[str]:
+    try:
+        return pages_after(url, unpacked(first.read_bytes(), url))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        KeptFile(first).forget()
+        raise InputError(f"{url} gives no page of CVEs: {one_line(str(error))}") from error
+
+
+def _pack(files: Sequence[KeptFile], suffix: str, target: Path) -> None:
+    """Lay files into one tar, in their order."""
+    with tarfile.open(target, "w") as tar:
+        for number, file in enumerate(files):
+            content = file.path.read_bytes()
+            entry = tarfile.TarInfo(f"{number:05d}{suffix}")
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+
+
+def _remove_others(directory: Path, files: Sequence[KeptFile]) -> None:
+    """Remove what is left of an earlier time: another number of pages, other addresses."""
+    names = {file.path.stem for file in files}
+    for path in directory.iterdir():
+        if path.name.partition(".")[0] not in names:
+            path.unlink()
 
 
 def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text) if text else None
-        return moment and aware(moment, "Last-Modified")
+        return moment and aware(moment, "Last-Modified").astimezone(UTC)
     except (ValueError, OverflowError, InputError):
         return None

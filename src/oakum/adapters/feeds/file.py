@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from oakum.adapters.feeds.kept import KeptFeeds
 from oakum.adapters.feeds.reading import Provenance, read_feed
 from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import InputError, SourceError
@@ -17,10 +18,11 @@ MAX_BYTES = 512 * 1024 * 1024
 class FeedFile:
     """A file that holds a feed as its source publishes it."""
 
-    def __init__(self, path: Path, feed: FeedName, clock: Clock) -> None:
+    def __init__(self, path: Path, feed: FeedName, clock: Clock, kept: KeptFeeds) -> None:
         self._path = path
         self._feed = feed
         self._clock = clock
+        self._kept = kept
 
     def feeds(self) -> Iterable[FeedName]:
         """Return the one feed."""
@@ -38,4 +40,7 @@ class FeedFile:
             raise SourceError(f"{place} cannot be read: {error.strerror}") from error
         dated = datetime.fromtimestamp(int(status.st_mtime), UTC)
         origin = f"file {one_line(self._path.name)}"
-        return read_feed(feed, content, Provenance(origin, self._clock.now(), dated))
+        now = self._clock.now()
+        found = read_feed(feed, content, Provenance(origin, now, dated))
+        self._kept.keep(feed, content, now)
+        return found

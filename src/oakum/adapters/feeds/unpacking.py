@@ -8,26 +8,36 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
+
+import zstandard
 
 from oakum.core.errors import InputError
 from oakum.core.text import one_line
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
+
 MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
+MAX_WINDOW_BYTES = 128 * 1024 * 1024
+"""What `zstd -19 --long=27` needs."""
+FED = 2 * 1024
+"""So much packed content is unpacked at once: it may become a thousand times as much."""
 MAX_MEMBER_BYTES = 64 * 1024 * 1024
 """The largest advisories have some 10 MiB."""
 GZIP, XZ, ZIP = b"\x1f\x8b", b"\xfd7zXZ\x00", b"PK\x03\x04"
+ZSTD = b"\x28\xb5\x2f\xfd"
 TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
 BROKEN = (
     OSError, EOFError, ValueError, lzma.LZMAError, zlib.error, tarfile.TarError,
-    zipfile.BadZipFile, NotImplementedError, RuntimeError,
+    zipfile.BadZipFile, NotImplementedError, RuntimeError, zstandard.ZstdError,
 )  # fmt: skip
 """ValueError: tarfile lets it out where a damaged header holds no number; zipfile has
 NotImplementedError for what it cannot unpack, and RuntimeError for what is encrypted."""
 
 
 def unpacked(content: bytes, place: str) -> bytes:
-    """Return gzip or xz content unpacked, and other content as it is."""
+    """Return gzip, xz or zstd content unpacked, and other content as it is."""
     try:
         with _opened(content) as stream:
             whole = stream.read(MAX_UNPACKED_BYTES + 1)
@@ -52,7 +62,12 @@ def members(content: bytes, place: str, suffixes: tuple[str, ...]) -> Iterator[t
             yield place, unpacked(content, place)
             return
         for name, size, read in found:
-            if not name.removesuffix(".xz").removesuffix(".gz").endswith(suffixes):
+            if (
+                not name.removesuffix(".xz")
+                .removesuffix(".gz")
+                .removesuffix(".zst")
+                .endswith(suffixes)
+            ):
                 continue
             if size > MAX_MEMBER_BYTES:
                 raise InputError(f"{place}: {one_line(name, 80)} holds {size} bytes")
@@ -98,7 +113,42 @@ def _opened(content: bytes) -> IO[bytes]:
         return cast("IO[bytes]", gzip.open(io.BytesIO(content)))
     if content.startswith(XZ):
         return lzma.open(io.BytesIO(content))
+    if content.startswith(ZSTD):
+        return cast("IO[bytes]", io.BufferedReader(_Zstd(content)))
     return io.BytesIO(content)
+
+
+class _Zstd(io.RawIOBase):
+    """Zstandard, frame after frame; what is cut off is an error, which the library's is not."""
+
+    def __init__(self, content: bytes) -> None:
+        self._rest = memoryview(content)
+        self._frame = _new_frame()
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "Buffer", /) -> int:
+        while not self._ready and (self._rest or self._frame.unused_data):
+            self._unpack()
+        if not self._ready and not self._frame.eof:
+            raise EOFError("the last frame is cut off")
+        room = memoryview(buffer)
+        part, self._ready = self._ready[: len(room)], self._ready[len(room) :]
+        room[: len(part)] = part
+        return len(part)
+
+    def _unpack(self) -> None:
+        left = self._frame.unused_data
+        if self._frame.eof:
+            self._frame = _new_frame()
+        part, self._rest = self._rest[:FED], self._rest[FED:]
+        self._ready = self._frame.decompress(left + part)
+
+
+def _new_frame() -> "zstandard.ZstdDecompressionObj":
+    return zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES).decompressobj()
 
 
 def _damaged(place: str, error: BaseException) -> InputError:

@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 from tempfile import mkdtemp
 
 from oakum.adapters.snapshots.repository import label, pool_name, repository_files
-from oakum.adapters.snapshots.signer import SnapshotSigner
 from oakum.core.canonical import canonical_json, digest_of_bytes
 from oakum.core.errors import StorageError, TrustError
 from oakum.core.ids import Digest, SnapshotId
 from oakum.core.repositories.snapshot import SnapshotManifest, SnapshotPackage
-from oakum.ports.archive import Progress
+from oakum.ports.progress import Progress
+from oakum.ports.signing import Signer
 
 MANIFEST = "manifest.json"
 READABLE = 0o755
@@ -28,7 +28,7 @@ SIGNED_END = b"-----END PGP SIGNATURE-----\n"
 class DiskSnapshotStore:
     """Keeps packages once, whatever number of snapshots holds them."""
 
-    def __init__(self, pool: Path, published: Path, signer: SnapshotSigner) -> None:
+    def __init__(self, pool: Path, published: Path, signer: Signer) -> None:
         self._pool = pool
         self._published = published
         self._signer = signer
@@ -120,7 +120,7 @@ class DiskSnapshotStore:
         directory = tree / "dists" / manifest.release
         signed = _content(directory / "InRelease")
         try:
-            text = self._signer.verified(signed, "InRelease")
+            text = self._signer.verified(signed, "InRelease").text
         except TrustError as error:
             yield error.message
             return

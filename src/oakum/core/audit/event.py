@@ -18,6 +18,7 @@ class Action(Enum):
     HOST_SCANNED = "host scanned"
     SCAN_FAILED = "scan failed"
     ADVISORIES_UPDATED = "advisories updated"
+    ADVISORIES_BUNDLED = "advisories bundled"
     FINDINGS_MATCHED = "findings matched"
     EXCEPTION_ADDED = "exception added"
     EXCEPTION_REMOVED = "exception removed"

@@ -11,6 +11,16 @@ SUSE = {"sles": "sles", "sled": "sles", "opensuse-leap": "opensuse-leap"}
 ALPINE = "alpine"
 
 
+def system_of(release: str) -> str:
+    """Return whose release it is: the `id` of /etc/os-release; of SUSE's, `suse`."""
+    if release in DEBIAN_RELEASES.values():
+        return "debian"
+    if release in UBUNTU_RELEASES.values():
+        return "ubuntu"
+    name = release.partition(":")[0]
+    return "suse" if name in SUSE.values() else name
+
+
 class Support(Enum):
     """Whether Oakum has vendor data for a distribution."""
 

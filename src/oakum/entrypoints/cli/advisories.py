@@ -10,6 +10,7 @@ from oakum.core.advisories.feed import FeedName
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application
 from oakum.entrypoints.cli.words import age_lines, tally_line
+from oakum.services.bundle_advisories import bundle_advisories
 from oakum.services.match_fleet import MatchResult, match_fleet
 from oakum.services.update_advisories import AdvisoryUpdater, FeedOutcome
 
@@ -30,13 +31,17 @@ def update(
     allow_older: Annotated[
         bool, typer.Option(help="Replace data with older data too, for example to go back.")
     ] = False,
+    unsigned: Annotated[
+        bool, typer.Option(help="Take a bundle that nobody signed: anybody may have made it.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Renew every feed; one that fails keeps its last good copy, and the others go on."""
     chosen = application()
     with chosen.locks.hold("advisories", "oakum advisories update"), output.progress_bar() as bar:
         updater = AdvisoryUpdater(chosen.begin, chosen.clock, actor(), bar, allow_older=allow_older)
-        outcomes = updater.update(chosen.advisory_source(offline, file, feed or ()), feed or ())
+        source = chosen.advisory_source(offline, file, feed or (), bar, may_be_unsigned=unsigned)
+        outcomes = updater.update(source, feed or ())
     _tell(outcomes)
     failed = any(outcome.state is None for outcome in outcomes)
     matched = None if all(outcome.state is None for outcome in outcomes) else _match()
@@ -72,6 +77,40 @@ def _tell(outcomes: Sequence[FeedOutcome]) -> None:
         elif outcome.error is not None:
             output.say(f"{outcome.feed.value}: {outcome.error.message}")
             output.say(f"  hint: {outcome.error.hint or 'the last good copy stays in use'}")
+
+
+@app.command()
+def bundle(
+    path: Annotated[Path, typer.Argument(help="The file to write, for example feeds.tar.")],
+    json: Json = False,
+) -> None:
+    """Write what was loaded here into one signed file, for places without a network."""
+    chosen = application()
+    with chosen.locks.hold("advisories", "oakum advisories bundle"):
+        done = bundle_advisories(
+            chosen.begin, chosen.bundle_writer(path), path.name, chosen.clock, actor()
+        )
+    for state in done.missing:
+        output.say(
+            f"{state.feed.value} is not in it: its original bytes are not kept here; "
+            "load it again, and write the bundle then"
+        )
+    if json:
+        output.print_json({"written": done.written, "missing": done.missing})
+    else:
+        for state in done.written:
+            output.show(f"{state.feed.value}: as of {state.data_as_of:%Y-%m-%d}")
+        output.show(f"written to {path}; whoever loads it needs `oakum advisories key`")
+
+
+@app.command()
+def key(json: Json = False) -> None:
+    """Print the public key that bundles of this installation are signed with."""
+    public = application().bundle_key.public_key().rstrip()
+    if json:
+        output.print_json({"key": public})
+    else:
+        output.show(public)
 
 
 @app.command()

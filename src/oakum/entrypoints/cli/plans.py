@@ -20,6 +20,7 @@ from oakum.entrypoints.cli.plan_view import show_plan
 from oakum.services.approve_plan import ApprovalRequest, approve_plan
 from oakum.services.choose import choose_hosts, require_sources
 from oakum.services.create_plan import PlanMaker, PlanRequest
+from oakum.services.require_freshness import require_freshness
 
 app = typer.Typer(help="Create, show and compare plans.", no_args_is_help=True)
 
@@ -81,6 +82,7 @@ def create(
         restart_policy=restart,
         reboot_policy=reboot,
     )
+    require_freshness(chosen.begin, chosen.refusal_limits(frozen.manifest.release), chosen.clock)
     chosen.require_served()
     with output.progress_bar() as progress:
         maker = PlanMaker(

@@ -9,6 +9,7 @@ from oakum.core.rollout.state import Phase, Wish
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application
 from oakum.entrypoints.cli.rollout_view import drive, look, show_rollout
+from oakum.services.require_freshness import require_freshness
 from oakum.services.start_rollout import Wanted, start_rollout, want
 
 app = typer.Typer(help="Start, watch, pause, resume and abort rollouts.", no_args_is_help=True)
@@ -26,6 +27,9 @@ def start(plan: Plan, json: Json = False) -> None:
     Exit status 0 says that every host was changed and is well.
     """
     chosen = application()
+    with chosen.begin() as work:
+        release = work.plans.get(plan).release
+    require_freshness(chosen.begin, chosen.refusal_limits(release), chosen.clock)
     chosen.require_served()
     rollout = start_rollout(plan, actor(), chosen.begin, chosen.clock)
     output.say(f"{rollout.id} is started")

@@ -1,0 +1,1 @@
+"""Signatures of our own, and whose of others count."""
