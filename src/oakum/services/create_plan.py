@@ -15,6 +15,7 @@ from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.planning.change import ChangeKind, PackageChange
 from oakum.core.planning.plan import (
+    PLAN_FORMAT,
     Budget,
     HostClass,
     Plan,
@@ -370,6 +371,7 @@ def _assemble(
         fixes=tuple(sorted({(f.cve, f.source_name) for f in closed})),
         risk_removed_ppm=risk_removed_ppm,
         predicted_seconds=predicted_seconds(rings, seconds, request.budget.concurrency),
+        format=PLAN_FORMAT,
     )
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from oakum.core.rollout.gate import judge
+from oakum.core.rollout.gate import NAMED, judge, unheard
 from oakum.core.rollout.host_run import move
+from oakum.core.rollout.limits import choose
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState, Wish
 from oakum.core.staging.check import Verdict
@@ -46,9 +47,11 @@ def _grant(rollout: Rollout, now: datetime) -> Rollout:
         case Wish.PAUSE if rollout.phase in {Phase.WAITING, Phase.PROGRESSING}:
             return replace(granted, phase=Phase.PAUSED, reason="paused by a person")
         case Wish.RESUME if rollout.phase is Phase.PAUSED:
-            forgiven = sum(run.state is RunState.REFUSED for run in rollout.runs)
             return replace(
-                granted, phase=Phase.PROGRESSING, reason="resumed by a person", forgiven=forgiven
+                granted,
+                phase=Phase.PROGRESSING,
+                reason="resumed by a person",
+                forgiven=unheard(rollout),
             )
         case Wish.ABORT if not rollout.phase.is_final and rollout.phase is not Phase.ROLLING_BACK:
             return replace(granted, phase=Phase.ABORTING, reason="aborted by a person")
@@ -88,8 +91,11 @@ def _progress(rollout: Rollout, now: datetime) -> Rollout:
     match gate.verdict:
         case Verdict.FAILED:
             return _begin_rollback(rollout, f"gate failed: {gate.detail}", now)
-        case Verdict.INCONCLUSIVE | Verdict.ERROR:
+        case Verdict.INCONCLUSIVE:
             return replace(rollout, phase=Phase.PAUSED, reason=f"gate inconclusive: {gate.detail}")
+        case Verdict.ERROR:
+            reason = f"the gate could not be judged: {gate.detail}"
+            return replace(rollout, phase=Phase.PAUSED, reason=reason)
         case Verdict.PASSED:
             pass
     ring = rollout.in_ring(rollout.ring)
@@ -121,9 +127,19 @@ def _start_hosts(rollout: Rollout, now: datetime) -> Rollout:
         return _outside_window(rollout, now)
     busy = sum(run.state.is_busy for run in rollout.runs)
     room = max(0, rollout.concurrency - busy)
+    chosen = choose(rollout.runs, pending, rollout.groups, room)
+    if pending and not chosen and not busy:
+        return replace(rollout, phase=Phase.PAUSED, reason=_held_up(pending))
     ring = rollout.rings[rollout.ring].name
-    started = (move(run, RunState.CHECKING, f"{ring} begins", now) for run in pending[:room])
+    started = (move(run, RunState.CHECKING, f"{ring} begins", now) for run in chosen)
     return _with_runs(rollout, started)
+
+
+def _held_up(pending: list[HostRun]) -> str:
+    """Say why nothing begins though nothing is at work: what is down takes up the limits."""
+    names = ", ".join(run.host for run in pending[:NAMED])
+    more = f" and {len(pending) - NAMED} more" if len(pending) > NAMED else ""
+    return f"too much of their groups is down for these to begin: {names}{more}"
 
 
 def _outside_window(rollout: Rollout, now: datetime) -> Rollout:
@@ -157,9 +173,12 @@ def _roll_back(rollout: Rollout, now: datetime) -> Rollout:
     busy = sum(run.state.is_busy for run in rollout.runs)
     if not waiting and not busy:
         return _end_rollback(rollout, inside, now)
-    room = max(0, rollout.concurrency - busy)
+    chosen = choose(rollout.runs, waiting, rollout.groups, max(0, rollout.concurrency - busy))
+    if not chosen and not busy:
+        reason = f"not put back: {_held_up(waiting)}"
+        return replace(rollout, phase=Phase.NEEDS_HELP, reason=reason, ended_at=now)
     return _with_runs(
-        rollout, (move(run, RunState.ROLLING_BACK, rollout.reason, now) for run in waiting[:room])
+        rollout, (move(run, RunState.ROLLING_BACK, rollout.reason, now) for run in chosen)
     )
 
 

@@ -84,6 +84,14 @@ class RunState(Enum):
         }
 
 
+class HardSignal(Enum):
+    """What no number of good hosts outweighs: seen once in a first ring, it stops."""
+
+    UNREACHABLE = "unreachable after the change"
+    BROKEN_PACKAGES = "packages left half-way"
+    UNIT_FAILED = "a checked unit failed"
+
+
 class Wish(Enum):
     """What a person wants of a rollout that is under way."""
 
