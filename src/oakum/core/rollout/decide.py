@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from oakum.core.rollout.gate import NAMED, judge, unheard
+from oakum.core.rollout.gate import NAMED, judge, unheard, what_the_evidence_allows
 from oakum.core.rollout.host_run import move
 from oakum.core.rollout.limits import choose
 from oakum.core.rollout.rollout import HostRun, Rollout
@@ -47,12 +47,13 @@ def _grant(rollout: Rollout, now: datetime) -> Rollout:
         case Wish.PAUSE if rollout.phase in {Phase.WAITING, Phase.PROGRESSING}:
             return replace(granted, phase=Phase.PAUSED, reason="paused by a person")
         case Wish.RESUME if rollout.phase is Phase.PAUSED:
-            return replace(
+            resumed = replace(
                 granted,
                 phase=Phase.PROGRESSING,
                 reason="resumed by a person",
                 forgiven=unheard(rollout),
             )
+            return _with_runs(resumed, _left_out(resumed, now))
         case Wish.ABORT if not rollout.phase.is_final and rollout.phase is not Phase.ROLLING_BACK:
             return replace(granted, phase=Phase.ABORTING, reason="aborted by a person")
         case Wish.ROLL_BACK if rollout.phase is not Phase.ROLLING_BACK:
@@ -98,9 +99,8 @@ def _progress(rollout: Rollout, now: datetime) -> Rollout:
             return replace(rollout, phase=Phase.PAUSED, reason=reason)
         case Verdict.PASSED:
             pass
-    ring = rollout.in_ring(rollout.ring)
-    if all(run.state.is_final for run in ring):
-        return _after_ring(rollout, gate.detail, now)
+    if all(run.state.is_final for run in rollout.in_ring(rollout.ring)):
+        return _after_ring(rollout, what_the_evidence_allows(rollout), now)
     return _start_hosts(rollout, now)
 
 
@@ -129,10 +129,21 @@ def _start_hosts(rollout: Rollout, now: datetime) -> Rollout:
     room = max(0, rollout.concurrency - busy)
     chosen = choose(rollout.runs, pending, rollout.groups, room)
     if pending and not chosen and not busy:
-        return replace(rollout, phase=Phase.PAUSED, reason=_held_up(pending))
+        reason = f"{_held_up(pending)}; resume to go on without them"
+        return replace(rollout, phase=Phase.PAUSED, reason=reason)
     ring = rollout.rings[rollout.ring].name
     started = (move(run, RunState.CHECKING, f"{ring} begins", now) for run in chosen)
     return _with_runs(rollout, started)
+
+
+def _left_out(rollout: Rollout, now: datetime) -> list[HostRun]:
+    """Skip hosts of the ring that only what is down holds up: who resumes goes on without them."""
+    pending = [run for run in rollout.in_ring(rollout.ring) if run.state is RunState.PENDING]
+    is_held = not any(run.state.is_busy for run in rollout.runs) and not choose(
+        rollout.runs, pending, rollout.groups, rollout.concurrency
+    )
+    reason = "left out by the person who resumed: too much of its group is down"
+    return [move(run, RunState.SKIPPED, reason, now) for run in pending if is_held]
 
 
 def _held_up(pending: list[HostRun]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oakum.core.planning.plan import MILLION
-from oakum.core.rollout.evidence import e_value, failures_that_stop, upper_bound
+from oakum.core.rollout.evidence import STOP, e_value, failures_that_stop, upper_bound
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import RunState
 from oakum.core.staging.check import Verdict
@@ -17,7 +17,7 @@ NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class GateAnswer:
-    """The answer and the evidence for it, in a line for people."""
+    """The answer, and why in a line for people; empty when it passed."""
 
     verdict: Verdict
     detail: str
@@ -37,9 +37,7 @@ def judge(rollout: Rollout) -> GateAnswer:
         answer = _against(rollout, failed, states)
         if answer is not None:
             return answer
-    return _silence(rollout, len(failed), states) or GateAnswer(
-        Verdict.PASSED, what_the_evidence_allows(rollout)
-    )
+    return _silence(rollout, len(failed), states) or GateAnswer(Verdict.PASSED, "")
 
 
 def _against(rollout: Rollout, failed: list[HostRun], states: list[RunState]) -> GateAnswer | None:
@@ -50,8 +48,7 @@ def _against(rollout: Rollout, failed: list[HostRun], states: list[RunState]) ->
         return GateAnswer(Verdict.FAILED, f"{names}, which stops at once: {_named(hard)}")
     if len(failed) > rollout.max_failed:
         return GateAnswer(Verdict.FAILED, f"{_named(failed)} (budget {rollout.max_failed})")
-    stop = failures_that_stop(_changed(states), rollout.base_rate_ppm / MILLION)
-    if stop is not None and len(failed) >= stop:
+    if e_value(len(failed), _changed(states), rollout.base_rate_ppm / MILLION) >= STOP:
         line = what_the_evidence_allows(rollout)
         return GateAnswer(Verdict.FAILED, f"{line}; {_named(failed)}")
     return None

@@ -147,6 +147,8 @@ def _after_rollback_verification(run: HostRun, seen: Verified, now: datetime) ->
 
 
 def _after_silence(run: HostRun, seen: Unreachable, now: datetime) -> HostRun:
+    if work_for(run.state) is None:
+        return run  # nothing was asked of it; its reason is that of its state
     waited = now - (run.changed_at or now)
     if waited < PATIENCE:
         return replace(run, reason=f"unreachable: {seen.reason}")

@@ -7,6 +7,7 @@ from functools import lru_cache
 from oakum.core.ids import HostId
 from oakum.core.planning.plan import Group, GroupKind
 from oakum.core.rollout.rollout import HostRun
+from oakum.core.rollout.state import RunState
 
 
 def choose(
@@ -53,6 +54,9 @@ class _Taken:
         self._domains: set[str] = set()
         if groups_of:
             for run in runs:
+                # Most hosts of a large fleet are in one of these two, and take up nothing.
+                if run.state is RunState.PENDING or run.state is RunState.SUCCEEDED:
+                    continue
                 if run.is_down:
                     self._down.update(_key(group) for group in groups_of.get(run.host, ()))
                 elif run.state.is_busy:

@@ -39,9 +39,9 @@ class HostRun:
     @property
     def is_down(self) -> bool:
         """Tell whether it ended so that others must be taken to do its work."""
-        return self.state in {RunState.FAILED, RunState.ROLLBACK_FAILED} or (
-            self.state is RunState.REFUSED and HardSignal.UNREACHABLE in self.signals
-        )
+        if self.state is RunState.REFUSED:
+            return HardSignal.UNREACHABLE in self.signals
+        return self.state is RunState.FAILED or self.state is RunState.ROLLBACK_FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Rollout:
 
     def in_ring(self, ring: int) -> tuple[HostRun, ...]:
         """Return the runs of a ring."""
-        return tuple(run for run in self.runs if run.ring == ring)
+        return tuple([run for run in self.runs if run.ring == ring])
 
     def run_of(self, host: HostId) -> HostRun:
         """Return the run of a host."""
