@@ -60,6 +60,5 @@ PLAN = Plan(
     risk_removed_ppm=1000,
     predicted_seconds=120,
     groups=(Group(GroupKind.AVAILABILITY, "web", 1, (HostId("web-1"), HostId("web-2"))),),
-    residual_risks=("no first host runs a kernel of its own",),
     format=PLAN_FORMAT,
 )

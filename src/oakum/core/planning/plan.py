@@ -10,7 +10,7 @@ from oakum.core.ids import CveId, Digest, HostId, PlanId, SnapshotId
 from oakum.core.planning.change import PackageChange, RollbackClass
 
 PLAN_FORMAT = 2
-"""1 had no base rate, groups or residual risks; a stored plan keeps its format and its digest."""
+"""1 had neither a base rate nor groups; a stored plan keeps its format and its digest."""
 MILLION = 1_000_000
 BASE_RATE_PPM = 10_000
 
@@ -180,8 +180,6 @@ class Plan:
     """Share of the fleet's removable risk, in parts per million."""
     predicted_seconds: int
     groups: tuple[Group, ...] = ()
-    residual_risks: tuple[str, ...] = ()
-    """Environments that no host of the first ring stands for; each a line for people."""
     format: int = 1
     """What the digest is made of; plans that were stored without it are of the first."""
 
@@ -215,12 +213,10 @@ class Plan:
             "risk_removed_ppm": self.risk_removed_ppm,
             "predicted_seconds": self.predicted_seconds,
         }
-        later = (self.budget.base_rate_ppm, self.groups, self.residual_risks)
         # A plan of the first format that has any of these was tampered with: its digest must tell.
-        if self.format > 1 or later != (BASE_RATE_PPM, (), ()):
+        if self.format > 1 or self.groups or self.budget.base_rate_ppm != BASE_RATE_PPM:
             document["base_rate_ppm"] = self.budget.base_rate_ppm
             document["groups"] = [_group_json(group) for group in self.groups]
-            document["residual_risks"] = list(self.residual_risks)
         return document
 
     @property
