@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 from oakum.core.ids import CveId, Digest, HostId, SnapshotId
 from oakum.core.planning.change import ChangeKind, PackageChange, RollbackClass
 from oakum.core.planning.plan import (
+    PLAN_FORMAT,
     Budget,
+    Group,
+    GroupKind,
     HostClass,
     Plan,
     RebootPolicy,
@@ -56,4 +59,6 @@ PLAN = Plan(
     fixes=((CveId("CVE-2026-0001"), "openssl"),),
     risk_removed_ppm=1000,
     predicted_seconds=120,
+    groups=(Group(GroupKind.AVAILABILITY, "web", 1, (HostId("web-1"), HostId("web-2"))),),
+    format=PLAN_FORMAT,
 )

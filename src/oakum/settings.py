@@ -15,6 +15,7 @@ CONFIG_NAME = "oakum.toml"
 
 AtLeastOne = Annotated[int, Meta(ge=1, le=1_000_000)]
 NotNegative = Annotated[int, Meta(ge=0, le=100_000_000)]
+Ppm = Annotated[int, Meta(ge=1, le=999_999)]
 Seconds = Annotated[int, Meta(ge=1, le=3_600)]
 Percent = Annotated[int, Meta(ge=1, le=100)]
 Text = Annotated[str, Meta(min_length=1)]
@@ -194,6 +195,8 @@ class RolloutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     concurrency: AtLeastOne = 10
     max_failed: NotNegative = 0
+    base_rate_ppm: Ppm = 10_000
+    """Hosts in a million that fail whatever is changed; what chance does not explain stops."""
     ring_percents: Annotated[tuple[Percent, ...], Meta(min_length=1)] = (10, 40, 100)
     """Cumulative share of the hosts that are changed when each ring ends."""
     soak_seconds: NotNegative = 600

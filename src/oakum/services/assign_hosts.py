@@ -46,13 +46,15 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
     taken = (
         rollout.plan_digest,
         rollout.window,
-        Budget(rollout.concurrency, rollout.max_failed),
+        Budget(rollout.concurrency, rollout.max_failed, rollout.base_rate_ppm),
+        rollout.groups,
         tuple(zip(rollout.rings, rings, strict=True)),
     )
     approved = (
         plan.digest,
         plan.window,
         plan.budget,
+        plan.groups,
         tuple((RolloutRing(ring.name, ring.soak_seconds), ring.hosts) for ring in plan.rings),
     )
     if taken != approved:

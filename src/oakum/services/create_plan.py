@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from oakum.core.audit.event import Action
@@ -14,7 +14,9 @@ from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.planning.change import ChangeKind, PackageChange
+from oakum.core.planning.groups import groups_of
 from oakum.core.planning.plan import (
+    PLAN_FORMAT,
     Budget,
     HostClass,
     Plan,
@@ -105,6 +107,7 @@ class PlanMaker:
         removed = self._share_of_risk(closed)
         plan = _assemble(request, classes, closed, removed, self.clock.now())
         with self.begin() as work:
+            plan = replace(plan, groups=groups_of(work.hosts.all(), plan.hosts))
             work.plans.add(plan)
             work.audit.append(
                 at=plan.created_at,
@@ -370,6 +373,7 @@ def _assemble(
         fixes=tuple(sorted({(f.cve, f.source_name) for f in closed})),
         risk_removed_ppm=risk_removed_ppm,
         predicted_seconds=predicted_seconds(rings, seconds, request.budget.concurrency),
+        format=PLAN_FORMAT,
     )
 
 

@@ -22,7 +22,7 @@ from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Check, CheckResult, Comparison, Verdict, compare
 from oakum.core.text import counted
-from oakum.core.verification.verify import Verification, verify
+from oakum.core.verification.verify import Verification, hard_signals, verify
 from oakum.ports.checks import CheckRunner
 from oakum.ports.clock import Clock
 from oakum.ports.fact_collector import FactCollector
@@ -175,7 +175,8 @@ async def _verify_once(
     results = await tools.checks.run(job.checks, job.host, session)
     comparison = compare(run.checks_before, results)
     good = answer.is_good and comparison.verdict is Verdict.PASSED
-    return Verified(good, in_words(answer, comparison), results)
+    signals = hard_signals(facts, comparison, job.checks)
+    return Verified(good, in_words(answer, comparison), results, signals)
 
 
 def _was_rebooted(job: Assignment, status: TransactionStatus) -> bool:

@@ -2,14 +2,19 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
+from pathlib import Path
 
 import pytest
 from tests.plans import CHANGE, NOW, PLAN, WEB
 
+from oakum.adapters.persistence.documents import from_document
 from oakum.core.errors import InputError
 from oakum.core.ids import HostId
 from oakum.core.planning.change import RollbackClass
 from oakum.core.planning.plan import HostClass, Plan, Window
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "plans"
+FIRST_FORMAT_DIGEST = "a000ef6ba5607013029554e48717538e8817c150273563b93b109d3459cad37e"
 
 
 def variants(value: object) -> Iterator[tuple[str, object]]:
@@ -126,3 +131,17 @@ def test_a_window_in_which_nothing_can_start_makes_no_sense(
 def test_a_window_that_is_open_makes_sense(window: Window) -> None:
     """So does one without an end."""
     window.require_sense(NOW)
+
+
+def test_a_plan_that_was_stored_before_groups_keeps_its_digest() -> None:
+    """What was approved under the first format is read, and is still what was approved."""
+    stored = from_document((GOLDEN / "format-1.json").read_bytes(), Plan, "a plan")
+    assert stored.digest == FIRST_FORMAT_DIGEST
+    assert (stored.format, stored.groups) == (1, ())
+
+
+def test_a_plan_of_the_first_format_cannot_be_given_what_it_had_not() -> None:
+    """A base rate or groups that were written into a stored plan later change its digest."""
+    stored = from_document((GOLDEN / "format-1.json").read_bytes(), Plan, "a plan")
+    lax = replace(stored, budget=replace(stored.budget, base_rate_ppm=900_000))
+    assert FIRST_FORMAT_DIGEST not in {lax.digest, replace(stored, groups=PLAN.groups).digest}

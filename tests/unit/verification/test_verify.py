@@ -11,8 +11,10 @@ from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Facts, RunningKernel, StaleProcess
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.planning.change import ChangeKind, PackageChange, RollbackClass
+from oakum.core.rollout.state import HardSignal
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
-from oakum.core.verification.verify import Effect, verify
+from oakum.core.staging.check import Check, CheckKind, CheckResult, Verdict, compare
+from oakum.core.verification.verify import Effect, hard_signals, verify
 
 NAMES = ("bash", "libssl3", "nginx", "zlib1g")
 GOOD = TransactionStatus(TransactionState.SUCCEEDED, "self-check", "", (), starts=1)
@@ -179,3 +181,23 @@ def test_a_boot_id_that_cannot_be_read_proves_no_boot(boot_id: str) -> None:
     found = verify(EXPECTED, blind, GOOD, boot_id_before="boot-1", must_have_booted=True)
     assert "is not known" in found.detail
     assert not found.is_good
+
+
+def test_packages_left_half_way_are_a_hard_signal() -> None:
+    """A broken dpkg on one host is enough; what was removed and left its files is not."""
+    broken = facts(installed("bash"), installed("nginx", status="iF"))
+    gone = facts(installed("bash"), installed("nginx", status="rc"))
+    assert hard_signals(broken, compare((), ()), ()) == (HardSignal.BROKEN_PACKAGES,)
+    assert hard_signals(gone, compare((), ()), ()) == ()
+
+
+@pytest.mark.parametrize("kind", CheckKind)
+@pytest.mark.parametrize("before", [Verdict.PASSED, Verdict.FAILED])
+def test_a_checked_unit_that_failed_is_a_hard_signal(kind: CheckKind, before: Verdict) -> None:
+    """Only a unit, and only one that the change broke."""
+    check = Check("web", kind, "*", "nginx.service")
+    was = (CheckResult("web", before, "", 0),)
+    now = (CheckResult("web", Verdict.FAILED, "inactive", 0),)
+    is_hard = kind is CheckKind.UNIT and before is Verdict.PASSED
+    expected = (HardSignal.UNIT_FAILED,) if is_hard else ()
+    assert hard_signals(facts(installed("bash")), compare(was, now), (check,)) == expected

@@ -9,7 +9,10 @@ from oakum.core.errors import InputError
 from oakum.core.ids import CveId, Digest, HostId, PlanId, SnapshotId
 from oakum.core.planning.change import PackageChange, RollbackClass
 
-PLAN_FORMAT = 1
+PLAN_FORMAT = 2
+"""1 had neither a base rate nor groups; a stored plan keeps its format and its digest."""
+MILLION = 1_000_000
+BASE_RATE_PPM = 10_000
 
 
 class RollbackVerdict(Enum):
@@ -80,10 +83,37 @@ class Budget:
     concurrency: int
     max_failed: int
     """Failed or unreachable hosts that are still borne, over the whole rollout."""
+    base_rate_ppm: int = BASE_RATE_PPM
+    """Hosts in a million that fail whatever is changed: more than chance makes of it stops."""
 
     def in_words(self) -> str:
         """Return it as people read it."""
-        return f"{self.concurrency} hosts at once, {self.max_failed} failed ones borne"
+        return (
+            f"{self.concurrency} hosts at once, {self.max_failed} failed ones borne, "
+            f"{100 * self.base_rate_ppm / MILLION:g} % taken for chance"
+        )
+
+
+class GroupKind(Enum):
+    """Why hosts must not be changed together."""
+
+    DOMAIN = "domain"
+    """What fails together (a rack, a zone): hosts of two domains are never at work at once."""
+    AVAILABILITY = "ha"
+    """Hosts that stand in for each other."""
+    QUORUM = "quorum"
+    """Members that must keep a majority."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Hosts of which only so many may be at work or down at once."""
+
+    kind: GroupKind
+    name: str
+    limit: int
+    hosts: tuple[HostId, ...]
+    """Members that the plan changes, sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +179,14 @@ class Plan:
     risk_removed_ppm: int
     """Share of the fleet's removable risk, in parts per million."""
     predicted_seconds: int
+    groups: tuple[Group, ...] = ()
+    format: int = 1
+    """What the digest is made of; plans that were stored without it are of the first."""
 
     def to_json(self) -> Json:
         """Return the canonical form that the digest is made of."""
-        return {
-            "format": PLAN_FORMAT,
+        document: dict[str, Json] = {
+            "format": self.format,
             "created_at": self.created_at.isoformat(),
             "created_by": self.created_by,
             "title": self.title,
@@ -180,6 +213,11 @@ class Plan:
             "risk_removed_ppm": self.risk_removed_ppm,
             "predicted_seconds": self.predicted_seconds,
         }
+        # A plan of the first format that has any of these was tampered with: its digest must tell.
+        if self.format > 1 or self.groups or self.budget.base_rate_ppm != BASE_RATE_PPM:
+            document["base_rate_ppm"] = self.budget.base_rate_ppm
+            document["groups"] = [_group_json(group) for group in self.groups]
+        return document
 
     @property
     def digest(self) -> Digest:
@@ -208,6 +246,15 @@ class Plan:
 
 def _moment(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
+
+
+def _group_json(group: Group) -> Json:
+    return {
+        "kind": group.kind.value,
+        "name": group.name,
+        "limit": group.limit,
+        "hosts": list(group.hosts),
+    }
 
 
 def _class_json(host_class: HostClass) -> Json:

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from oakum.core.rollout.gate import judge
+from oakum.core.rollout.gate import NAMED, judge, unheard, what_the_evidence_allows
 from oakum.core.rollout.host_run import move
+from oakum.core.rollout.limits import choose
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState, Wish
 from oakum.core.staging.check import Verdict
@@ -46,10 +47,13 @@ def _grant(rollout: Rollout, now: datetime) -> Rollout:
         case Wish.PAUSE if rollout.phase in {Phase.WAITING, Phase.PROGRESSING}:
             return replace(granted, phase=Phase.PAUSED, reason="paused by a person")
         case Wish.RESUME if rollout.phase is Phase.PAUSED:
-            forgiven = sum(run.state is RunState.REFUSED for run in rollout.runs)
-            return replace(
-                granted, phase=Phase.PROGRESSING, reason="resumed by a person", forgiven=forgiven
+            resumed = replace(
+                granted,
+                phase=Phase.PROGRESSING,
+                reason="resumed by a person",
+                forgiven=unheard(rollout),
             )
+            return _with_runs(resumed, _left_out(resumed, now))
         case Wish.ABORT if not rollout.phase.is_final and rollout.phase is not Phase.ROLLING_BACK:
             return replace(granted, phase=Phase.ABORTING, reason="aborted by a person")
         case Wish.ROLL_BACK if rollout.phase is not Phase.ROLLING_BACK:
@@ -88,13 +92,15 @@ def _progress(rollout: Rollout, now: datetime) -> Rollout:
     match gate.verdict:
         case Verdict.FAILED:
             return _begin_rollback(rollout, f"gate failed: {gate.detail}", now)
-        case Verdict.INCONCLUSIVE | Verdict.ERROR:
+        case Verdict.INCONCLUSIVE:
             return replace(rollout, phase=Phase.PAUSED, reason=f"gate inconclusive: {gate.detail}")
+        case Verdict.ERROR:
+            reason = f"the gate could not be judged: {gate.detail}"
+            return replace(rollout, phase=Phase.PAUSED, reason=reason)
         case Verdict.PASSED:
             pass
-    ring = rollout.in_ring(rollout.ring)
-    if all(run.state.is_final for run in ring):
-        return _after_ring(rollout, gate.detail, now)
+    if all(run.state.is_final for run in rollout.in_ring(rollout.ring)):
+        return _after_ring(rollout, what_the_evidence_allows(rollout), now)
     return _start_hosts(rollout, now)
 
 
@@ -121,9 +127,30 @@ def _start_hosts(rollout: Rollout, now: datetime) -> Rollout:
         return _outside_window(rollout, now)
     busy = sum(run.state.is_busy for run in rollout.runs)
     room = max(0, rollout.concurrency - busy)
+    chosen = choose(rollout.runs, pending, rollout.groups, room)
+    if pending and not chosen and not busy:
+        reason = f"{_held_up(pending)}; resume to go on without them"
+        return replace(rollout, phase=Phase.PAUSED, reason=reason)
     ring = rollout.rings[rollout.ring].name
-    started = (move(run, RunState.CHECKING, f"{ring} begins", now) for run in pending[:room])
+    started = (move(run, RunState.CHECKING, f"{ring} begins", now) for run in chosen)
     return _with_runs(rollout, started)
+
+
+def _left_out(rollout: Rollout, now: datetime) -> list[HostRun]:
+    """Skip hosts of the ring that only what is down holds up: who resumes goes on without them."""
+    pending = [run for run in rollout.in_ring(rollout.ring) if run.state is RunState.PENDING]
+    is_held = not any(run.state.is_busy for run in rollout.runs) and not choose(
+        rollout.runs, pending, rollout.groups, rollout.concurrency
+    )
+    reason = "left out by the person who resumed: too much of its group is down"
+    return [move(run, RunState.SKIPPED, reason, now) for run in pending if is_held]
+
+
+def _held_up(pending: list[HostRun]) -> str:
+    """Say why nothing begins though nothing is at work: what is down takes up the limits."""
+    names = ", ".join(run.host for run in pending[:NAMED])
+    more = f" and {len(pending) - NAMED} more" if len(pending) > NAMED else ""
+    return f"too much of their groups is down for these to begin: {names}{more}"
 
 
 def _outside_window(rollout: Rollout, now: datetime) -> Rollout:
@@ -157,9 +184,12 @@ def _roll_back(rollout: Rollout, now: datetime) -> Rollout:
     busy = sum(run.state.is_busy for run in rollout.runs)
     if not waiting and not busy:
         return _end_rollback(rollout, inside, now)
-    room = max(0, rollout.concurrency - busy)
+    chosen = choose(rollout.runs, waiting, rollout.groups, max(0, rollout.concurrency - busy))
+    if not chosen and not busy:
+        reason = f"not put back: {_held_up(waiting)}"
+        return replace(rollout, phase=Phase.NEEDS_HELP, reason=reason, ended_at=now)
     return _with_runs(
-        rollout, (move(run, RunState.ROLLING_BACK, rollout.reason, now) for run in waiting[:room])
+        rollout, (move(run, RunState.ROLLING_BACK, rollout.reason, now) for run in chosen)
     )
 
 

@@ -1,52 +1,124 @@
-"""The gate after each ring: the answer whether the next ring may be changed."""
+"""The gate: the answer, at every step, whether more hosts may be changed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from oakum.core.planning.plan import MILLION
+from oakum.core.rollout.evidence import STOP, e_value, failures_that_stop, upper_bound
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import RunState
 from oakum.core.staging.check import Verdict
+from oakum.core.text import counted
 
-CONFIDENCE_MISS = 0.05
-"""The bound is one that a true failure rate exceeds unseen in at most 5 % of rollouts."""
+FIRST_RINGS = 2
+"""Rings in which one hard signal stops: few hosts stand in them, and each for many."""
+NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class GateAnswer:
-    """The answer and the evidence for it, in a line for people."""
+    """The answer, and why in a line for people; empty when it passed."""
 
     verdict: Verdict
     detail: str
 
 
 def judge(rollout: Rollout) -> GateAnswer:
-    """Judge what has happened so far; INCONCLUSIVE when hosts said nothing about the change.
+    """Judge what has happened so far, while hosts are still at work.
 
     A host that was changed and is not well speaks against the plan. A host that refused, or
-    could not be reached before it was changed, says nothing about it: a person decides.
+    could not be reached before it was changed, or could not be asked how it fares, says nothing
+    about it: a person decides. ERROR when there is nothing to judge by.
     """
-    failed = [run for run in rollout.runs if run.state is RunState.FAILED]
-    refused = [run for run in rollout.runs if run.state is RunState.REFUSED]
+    if not 0 < rollout.base_rate_ppm < MILLION:
+        return GateAnswer(Verdict.ERROR, f"a base rate of {rollout.base_rate_ppm} in a million")
+    states = [run.state for run in rollout.runs]
+    if failed := _all_in(RunState.FAILED, rollout.runs, states):
+        answer = _against(rollout, failed, states)
+        if answer is not None:
+            return answer
+    return _silence(rollout, len(failed), states) or GateAnswer(Verdict.PASSED, "")
+
+
+def _against(rollout: Rollout, failed: list[HostRun], states: list[RunState]) -> GateAnswer | None:
+    """Return FAILED when hard signals, the declared budget or the evidence say so."""
+    hard = [run for run in failed if run.signals and run.ring < FIRST_RINGS]
+    if hard:
+        names = ", ".join(sorted({signal.value for run in hard for signal in run.signals}))
+        return GateAnswer(Verdict.FAILED, f"{names}, which stops at once: {_named(hard)}")
     if len(failed) > rollout.max_failed:
         return GateAnswer(Verdict.FAILED, f"{_named(failed)} (budget {rollout.max_failed})")
-    if len(failed) + len(refused) > rollout.max_failed + rollout.forgiven:
+    if e_value(len(failed), _changed(states), rollout.base_rate_ppm / MILLION) >= STOP:
+        line = what_the_evidence_allows(rollout)
+        return GateAnswer(Verdict.FAILED, f"{line}; {_named(failed)}")
+    return None
+
+
+def _silence(rollout: Rollout, failed: int, states: list[RunState]) -> GateAnswer | None:
+    """Return INCONCLUSIVE when hosts said too little, beyond what a person knows of."""
+    refused = _all_in(RunState.REFUSED, rollout.runs, states)
+    unknown = [run for run in rollout.runs if run.checks_after and run.is_unknown]
+    if len(unknown) + len(refused) <= rollout.forgiven:
+        return None
+    if unknown:
+        return GateAnswer(
+            Verdict.INCONCLUSIVE,
+            f"health could not be asked, and so no evidence: {_named(unknown)}",
+        )
+    if failed + len(refused) > rollout.max_failed + rollout.forgiven:
         return GateAnswer(
             Verdict.INCONCLUSIVE,
             f"not changed, and so no evidence: {_named(refused)} (budget {rollout.max_failed})",
         )
-    return GateAnswer(Verdict.PASSED, what_the_evidence_allows(rollout))
+    ring = [run.state for run in rollout.in_ring(rollout.ring)]
+    if ring and all(state is RunState.REFUSED for state in ring):
+        return GateAnswer(
+            Verdict.INCONCLUSIVE,
+            f"no host of the ring was changed, and so no evidence: {_named(refused)}",
+        )
+    return None
+
+
+def unheard(rollout: Rollout) -> int:
+    """Return how many hosts say nothing about the change: what a person who resumes forgives."""
+    return sum(run.state is RunState.REFUSED or run.is_unknown for run in rollout.runs)
 
 
 def what_the_evidence_allows(rollout: Rollout) -> str:
-    """Say how bad the change may still be: `0 of 10 failed: the true rate may still be 26 %`."""
-    good = sum(run.state is RunState.SUCCEEDED for run in rollout.runs)
-    bad = sum(run.state is RunState.FAILED for run in rollout.runs)
-    if bad or not good:
-        return f"{bad} of {good + bad} failed"
-    bound = 1 - CONFIDENCE_MISS ** (1 / good)
-    return f"0 of {good} failed: the true rate may still be {round(100 * bound)} %"
+    """Say how bad the change may still be: `0 of 10 failed: the true rate may still be 26 %`.
+
+    Hosts that are still at work count for E as if they will be well. So E is never larger than
+    when all have answered, and its promise holds though failures are often seen first.
+    """
+    states = [run.state for run in rollout.runs]
+    good, bad = states.count(RunState.SUCCEEDED), states.count(RunState.FAILED)
+    if not good + bad:
+        return "0 of 0 failed"
+    line = f"{bad} of {good + bad} failed"
+    bound = f"the true rate may still be {round(100 * upper_bound(bad, good + bad))} %"
+    if not bad:
+        return f"{line}: {bound}"
+    changed, base = _changed(states), rollout.base_rate_ppm / MILLION
+    stop = failures_that_stop(changed, base)
+    limit = "none stops" if stop is None else f"{counted(stop, 'failure')} stop"
+    return (
+        f"{line}: {bound}; E = {e_value(bad, changed, base):.3g} against {100 * base:g} %, "
+        f"of {changed} changed {limit}"
+    )
+
+
+def _changed(states: list[RunState]) -> int:
+    return sum(states.count(state) for state in RunState if state.may_have_changed)
+
+
+def _all_in(state: RunState, runs: Sequence[HostRun], states: list[RunState]) -> list[HostRun]:
+    """Return the runs in a state; the list of states is counted first, for most have none."""
+    if not states.count(state):
+        return []
+    return [run for run in runs if run.state is state]
 
 
 def _named(runs: list[HostRun]) -> str:
-    return "; ".join(f"{run.host}: {run.reason}" for run in runs[:5]) + (
-        f"; and {len(runs) - 5} more" if len(runs) > 5 else ""  # noqa: PLR2004 (as above)
+    return "; ".join(f"{run.host}: {run.reason}" for run in runs[:NAMED]) + (
+        f"; and {len(runs) - NAMED} more" if len(runs) > NAMED else ""
     )

@@ -13,7 +13,7 @@ from oakum.core.rollout.observation import (
     Verified,
 )
 from oakum.core.rollout.rollout import HostRun
-from oakum.core.rollout.state import RunState
+from oakum.core.rollout.state import HardSignal, RunState
 from oakum.core.rollout.transaction import TransactionState
 from oakum.core.staging.check import Verdict
 
@@ -135,7 +135,7 @@ def _after_boot(run: HostRun, seen: Booted, now: datetime) -> HostRun:
 
 
 def _after_verification(run: HostRun, seen: Verified, now: datetime) -> HostRun:
-    known = replace(run, checks_after=seen.results)
+    known = replace(run, checks_after=seen.results, signals=seen.signals)
     state = RunState.SUCCEEDED if seen.is_good else RunState.FAILED
     return move(known, state, seen.detail, now)
 
@@ -147,15 +147,18 @@ def _after_rollback_verification(run: HostRun, seen: Verified, now: datetime) ->
 
 
 def _after_silence(run: HostRun, seen: Unreachable, now: datetime) -> HostRun:
+    if work_for(run.state) is None:
+        return run  # nothing was asked of it; its reason is that of its state
     waited = now - (run.changed_at or now)
     if waited < PATIENCE:
         return replace(run, reason=f"unreachable: {seen.reason}")
     lasting = f"unreachable for {int(waited.total_seconds() // 60)} minutes: {seen.reason}"
+    lost = replace(run, signals=(HardSignal.UNREACHABLE,))
     match run.state:
         case RunState.CHECKING:
-            return move(run, RunState.REFUSED, lasting, now)
+            return move(lost, RunState.REFUSED, lasting, now)
         case RunState.UPGRADING | RunState.REBOOTING | RunState.VERIFYING:
-            return move(run, RunState.FAILED, lasting, now)
+            return move(lost, RunState.FAILED, lasting, now)
         case RunState.ROLLING_BACK | RunState.VERIFYING_ROLLBACK:
             return move(run, RunState.ROLLBACK_FAILED, lasting, now)
         case (

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from oakum.core.rollout.state import HardSignal
 from oakum.core.rollout.transaction import TransactionStatus
 from oakum.core.staging.check import CheckResult
 
@@ -36,6 +37,7 @@ class Verified:
     is_good: bool
     detail: str
     results: tuple[CheckResult, ...]
+    signals: tuple[HardSignal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

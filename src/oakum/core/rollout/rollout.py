@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
-from oakum.core.planning.plan import Window
-from oakum.core.rollout.state import Phase, RunState, Wish
-from oakum.core.staging.check import CheckResult
+from oakum.core.planning.plan import BASE_RATE_PPM, Group, Window
+from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
+from oakum.core.staging.check import CheckResult, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,21 @@ class HostRun:
     boot_id_before: str = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    signals: tuple[HardSignal, ...] = ()
+
+    @property
+    def is_unknown(self) -> bool:
+        """Tell whether it ended well as far as was seen, and a check could not be asked."""
+        return self.state is RunState.SUCCEEDED and any(
+            result.verdict in {Verdict.ERROR, Verdict.INCONCLUSIVE} for result in self.checks_after
+        )
+
+    @property
+    def is_down(self) -> bool:
+        """Tell whether it ended so that others must be taken to do its work."""
+        if self.state is RunState.REFUSED:
+            return HardSignal.UNREACHABLE in self.signals
+        return self.state is RunState.FAILED or self.state is RunState.ROLLBACK_FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +76,14 @@ class Rollout:
     soaked: bool = False
     """Whether the present ring has soaked and is being verified for the second time."""
     forgiven: int = 0
-    """Hosts that refused, and that a person knew of when resuming."""
+    """Hosts that refused or could not be asked, and that a person knew of when resuming."""
     rollback_scope: tuple[HostId, ...] = ()
     """The hosts to roll back; empty means all that were changed."""
     ended_at: datetime | None = None
     wish: Wish = Wish.NONE
     """What a person asked for and the reconciler has not yet taken up."""
+    groups: tuple[Group, ...] = ()
+    base_rate_ppm: int = BASE_RATE_PPM
 
     @property
     def window(self) -> Window:
@@ -75,7 +92,7 @@ class Rollout:
 
     def in_ring(self, ring: int) -> tuple[HostRun, ...]:
         """Return the runs of a ring."""
-        return tuple(run for run in self.runs if run.ring == ring)
+        return tuple([run for run in self.runs if run.ring == ring])
 
     def run_of(self, host: HostId) -> HostRun:
         """Return the run of a host."""

@@ -53,35 +53,56 @@ class RunState(Enum):
     ROLLED_BACK = "rolled back"
     ROLLBACK_FAILED = "roll-back failed"
     SKIPPED = "skipped"
-    """Never begun: the rollout ended first."""
+    """Never begun: the rollout ended first, or a person went on without it."""
+
+    # Members are single, so their identity is hash enough; Enum's own hashes the name, in Python,
+    # and a decision over 10,000 hosts asks for it often.
+    __hash__ = object.__hash__
 
     @property
     def is_final(self) -> bool:
         """Tell whether the host needs nothing more from this rollout as it stands."""
-        return self in {
-            RunState.SUCCEEDED,
-            RunState.REFUSED,
-            RunState.FAILED,
-            RunState.ROLLED_BACK,
-            RunState.ROLLBACK_FAILED,
-            RunState.SKIPPED,
-        }
+        return self in _FINAL
 
     @property
     def is_busy(self) -> bool:
         """Tell whether work is under way on the host."""
-        return not self.is_final and self is not RunState.PENDING
+        return self in _BUSY
 
     @property
     def may_have_changed(self) -> bool:
         """Tell whether the host may differ from what it was before, and would be rolled back."""
-        return self in {
-            RunState.UPGRADING,
-            RunState.REBOOTING,
-            RunState.VERIFYING,
-            RunState.SUCCEEDED,
-            RunState.FAILED,
-        }
+        return self in _CHANGED
+
+
+_FINAL = frozenset(
+    {
+        RunState.SUCCEEDED,
+        RunState.REFUSED,
+        RunState.FAILED,
+        RunState.ROLLED_BACK,
+        RunState.ROLLBACK_FAILED,
+        RunState.SKIPPED,
+    }
+)
+_BUSY = frozenset(RunState) - _FINAL - {RunState.PENDING}
+_CHANGED = frozenset(
+    {
+        RunState.UPGRADING,
+        RunState.REBOOTING,
+        RunState.VERIFYING,
+        RunState.SUCCEEDED,
+        RunState.FAILED,
+    }
+)
+
+
+class HardSignal(Enum):
+    """What no number of good hosts outweighs: seen once in a first ring, it stops."""
+
+    UNREACHABLE = "unreachable after the change"
+    BROKEN_PACKAGES = "packages left half-way"
+    UNIT_FAILED = "a checked unit failed"
 
 
 class Wish(Enum):

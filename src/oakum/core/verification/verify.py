@@ -7,7 +7,9 @@ from enum import Enum
 from oakum.core.inventory.facts import Facts, StaleProcess
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.planning.change import PackageChange
+from oakum.core.rollout.state import HardSignal
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
+from oakum.core.staging.check import Check, CheckKind, Comparison, Verdict
 from oakum.core.text import counted
 
 GONE = "nc"  # dpkg's second letter: not installed; only configuration files left
@@ -84,6 +86,23 @@ def verify(
         ),
         pending=_pending(facts, reboot_reason, restarts_allowed=restarts_allowed),
     )
+
+
+def hard_signals(
+    facts: Facts, comparison: Comparison, checks: tuple[Check, ...]
+) -> tuple[HardSignal, ...]:
+    """Return what must stop a rollout on one host's word.
+
+    A package that was left half-way, and a unit that a check was declared for and that failed
+    only after the change: whoever declares a check of a unit calls it critical.
+    """
+    found = []
+    if any(not _is_gone(package) and not package.is_configured for package in facts.packages):
+        found.append(HardSignal.BROKEN_PACKAGES)
+    units = {check.name for check in checks if check.kind is CheckKind.UNIT}
+    if any(r.verdict is Verdict.FAILED and r.check in units for r in comparison.broken):
+        found.append(HardSignal.UNIT_FAILED)
+    return tuple(found)
 
 
 def _transaction_differences(status: TransactionStatus) -> tuple[str, ...]:

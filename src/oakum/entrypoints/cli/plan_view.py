@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from oakum.core.ids import HostId
 from oakum.core.planning.change import ChangeKind, PackageChange
-from oakum.core.planning.plan import HostClass, Plan, RebootPolicy
+from oakum.core.planning.plan import Group, GroupKind, HostClass, Plan, RebootPolicy
 from oakum.core.staging.rehearsal import Rehearsal
 from oakum.core.text import counted
 from oakum.entrypoints.cli import output
@@ -87,9 +87,18 @@ def _show_order(plan: Plan, names: Mapping[HostId, str]) -> None:
     for ring in plan.rings:
         hosts = _named(ring.hosts, names)
         output.show(f"  {ring.name:<10} {hosts}; soaks {ring.soak_seconds} s")
+    for group in plan.groups:
+        hosts = _named(group.hosts, names)
+        output.show(f"  {group.kind.value:<10} {group.name}: {_limit(group)}: {hosts}")
     output.show(f"  budget     {plan.budget.in_words()}")
     output.show(f"  window     {plan.window.in_words()}")
     output.show(f"  duration   about {output.seconds_in_words(plan.predicted_seconds)}")
+
+
+def _limit(group: Group) -> str:
+    if group.kind is GroupKind.DOMAIN:
+        return "never together with another domain"
+    return f"at most {group.limit} at work or down at once"
 
 
 def _show_way_back(plan: Plan) -> None:

@@ -78,6 +78,7 @@ def create(
         budget=Budget(
             settings.concurrency if concurrency is None else concurrency,
             settings.max_failed if max_failed is None else max_failed,
+            settings.base_rate_ppm,
         ),
         restart_policy=restart,
         reboot_policy=reboot,

@@ -1,0 +1,201 @@
+"""What the gate answers: passed, failed, error or inconclusive."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.planning.plan import Group, GroupKind
+from oakum.core.rollout.decide import settle
+from oakum.core.rollout.gate import judge, what_the_evidence_allows
+from oakum.core.rollout.host_run import PATIENCE, advance
+from oakum.core.rollout.limits import choose
+from oakum.core.rollout.observation import Unreachable
+from oakum.core.rollout.rollout import HostRun, Rollout, RolloutRing
+from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
+from oakum.core.staging.check import CheckResult, Verdict
+
+NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+GOOD, BAD, BUSY, WAITS = (
+    RunState.SUCCEEDED,
+    RunState.FAILED,
+    RunState.UPGRADING,
+    RunState.PENDING,
+)
+
+
+def run(number: int, state: RunState, ring: int = 0) -> HostRun:
+    name = f"h{number}"
+    undo = TransactionId(f"undo-{name}")
+    return HostRun(
+        HostRunId(name), HostId(name), ring, state, "said why", TransactionId(name), undo
+    )
+
+
+def rollout(*states: RunState, max_failed: int = 100, ring: int = 0) -> Rollout:
+    return Rollout(
+        id=RolloutId("rollout-1"),
+        plan=PlanId("plan-1"),
+        plan_digest=Digest("ab" * 32),
+        phase=Phase.PROGRESSING,
+        reason="",
+        ring=ring,
+        rings=tuple(RolloutRing(f"ring {n + 1}", 0) for n in range(3)),
+        runs=tuple(run(number, state, ring) for number, state in enumerate(states)),
+        concurrency=10,
+        max_failed=max_failed,
+        opens_at=None,
+        closes_at=None,
+        started_by="tester",
+        started_at=NOW,
+    )
+
+
+def test_the_evidence_stops_what_the_budget_would_bear() -> None:
+    """Three of ten against a base rate of 1 % are no chance, whatever was declared."""
+    assert judge(rollout(*[GOOD] * 8, BAD, BAD)).verdict is Verdict.PASSED
+    stopped = judge(rollout(*[GOOD] * 7, BAD, BAD, BAD))
+    assert stopped.verdict is Verdict.FAILED
+    assert "of 10 changed 3 failures stop" in stopped.detail
+
+
+def test_the_declared_budget_stops_what_the_evidence_would_bear() -> None:
+    """One failure of a hundred is chance, and still more than was allowed."""
+    assert judge(rollout(*[GOOD] * 99, BAD, max_failed=0)).verdict is Verdict.FAILED
+
+
+def test_the_gate_stops_while_hosts_are_at_work() -> None:
+    """Nothing new begins once the evidence is there, though the ring has not ended."""
+    going = rollout(*[GOOD] * 4, BAD, BAD, BAD, BUSY, *[WAITS] * 20)
+    after = settle(going, NOW)
+    assert after.phase is Phase.ROLLING_BACK
+    assert not any(found.state is RunState.CHECKING for found in after.runs)
+
+
+def test_hosts_at_work_count_as_well_until_they_answer() -> None:
+    """A failure that is seen first is not taken for all: nine others are still at work."""
+    assert judge(rollout(BAD)).verdict is Verdict.FAILED
+    assert judge(rollout(BAD, *[BUSY] * 9)).verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize("signal", HardSignal)
+@pytest.mark.parametrize(
+    ("ring", "verdict"), [(0, Verdict.FAILED), (1, Verdict.FAILED), (2, Verdict.PASSED)]
+)
+def test_a_hard_signal_stops_the_first_rings_at_once(
+    signal: HardSignal, ring: int, verdict: Verdict
+) -> None:
+    """One host that lost its unit, its packages or its voice is enough in the first two rings."""
+    going = rollout(*[GOOD] * 99, BAD, ring=ring)
+    hard = replace(going.runs[-1], signals=(signal,))
+    assert judge(going).verdict is Verdict.PASSED
+    answer = judge(replace(going, runs=(*going.runs[:-1], hard)))
+    assert answer.verdict is verdict
+    assert (signal.value in answer.detail) is (verdict is Verdict.FAILED)
+
+
+def test_silence_after_the_change_is_a_hard_signal() -> None:
+    """A host that stays unreachable once it was changed says so by its silence."""
+    silent = advance(
+        replace(run(1, BUSY), changed_at=NOW - PATIENCE), Unreachable("timed out"), NOW
+    )
+    assert (silent.state, silent.signals) == (BAD, (HardSignal.UNREACHABLE,))
+
+
+def unasked(number: int) -> HostRun:
+    result = CheckResult("http", Verdict.ERROR, "could not be asked", 0)
+    return replace(run(number, GOOD), checks_after=(result,))
+
+
+def test_missing_health_is_inconclusive_until_a_person_resumes() -> None:
+    """A check that could not be asked is not a good answer; who resumes has seen it."""
+    going = replace(rollout(), runs=(unasked(0), run(1, WAITS)))
+    paused = settle(going, NOW)
+    assert paused.phase is Phase.PAUSED
+    assert "could not be asked" in paused.reason
+    resumed = settle(replace(paused, wish=Wish.RESUME), NOW)
+    assert (resumed.phase, resumed.runs[1].state) == (Phase.PROGRESSING, RunState.CHECKING)
+
+
+def test_a_ring_of_which_no_host_was_changed_is_inconclusive() -> None:
+    """The budget may bear a refused host; a ring of nothing else proved nothing."""
+    assert judge(rollout(RunState.REFUSED)).verdict is Verdict.INCONCLUSIVE
+    assert judge(rollout(RunState.REFUSED, GOOD)).verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize("ppm", [0, -1, 1_000_000])
+def test_a_gate_that_cannot_be_computed_is_an_error_and_pauses(ppm: int) -> None:
+    """Without a base rate nothing can be judged, and nothing begins."""
+    going = replace(rollout(GOOD, WAITS), base_rate_ppm=ppm)
+    assert judge(going).verdict is Verdict.ERROR
+    after = settle(going, NOW)
+    assert (after.phase, after.runs) == (Phase.PAUSED, going.runs)
+    assert "could not be judged" in after.reason
+
+
+def test_the_line_with_failures_says_how_far_it_is_from_stopping() -> None:
+    """Rate, evidence and limit stand in one line."""
+    line = what_the_evidence_allows(rollout(*[GOOD] * 29, BAD))
+    assert line == (
+        "1 of 30 failed: the true rate may still be 15 %; "
+        "E = 0.223 against 1 %, of 30 changed 4 failures stop"
+    )
+
+
+HA = Group(GroupKind.AVAILABILITY, "db", 1, (HostId("h0"), HostId("h1")))
+RACKS = (
+    Group(GroupKind.DOMAIN, "rack-a", 1, (HostId("h0"), HostId("h1"))),
+    Group(GroupKind.DOMAIN, "rack-b", 1, (HostId("h2"),)),
+)
+
+
+def begun(states: tuple[RunState, ...], groups: tuple[Group, ...]) -> list[str]:
+    runs = [run(number, state) for number, state in enumerate(states)]
+    waiting = [found for found in runs if found.state is WAITS]
+    return [found.host for found in choose(runs, waiting, groups, 10)]
+
+
+@pytest.mark.parametrize(
+    ("states", "groups", "expected"),
+    [
+        ((WAITS, WAITS, WAITS), (HA,), ["h0", "h2"]),
+        ((BUSY, WAITS, WAITS), (HA,), ["h2"]),
+        ((BAD, WAITS, WAITS), (HA,), ["h2"]),
+        ((GOOD, WAITS, WAITS), (HA,), ["h1", "h2"]),
+        ((WAITS, WAITS, WAITS), RACKS, ["h0", "h1"]),
+        ((GOOD, BUSY, WAITS), RACKS, []),
+        ((GOOD, GOOD, WAITS), RACKS, ["h2"]),
+    ],
+)
+def test_groups_bear_only_so_many(
+    states: tuple[RunState, ...], groups: tuple[Group, ...], expected: list[str]
+) -> None:
+    """One of a pair, one rack at a time; a host that is down takes its pair's place."""
+    assert begun(states, groups) == expected
+
+
+def test_a_partner_of_a_host_that_is_down_waits_for_a_person() -> None:
+    """Nothing would ever begin by itself, so the rollout pauses and says why."""
+    going = replace(rollout(BAD, WAITS, *[GOOD] * 98), groups=(HA,))
+    after = settle(going, NOW)
+    assert (after.phase, after.runs) == (Phase.PAUSED, going.runs)
+    assert "groups is down" in after.reason
+
+
+def test_both_of_a_pair_that_failed_are_mended_one_after_the_other() -> None:
+    """Going back is repair: a host that is down waits for no other that is down."""
+    both = replace(rollout(BAD, BAD, max_failed=0), groups=(HA,))
+    first = settle(both, NOW)
+    assert [found.state for found in first.runs] == [RunState.ROLLING_BACK, BAD]
+    mended = replace(first.runs[0], state=RunState.ROLLED_BACK)
+    second = settle(replace(first, runs=(mended, first.runs[1])), NOW + timedelta(minutes=1))
+    assert second.runs[1].state is RunState.ROLLING_BACK
+
+
+def test_a_roll_back_that_would_take_a_pair_down_needs_help() -> None:
+    """With one of a pair lost, the other stays as it is, and the rollout says so and ends."""
+    lost = replace(rollout(RunState.ROLLBACK_FAILED, GOOD), groups=(HA,), phase=Phase.ROLLING_BACK)
+    after = settle(lost, NOW)
+    assert (after.phase, after.runs[1].state) == (Phase.NEEDS_HELP, GOOD)
+    assert "h1" in after.reason

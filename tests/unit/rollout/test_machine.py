@@ -1,0 +1,252 @@
+"""A rollout as a machine of states: hosts, people, time and crashes come in any order."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from oakum.adapters.persistence.documents import from_document, to_document
+from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.planning.plan import Group, GroupKind
+from oakum.core.rollout.decide import settle
+from oakum.core.rollout.gate import judge
+from oakum.core.rollout.host_run import advance, work_for
+from oakum.core.rollout.observation import (
+    Booted,
+    ChecksDone,
+    Observation,
+    TransactionSeen,
+    Unreachable,
+    Verified,
+)
+from oakum.core.rollout.rollout import HostRun, Rollout, RolloutRing
+from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
+from oakum.core.rollout.transaction import TransactionState, TransactionStatus
+from oakum.core.staging.check import CheckResult, Verdict
+
+START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+OPENS, CLOSES = START + timedelta(minutes=10), START + timedelta(minutes=300)
+
+results = st.lists(
+    st.builds(CheckResult, st.just("web"), st.sampled_from(Verdict), st.just("said"), st.just(1)),
+    max_size=1,
+).map(tuple)
+statuses = st.builds(
+    TransactionStatus,
+    st.sampled_from(TransactionState),
+    st.just("install"),
+    st.just("as the journal says"),
+    st.just(()),
+    reboot_reason=st.sampled_from(["", "libc6"]),
+)
+signals = st.lists(st.sampled_from(HardSignal), max_size=1).map(tuple)
+observations: st.SearchStrategy[Observation] = st.one_of(
+    st.builds(ChecksDone, results, st.just("boot-1")),
+    st.builds(TransactionSeen, statuses, may_reboot=st.booleans()),
+    st.builds(Booted, st.sampled_from(["boot-1", "boot-2"])),
+    st.builds(Verified, st.booleans(), st.just("verified"), results, signals),
+    st.builds(Unreachable, st.just("timed out")),
+)
+
+
+def good_answer(run: HostRun) -> Observation:
+    """Return what brings a host at work one state further."""
+    match run.state:
+        case RunState.CHECKING:
+            return ChecksDone((), "boot-1")
+        case RunState.REBOOTING:
+            return Booted("boot-2")
+        case RunState.VERIFYING | RunState.VERIFYING_ROLLBACK:
+            return Verified(is_good=True, detail="good", results=())
+        case _:
+            done = TransactionStatus(TransactionState.SUCCEEDED, "self-check", "", ())
+            return TransactionSeen(done, may_reboot=False)
+
+
+class RolloutMachine(RuleBasedStateMachine):
+    """Drives decide and advance as a controller does, and looks at each stored state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = START
+        self.history: list[tuple[Rollout, datetime]] = []
+
+    @initialize(
+        sizes=st.lists(st.integers(1, 5), min_size=1, max_size=3),
+        concurrency=st.integers(1, 4),
+        max_failed=st.integers(0, 3),
+        pairs=st.booleans(),
+        zones=st.booleans(),
+        quorum=st.booleans(),
+        base_rate_ppm=st.sampled_from([10_000, 400_000]),
+    )
+    def begin(
+        self,
+        *,
+        sizes: list[int],
+        concurrency: int,
+        max_failed: int,
+        pairs: bool,
+        zones: bool,
+        quorum: bool,
+        base_rate_ppm: int,
+    ) -> None:
+        """Make a rollout of some rings, with groups across them."""
+        rings = [ring for ring, size in enumerate(sizes) for _ in range(size)]
+        names = [HostId(f"h{number}") for number in range(len(rings))]
+        groups: list[Group] = []
+        if pairs:
+            groups.append(Group(GroupKind.AVAILABILITY, "db", 1, tuple(names[:2])))
+        if quorum:
+            groups.append(Group(GroupKind.QUORUM, "etcd", 2, tuple(names[2:7])))
+        if zones:
+            groups.append(Group(GroupKind.DOMAIN, "a", 1, tuple(names[::2])))
+            groups.append(Group(GroupKind.DOMAIN, "b", 1, tuple(names[1::2])))
+        self.rollout = Rollout(
+            id=RolloutId("rollout-1"),
+            plan=PlanId("plan-1"),
+            plan_digest=Digest("ab" * 32),
+            phase=Phase.WAITING,
+            reason="created",
+            ring=0,
+            rings=tuple(RolloutRing(f"ring {n + 1}", 300) for n in range(len(sizes))),
+            runs=tuple(
+                HostRun(
+                    HostRunId(name),
+                    name,
+                    ring,
+                    RunState.PENDING,
+                    "waits",
+                    TransactionId(name),
+                    TransactionId(f"{name}.undo"),
+                )
+                for name, ring in zip(names, rings, strict=True)
+            ),
+            concurrency=concurrency,
+            max_failed=max_failed,
+            opens_at=OPENS,
+            closes_at=CLOSES,
+            started_by="tester",
+            started_at=START,
+            groups=tuple(groups),
+            base_rate_ppm=base_rate_ppm,
+        )
+
+    def store(self, after: Rollout) -> None:
+        """Keep a new state as the database would, and look at what was begun."""
+        before = self.rollout
+        self.history.append((before, self.now))
+        begun = [
+            new
+            for old, new in zip(before.runs, after.runs, strict=True)
+            if old.state is RunState.PENDING and new.state is RunState.CHECKING
+        ]
+        if begun:
+            assert OPENS <= self.now < CLOSES
+            assert {run.ring for run in begun} == {after.ring}
+            assert judge(after).verdict is Verdict.PASSED
+            earlier = [run for run in before.runs if run.ring < after.ring]
+            assert all(run.state.is_final for run in earlier)
+            taken = {run.host for run in after.runs if run.state.is_busy or run.is_down}
+            for group in after.groups:
+                if group.kind is not GroupKind.DOMAIN and {run.host for run in begun} & set(
+                    group.hosts
+                ):
+                    assert len(taken & set(group.hosts)) <= group.limit
+        self.rollout = after
+
+    @rule(minutes=st.integers(0, 90))
+    def time_passes(self, minutes: int) -> None:
+        """Let a controller look again after a while."""
+        self.now += timedelta(minutes=minutes)
+        self.store(settle(self.rollout, self.now))
+
+    @rule(observation=observations, place=st.integers(0, 100))
+    def a_host_says_anything(self, observation: Observation, place: int) -> None:
+        """Observe a host, whether or not that was asked."""
+        self.observe(self.rollout.runs[place % len(self.rollout.runs)], observation)
+
+    @precondition(lambda self: any(run.state.is_busy for run in self.rollout.runs))
+    @rule(place=st.integers(0, 100))
+    def a_host_gets_on(self, place: int) -> None:
+        """Observe what brings a host further."""
+        busy = [run for run in self.rollout.runs if run.state.is_busy]
+        run = busy[place % len(busy)]
+        self.observe(run, good_answer(run))
+
+    def observe(self, run: HostRun, observation: Observation) -> None:
+        after = advance(run, observation, self.now)
+        assert after.reason
+        if work_for(run.state) is None:
+            assert after == run
+        runs = tuple(after if other is run else other for other in self.rollout.runs)
+        self.rollout = replace(self.rollout, runs=runs)
+        self.store(settle(self.rollout, self.now))
+
+    @rule(wish=st.sampled_from([Wish.PAUSE, Wish.RESUME, Wish.RESUME]))
+    def a_person_wishes(self, wish: Wish) -> None:
+        """Pause or resume at any time."""
+        self.store(settle(replace(self.rollout, wish=wish), self.now))
+
+    @rule(wish=st.sampled_from([Wish.ABORT, Wish.ROLL_BACK]))
+    def a_person_could_end_it(self, wish: Wish) -> None:
+        """From here, whatever was before, the wish leads to an end; wishing twice is once."""
+        once = settle(replace(self.rollout, wish=wish), self.now)
+        assert settle(replace(once, wish=wish), self.now) == once
+        rollout, now = once, self.now
+        for _ in range(12 * len(rollout.runs) + 12):
+            now += timedelta(minutes=1)
+            runs = tuple(
+                advance(run, good_answer(run), now) if run.state.is_busy else run
+                for run in rollout.runs
+            )
+            rollout = settle(replace(rollout, runs=runs), now)
+            if rollout.phase.is_final:
+                break
+        assert rollout.phase.is_final
+        assert all(run.state.is_final and run.reason for run in rollout.runs)
+
+    @rule(back=st.integers(0, 100))
+    def a_crash_loses_the_process(self, back: int) -> None:
+        """Any stored state, read back, decides to the same end as the one in memory."""
+        if not self.history:
+            return
+        stored, at = self.history[-1 - back % len(self.history)]
+        read = replace(
+            from_document(to_document(replace(stored, runs=())), Rollout, "rollout"),
+            runs=tuple(from_document(to_document(run), HostRun, "run") for run in stored.runs),
+        )
+        assert read == stored
+        assert settle(read, at) == settle(settle(stored, at), at)
+
+    @invariant()
+    def no_budget_is_exceeded(self) -> None:
+        """Concurrency and groups hold in each state."""
+        if self.rollout.soaked:
+            return  # the second look after a soak changes nothing on a host
+        rollout = self.rollout
+        busy = [run for run in rollout.runs if run.state.is_busy]
+        assert len(busy) <= rollout.concurrency
+        at_work = {run.host for run in busy}
+        domains = Counter(
+            group.name
+            for group in rollout.groups
+            if group.kind is GroupKind.DOMAIN and at_work & set(group.hosts)
+        )
+        assert len(domains) <= 1
+        for group in rollout.groups:
+            if group.kind is not GroupKind.DOMAIN:
+                assert len(at_work & set(group.hosts)) <= group.limit
+
+    @invariant()
+    def what_ended_has_ended(self) -> None:
+        """Find no host at work or waiting in a final rollout, and a reason for each."""
+        if self.rollout.phase.is_final:
+            assert all(run.state.is_final and run.reason for run in self.rollout.runs)
+
+
+TestRollout = RolloutMachine.TestCase
+TestRollout.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
