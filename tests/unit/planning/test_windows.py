@@ -116,6 +116,13 @@ def test_an_opening_at_the_end_of_what_was_looked_at_is_whole() -> None:
     assert calendar.next_opening(opens_at + HOUR - timedelta(days=8), 4 * 3600) == found
 
 
+def test_a_window_of_days_is_open_on_its_last() -> None:
+    """What opened days ago still counts today."""
+    calendar = Calendar((window("FREQ=MONTHLY", hours=168, zone="UTC"),))
+    assert calendar.seconds_left(utc(2026, 5, 8, 1, 30)) == 3600
+    assert not calendar.contains(utc(2026, 5, 8, 2, 30))
+
+
 def test_a_rule_ends_with_its_until() -> None:
     """A day alone counts whole; a time in UTC is that moment."""
     for until in ("20260110", "20260110T023000", "20260110T013000Z"):
