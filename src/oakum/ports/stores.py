@@ -16,6 +16,7 @@ from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.component import Component, Topic
+from oakum.core.matching.coverage import Outline
 from oakum.core.matching.fleet import Holding, HostSet
 from oakum.core.planning.plan import Plan
 from oakum.core.repositories.snapshot import Snapshot
@@ -81,7 +82,17 @@ class FactsStore(Protocol):
 
     def latest(self, host: HostId) -> Facts | None: ...
 
-    def all_latest(self) -> Mapping[HostId, Facts]: ...
+    def latest_of(self, hosts: Iterable[HostId]) -> Mapping[HostId, Facts]:
+        """Return the newest facts of those of these hosts that have some."""
+        ...
+
+    def outlines(self) -> Mapping[HostId, Outline]:
+        """Return what of every scanned host decides how much of it can be judged."""
+        ...
+
+    def last_seen(self) -> Mapping[HostId, datetime]:
+        """Return when each scanned host last answered."""
+        ...
 
     def scanned(self, as_of: datetime | None = None) -> frozenset[HostId]:
         """Return the hosts that have facts, or had them at a moment."""

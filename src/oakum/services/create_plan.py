@@ -127,7 +127,7 @@ class PlanMaker:
 
     def _known_facts(self, request: PlanRequest) -> Mapping[HostId, Facts]:
         with self.begin() as work:
-            facts = work.facts.all_latest()
+            facts = work.facts.latest_of(host.id for host in request.hosts)
             failures = work.facts.failures()
         unknown = [h.name for h in request.hosts if h.id not in facts or h.id in failures]
         if unknown:

@@ -15,7 +15,7 @@ from oakum.core.errors import InputError, OakumError, StorageError
 from oakum.core.text import one_line
 
 BUSY_SECONDS = 30
-LAYOUT = "0006"
+LAYOUT = "0007"
 """The last migration: what a database is brought to."""
 LAYOUT_TABLE = "alembic_version"
 POSTGRESQL_DRIVER = "postgresql+psycopg"

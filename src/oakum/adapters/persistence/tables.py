@@ -125,11 +125,14 @@ facts = Table(
     Column("collected_at", Moment, nullable=False),
     Column("package_set", String, ForeignKey("package_sets.digest"), nullable=False),
     Column("components", LargeBinary, nullable=False),
+    Column("outline", LargeBinary),
     Column("document", LargeBinary),
     Index(None, "host", "since"),
 )
 """A row holds from `since` until the host's next one begins; a scan that finds nothing new only
-moves `collected_at`. The document, of a host's newest rows only, is what else the scan brought."""
+moves `collected_at`. The outline is what questions about the whole fleet ask of a host; a row of
+before there were any has none. The document, of a host's newest rows only, is what else the scan
+brought."""
 
 component_hosts = Table(
     "component_hosts",

@@ -8,7 +8,7 @@ import typer
 from oakum.core.advisories.cve import parse_cve
 from oakum.core.errors import InputError, StorageError
 from oakum.core.ids import PlanId
-from oakum.core.inventory.facts import Facts
+from oakum.core.matching.coverage import Outline
 from oakum.core.planning.diff import diff as compare
 from oakum.core.planning.plan import Budget, Plan, RebootPolicy, RestartPolicy, Window
 from oakum.core.repositories.snapshot import Snapshot
@@ -58,13 +58,14 @@ def create(
     settings = chosen.configuration.rollout
     with chosen.begin() as work:
         frozen = work.snapshots.get(snapshot)
-        facts = work.facts.all_latest()
+        outlines = work.facts.outlines()
         selected = choose_hosts(limit, work)
-    hosts = tuple(h for h in selected if h.id not in facts or _runs(facts[h.id], frozen))
+        hosts = tuple(h for h in selected if h.id not in outlines or _runs(outlines[h.id], frozen))
+        if package:
+            require_sources(package, work.facts.latest_of(host.id for host in hosts).values())
     if others := [host.name for host in selected if host not in hosts]:
         release = frozen.manifest.release
         output.say(f"not in this plan, for they do not run {release}: {', '.join(others)}")
-    require_sources(package or (), (facts[host.id] for host in hosts if host.id in facts))
     request = PlanRequest(
         title=title or f"security updates of {frozen.id[:12]}",
         created_by=actor(),
@@ -212,8 +213,8 @@ def approve(
     output.say(f"next: oakum rollout start {plan.id}")
 
 
-def _runs(facts: Facts, snapshot: Snapshot) -> bool:
-    return facts.distribution.codename == snapshot.manifest.release
+def _runs(known: Outline, snapshot: Snapshot) -> bool:
+    return known.distribution.codename == snapshot.manifest.release
 
 
 def _percents(text: str) -> tuple[int, ...]:

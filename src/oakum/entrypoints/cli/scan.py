@@ -9,7 +9,7 @@ import typer
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.support import ended_or_ending
-from oakum.core.matching.coverage import Covered, coverage
+from oakum.core.matching.coverage import Covered, coverage, outline_of
 from oakum.core.matching.finding import FindingState
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
@@ -87,7 +87,7 @@ def _show(hosts: Sequence[Host], result: ScanResult, covered: Covered) -> None:
     for host in hosts:
         facts = result.facts.get(host.id)
         if facts is not None:
-            unknown = len(coverage(facts, covered).unknown)
+            unknown = len(coverage(outline_of(facts), covered).unknown)
             old = len(facts.stale_processes)
             rows.append((host.name, facts.distribution.label, len(facts.packages), old, unknown))
     output.print_table(("host", "system", "packages", "old in memory", "unknown"), rows)
