@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
+from oakum.core.choice import Choice
 from oakum.core.ids import HostId
 
 
-class Exposure(Enum):
+class Exposure(Choice):
     """How reachable a host is for an attacker (SSVC `Exposure`, CISA `PE`)."""
 
     SMALL = "small"
@@ -17,7 +17,7 @@ class Exposure(Enum):
     """Counts as open: CERT/CC's rule for what nobody stated."""
 
 
-class Criticality(Enum):
+class Criticality(Choice):
     """What its loss would cost."""
 
     LOW = "low"
