@@ -73,8 +73,8 @@ def scan(
         with chosen.begin() as work:
             covered = work.advisories.covered()
         _show(hosts, result, covered)
-        codenames = (known.distribution.codename for known in result.facts.values())
-        for line in ended_or_ending(codenames, chosen.releases, chosen.clock.now().date()):
+        run_there = (known.distribution.named for known in result.facts.values())
+        for line in ended_or_ending(run_there, chosen.releases, chosen.clock.now().date()):
             output.say(line)
         if matched is not None:
             output.say(f"{tally_line(matched)}; `oakum queue` says what to do first")
@@ -121,8 +121,8 @@ def scan_local(
         output.print_json(judged)
     else:
         _show_judgement(judged)
-        codename = judged.facts.distribution.codename
-        for line in ended_or_ending([codename], chosen.releases, now.date()):
+        release = judged.facts.distribution.named
+        for line in ended_or_ending([release], chosen.releases, now.date()):
             output.say(line)
         for line in age_lines(judged.feeds, chosen.feed_limits(), now):
             output.say(line)

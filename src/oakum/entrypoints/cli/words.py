@@ -56,9 +56,9 @@ class Knowledge:
         lines = [line for host in self.hosts for line in self._gaps_of(host, each)]
         more = len(lines) - SHOWN_LINES
         known = (self.outlines.get(host.id) for host in self.hosts)
-        codenames = (outline.distribution.codename for outline in known if outline is not None)
+        releases_run = (outline.distribution.named for outline in known if outline is not None)
         return [
-            *ended_or_ending(codenames, releases, today),
+            *ended_or_ending(releases_run, releases, today),
             *lines[:SHOWN_LINES],
             *([f"and {more} more lines like these: choose fewer hosts to see theirs"] * (more > 0)),
         ]
