@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from oakum.core.inventory.support import Supported
     from oakum.core.matching.finding import Finding
     from oakum.core.planning.plan import Plan
+    from oakum.core.planning.schedule import Rules
     from oakum.core.reconciling.report import ScannerReport
     from oakum.core.repositories.archive import ArchiveSource
     from oakum.core.repositories.snapshot import Snapshot
@@ -155,6 +156,26 @@ class Application:
             )
             for c in self.configuration.checks
         )
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The declared maintenance windows and freezes. Raises InputError for one without sense."""
+        from datetime import timedelta
+
+        from oakum.core.planning.openings import Freeze
+        from oakum.core.planning.schedule import FreezeRule, Rules, WindowRule
+
+        windows = tuple(
+            WindowRule(w.name, w.hosts, w.rule, w.starts, timedelta(minutes=w.minutes), w.zone)
+            for w in self.configuration.windows
+        )
+        freezes = tuple(
+            FreezeRule(f.hosts, Freeze(f.begins, f.ends, f.reason))
+            for f in self.configuration.freezes
+        )
+        rules = Rules(windows, freezes, str(self.settings.home / "oakum.toml"))
+        rules.require_sense()
+        return rules
 
     def read_inventory(
         self, ssh_config: Path | None, ansible: Path | None, user: str

@@ -1,6 +1,7 @@
 """Typed settings: where things are, and the configuration file, read once."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -215,6 +216,31 @@ class CheckSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_seconds: Seconds = 10
 
 
+class WindowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[windows]]` table: when hosts may begin to be changed, again and again."""
+
+    name: Text
+    rule: Text
+    """A recurrence of RFC 5545: `FREQ=WEEKLY;BYDAY=SA,SU`."""
+    starts: datetime
+    """The first opening, in local time: the time of day of all of them."""
+    minutes: AtLeastOne
+    """How long it stays open."""
+    zone: str = ""
+    """By the name that IANA gives it; empty: each host's own."""
+    hosts: Text = "*"
+
+
+class FreezeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[freezes]]` table: when nothing is begun, whatever the windows say."""
+
+    begins: datetime
+    ends: datetime
+    """Both with an offset."""
+    reason: Text
+    hosts: Text = "*"
+
+
 class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[policy]` table: whose deadlines hold here."""
 
@@ -244,6 +270,9 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     snapshots: SnapshotSettings = SnapshotSettings()
     rollout: RolloutSettings = RolloutSettings()
     checks: tuple[CheckSettings, ...] = ()
+    windows: tuple[WindowSettings, ...] = ()
+    """Hosts that none of them names may begin at any time."""
+    freezes: tuple[FreezeSettings, ...] = ()
     rehearsal: RehearsalSettings = RehearsalSettings()
     policy: PolicySettings = PolicySettings()
     transport: Literal["asyncssh", "openssh"] = "asyncssh"

@@ -15,6 +15,7 @@ from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.planning.change import ChangeKind, PackageChange
 from oakum.core.planning.groups import groups_of
+from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import (
     PLAN_FORMAT,
     Budget,
@@ -25,7 +26,9 @@ from oakum.core.planning.plan import (
     RollbackVerdict,
     Window,
 )
-from oakum.core.planning.rings import Candidate, form_rings, predicted_seconds, require_percents
+from oakum.core.planning.prediction import predict, predicted_seconds, seconds_of
+from oakum.core.planning.rings import Candidate, form_rings, require_percents
+from oakum.core.planning.schedule import Rules, ScheduledHost
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
 from oakum.core.risk.queue import MILLION, risk_of
 from oakum.core.rollback.classes import class_of, verdict
@@ -44,9 +47,6 @@ from oakum.ports.transport import Transport
 from oakum.services.find_exposure import findings_of
 from oakum.services.prioritise_findings import removable_risk_of_fleet
 
-SECONDS_A_HOST = 20
-SECONDS_A_PACKAGE = 1
-SECONDS_A_REBOOT = 45
 """First guesses, from the lab; later issues learn them from past transactions."""
 
 
@@ -66,6 +66,10 @@ class PlanRequest:
     budget: Budget
     restart_policy: RestartPolicy
     reboot_policy: RebootPolicy
+    rules: Rules
+    """Maintenance windows and freezes."""
+    by: datetime | None = None
+    """When the rollout must have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,8 @@ class PlanMaker:
         closed = _closed(classes, request.snapshot.manifest, fixable)
         removed = self._share_of_risk(closed)
         plan = _assemble(request, classes, closed, removed, self.clock.now())
+        plan = replace(plan, schedule=_schedule(plan, request, facts))
+        _require_in_time(plan, request.by)
         with self.begin() as work:
             plan = replace(plan, groups=groups_of(work.hosts.all(), plan.hosts))
             work.plans.add(plan)
@@ -188,6 +194,31 @@ class PlanMaker:
                 hint="mend what is named, or leave the hosts out with --limit",
             )
         return done
+
+
+def _require_in_time(plan: Plan, by: datetime | None) -> None:
+    """Raise RefusedError for a plan that is predicted to end after it must have ended."""
+    if by is None:
+        return
+    prediction = predict(plan, plan.created_at)
+    if prediction.ends_at is None or prediction.ends_at > by:
+        raise RefusedError(
+            f"it would not be done by {by:%Y-%m-%d %H:%M %Z}: {prediction.in_words()}",
+            hint="what is named is what to change: longer windows, more hosts at once "
+            "(--concurrency), a shorter soak (--soak), fewer rings (--rings) or hosts (--limit)",
+        )
+
+
+def _schedule(
+    plan: Plan, request: PlanRequest, facts: Mapping[HostId, Facts]
+) -> tuple[HostOpenings, ...]:
+    seconds = {host: seconds_of(c) for c in plan.classes for host in c.hosts}
+    planned = (
+        ScheduledHost(host, facts[host.id].timezone, seconds[host.id])
+        for host in request.hosts
+        if host.id in seconds
+    )
+    return request.rules.schedule(planned, plan.created_at)
 
 
 def _require_fixes(request: PlanRequest, findings: Iterable[Finding]) -> None:
@@ -355,7 +386,7 @@ def _assemble(
         request.soak_seconds,
     )
     way_back, reasons = _way_back(classes, request.snapshot.manifest)
-    seconds = {host: _seconds(c) for c in classes for host in c.hosts}
+    seconds = {host: seconds_of(c) for c in classes for host in c.hosts}
     return Plan(
         created_at=now,
         created_by=request.created_by,
@@ -375,11 +406,6 @@ def _assemble(
         predicted_seconds=predicted_seconds(rings, seconds, request.budget.concurrency),
         format=PLAN_FORMAT,
     )
-
-
-def _seconds(host_class: HostClass) -> int:
-    reboot = SECONDS_A_REBOOT if host_class.needs_reboot else 0
-    return SECONDS_A_HOST + SECONDS_A_PACKAGE * len(host_class.changes) + reboot
 
 
 def _way_back(

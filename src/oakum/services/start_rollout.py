@@ -100,6 +100,7 @@ def _rollout(plan: Plan, number: int, by: str, clock: Clock) -> Rollout:
         max_failed=plan.budget.max_failed,
         base_rate_ppm=plan.budget.base_rate_ppm,
         groups=plan.groups,
+        schedule=plan.schedule,
         opens_at=plan.window.opens_at,
         closes_at=plan.window.closes_at,
         started_by=by,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import BASE_RATE_PPM, Group, Window
 from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
 from oakum.core.staging.check import CheckResult, Verdict
@@ -83,6 +84,7 @@ class Rollout:
     wish: Wish = Wish.NONE
     """What a person asked for and the reconciler has not yet taken up."""
     groups: tuple[Group, ...] = ()
+    schedule: tuple[HostOpenings, ...] = ()
     base_rate_ppm: int = BASE_RATE_PPM
 
     @property

@@ -44,6 +44,9 @@ def create(
     soak: Annotated[int | None, typer.Option(min=0, help="Seconds after each ring.")] = None,
     opens: Annotated[str, typer.Option(help="Window: begin, ISO 8601 with zone.")] = "",
     closes: Annotated[str, typer.Option(help="Window: end, ISO 8601 with zone.")] = "",
+    by: Annotated[
+        str, typer.Option(help="Refuse a plan that would end later: ISO 8601 with zone.")
+    ] = "",
     concurrency: Annotated[int | None, typer.Option(min=1, help="Hosts at once.")] = None,
     max_failed: Annotated[int | None, typer.Option(min=0, help="Failed hosts to bear.")] = None,
     restart: Annotated[RestartPolicy, typer.Option()] = RestartPolicy.AFFECTED,
@@ -83,6 +86,8 @@ def create(
         ),
         restart_policy=restart,
         reboot_policy=reboot,
+        rules=chosen.rules,
+        by=parse_moment(by, "--by") if by else None,
     )
     require_freshness(chosen.begin, chosen.refusal_limits(frozen.manifest.release), chosen.clock)
     chosen.require_served()
@@ -99,7 +104,7 @@ def create(
     if json:
         output.print_json({"id": plan.id, "digest": plan.digest, "plan": plan.to_json()})
         return
-    show_plan(plan, (), (), {host.id: host.name for host in hosts})
+    show_plan(plan, (), (), {host.id: host.name for host in hosts}, chosen.clock.now())
     output.say(f"next: oakum rehearse {plan.id}")
 
 
@@ -151,7 +156,8 @@ def _show_list(
 @app.command()
 def show(which: Which = "latest", json: Json = False) -> None:
     """Show a plan: every change, the way back, the rings, and its evidence."""
-    with application().begin() as work:
+    chosen = application()
+    with chosen.begin() as work:
         plan = work.plans.get(which)
         rehearsals, approvals = work.plans.rehearsals(plan.id), work.plans.approvals(plan.id)
         names = {host.id: host.name for host in work.hosts.all()}
@@ -166,7 +172,7 @@ def show(which: Which = "latest", json: Json = False) -> None:
             }
         )
         return
-    show_plan(plan, rehearsals, approvals, names)
+    show_plan(plan, rehearsals, approvals, names, chosen.clock.now())
 
 
 @app.command()
