@@ -24,7 +24,7 @@ from oakum.core.ids import CveId, Digest, HostId
 from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Facts, RunningKernel, StaleProcess
 from oakum.core.inventory.package import InstalledPackage
-from oakum.core.matching.coverage import coverage
+from oakum.core.matching.coverage import coverage, outline_of
 from oakum.core.matching.finding import BAD_NEWS_FIRST, FindingState
 from oakum.core.matching.matcher import AdvisoryIndex, match
 from oakum.ports.advisory_feed import FeedContent
@@ -198,7 +198,7 @@ def by_hand() -> tuple[Judged, ...]:
         found.append(Judged(trap["trap"], trap["state"], state))
         if "not_judged" in trap:
             known = {facts.distribution.release: frozenset[str]()}
-            unknown = dict(coverage(facts, known).unknown)
+            unknown = dict(coverage(outline_of(facts), known).unknown)
             said = "not judged" if trap["not_judged"] in unknown else "silent"
             found.append(Judged(f"{trap['trap']}: said", "not judged", said))
     return (*found, *ordered(traps))
