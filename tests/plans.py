@@ -64,5 +64,6 @@ PLAN = Plan(
     schedule=(
         HostOpenings(("night",), (Opening(NOW, NOW + timedelta(hours=2)),), (HostId("web-2"),)),
     ),
+    pace_percent=120,
     format=PLAN_FORMAT,
 )

@@ -1,13 +1,20 @@
 """Create a plan: ask every host what exactly it would do with the snapshot, and write it down."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from oakum.core.audit.event import Action
 from oakum.core.canonical import digest_of
-from oakum.core.errors import InputError, NotFoundError, OakumError, RefusedError
+from oakum.core.errors import (
+    InputError,
+    NotFoundError,
+    OakumError,
+    RefusedError,
+    StorageError,
+)
 from oakum.core.ids import CveId, Digest, HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
@@ -26,7 +33,12 @@ from oakum.core.planning.plan import (
     RollbackVerdict,
     Window,
 )
-from oakum.core.planning.prediction import predict, predicted_seconds, seconds_of
+from oakum.core.planning.prediction import (
+    learnt_pace,
+    predict,
+    predicted_seconds,
+    seconds_of_hosts,
+)
 from oakum.core.planning.rings import Candidate, form_rings, require_percents
 from oakum.core.planning.schedule import Rules, ScheduledHost
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
@@ -48,6 +60,10 @@ from oakum.services.find_exposure import findings_of
 from oakum.services.prioritise_findings import removable_risk_of_fleet
 
 """First guesses, from the lab; later issues learn them from past transactions."""
+
+
+LEARNT_FROM = 20
+"""Rollouts, the newest, from which one learns how long hosts take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +124,14 @@ class PlanMaker:
             )
         fixable = [f for f in findings if f.state is FindingState.AFFECTED_FIX_AVAILABLE]
         closed = _closed(classes, request.snapshot.manifest, fixable)
-        removed = self._share_of_risk(closed)
-        plan = _assemble(request, classes, closed, removed, self.clock.now())
+        plan = _assemble(
+            request,
+            classes,
+            closed,
+            self.clock.now(),
+            risk_removed_ppm=self._share_of_risk(closed),
+            pace_percent=self._pace(),
+        )
         plan = replace(plan, schedule=_schedule(plan, request, facts))
         _require_in_time(plan, request.by)
         with self.begin() as work:
@@ -158,6 +180,21 @@ class PlanMaker:
             total = removable_risk_of_fleet(work)
         removed = risk_of([f for f in closed if f.is_to_patch], hosts, signals)
         return MILLION * removed // total if total else 0
+
+    def _pace(self) -> int:
+        """Return how long hosts took lately, in percent of what was guessed of them."""
+        done: list[tuple[int, int]] = []
+        with self.begin() as work:
+            for rollout in work.rollouts.all()[-LEARNT_FROM:]:
+                with contextlib.suppress(StorageError):  # a damaged plan is told of elsewhere
+                    plan = work.plans.get(rollout.plan)
+                    guesses = seconds_of_hosts(plan.classes, 100)
+                    done += [
+                        (guesses[run.host], run.seconds)
+                        for run in rollout.runs
+                        if run.seconds is not None
+                    ]
+        return learnt_pace(done)
 
     async def _simulate_all(
         self,
@@ -212,7 +249,7 @@ def _require_in_time(plan: Plan, by: datetime | None) -> None:
 def _schedule(
     plan: Plan, request: PlanRequest, facts: Mapping[HostId, Facts]
 ) -> tuple[HostOpenings, ...]:
-    seconds = {host: seconds_of(c) for c in plan.classes for host in c.hosts}
+    seconds = seconds_of_hosts(plan.classes, plan.pace_percent)
     planned = (
         ScheduledHost(host, facts[host.id].timezone, seconds[host.id])
         for host in request.hosts
@@ -375,8 +412,10 @@ def _assemble(
     request: PlanRequest,
     classes: tuple[HostClass, ...],
     closed: Sequence[Finding],
-    risk_removed_ppm: int,
     now: datetime,
+    *,
+    risk_removed_ppm: int,
+    pace_percent: int,
 ) -> Plan:
     class_names = {host: c.name for c in classes for host in c.hosts}
     planned = [host for host in request.hosts if host.id in class_names]
@@ -386,7 +425,7 @@ def _assemble(
         request.soak_seconds,
     )
     way_back, reasons = _way_back(classes, request.snapshot.manifest)
-    seconds = {host: seconds_of(c) for c in classes for host in c.hosts}
+    seconds = seconds_of_hosts(classes, pace_percent)
     return Plan(
         created_at=now,
         created_by=request.created_by,
@@ -404,6 +443,7 @@ def _assemble(
         fixes=tuple(sorted({(f.cve, f.source_name) for f in closed})),
         risk_removed_ppm=risk_removed_ppm,
         predicted_seconds=predicted_seconds(rings, seconds, request.budget.concurrency),
+        pace_percent=pace_percent,
         format=PLAN_FORMAT,
     )
 

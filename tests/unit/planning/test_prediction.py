@@ -8,7 +8,7 @@ from tests.plans import PLAN, WEB
 from oakum.core.ids import HostId
 from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.planning.plan import Budget, Plan, Ring, Window
-from oakum.core.planning.prediction import predict, predicted_seconds, seconds_of
+from oakum.core.planning.prediction import learnt_pace, predict, predicted_seconds, seconds_of
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -23,6 +23,7 @@ def plan(concurrency: int = 2, soak: int = 60, *, window: Window | None = None) 
         classes=(replace(WEB, hosts=NAMES),),
         rings=(Ring("ring 1", NAMES[:2], soak), Ring("ring 2", NAMES[2:], soak)),
         budget=Budget(concurrency, 0),
+        pace_percent=100,
         window=window or Window(None, None),
     )
 
@@ -35,6 +36,16 @@ def test_rows_of_hosts_and_soaks_are_counted() -> None:
     """Three hosts of 60 s, two at once, and a soak of 10 s take 130 s."""
     rings = (Ring("ring 1", NAMES[:3], 10),)
     assert predicted_seconds(rings, dict.fromkeys(NAMES, 60), 2) == 130
+
+
+def test_the_pace_is_learnt_from_enough_hosts_and_from_the_slower_ones() -> None:
+    """Of ten hosts eight were as quick; four hosts are too few to learn from."""
+    done = [(20, 10), (20, 60), *[(20, 30)] * 8]
+    assert learnt_pace(done) == 150
+    assert learnt_pace(done[:4]) == 100
+    assert learnt_pace([(100, 0)] * 5) == 1
+    slow = predict(replace(plan(soak=0), pace_percent=150), NOW)
+    assert slow.ends_at == NOW + timedelta(seconds=3 * 32)
 
 
 def test_without_windows_it_ends_after_work_and_soaks() -> None:

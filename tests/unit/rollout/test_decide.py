@@ -321,6 +321,18 @@ def test_a_silent_host_is_given_time_and_then_taken_at_its_silence() -> None:
     assert late.state is RunState.FAILED
 
 
+def test_how_long_a_host_took_is_counted_once() -> None:
+    """From its beginning to the first time that it was found well: a soak is no work."""
+    rollout = settle(make_rollout([1]), START)
+    moments = [START + timedelta(seconds=seconds) for seconds in (10, 30, 50, 200)]
+    for moment in moments:
+        (run,) = rollout.runs
+        after = advance(run, observe(run, "good"), moment) if work_for(run.state) else run
+        rollout = settle(replace(rollout, runs=(after,)), moment)
+    assert rollout.phase is Phase.PROGRESSING or rollout.phase.is_final
+    assert rollout.runs[0].seconds == 50
+
+
 def test_late_and_doubled_observations_change_nothing() -> None:
     """An observation that does not fit the state is an echo of an earlier controller."""
     run = replace(make_rollout([1]).runs[0], state=RunState.SUCCEEDED)

@@ -183,6 +183,8 @@ class Plan:
     groups: tuple[Group, ...] = ()
     schedule: tuple[HostOpenings, ...] = ()
     """When hosts may begin, within the plan's window; those not in it at any time."""
+    pace_percent: int = 100
+    """How long hosts took in past rollouts, in percent of the first guess."""
     format: int = 1
     """What the digest is made of; plans that were stored without it are of the first."""
 
@@ -217,8 +219,11 @@ class Plan:
             "predicted_seconds": self.predicted_seconds,
         }
         # A plan of the first format that has any of these was tampered with: its digest must tell.
-        is_newer = self.groups or self.schedule or self.budget.base_rate_ppm != BASE_RATE_PPM
+        is_newer = (self.groups, self.schedule, self.budget.base_rate_ppm, self.pace_percent) != (
+            (), (), BASE_RATE_PPM, 100,
+        )  # fmt: skip
         if self.format > 1 or is_newer:
+            document["pace_percent"] = self.pace_percent
             document["base_rate_ppm"] = self.budget.base_rate_ppm
             document["groups"] = [_group_json(group) for group in self.groups]
             document["schedule"] = [_openings_json(openings) for openings in self.schedule]

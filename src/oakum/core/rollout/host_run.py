@@ -136,6 +136,9 @@ def _after_boot(run: HostRun, seen: Booted, now: datetime) -> HostRun:
 
 def _after_verification(run: HostRun, seen: Verified, now: datetime) -> HostRun:
     known = replace(run, checks_after=seen.results, signals=seen.signals)
+    if seen.is_good and run.seconds is None and run.started_at is not None:
+        # Not counted again after the soak.
+        known = replace(known, seconds=round((now - run.started_at).total_seconds()))
     state = RunState.SUCCEEDED if seen.is_good else RunState.FAILED
     return move(known, state, seen.detail, now)
 

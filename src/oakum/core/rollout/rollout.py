@@ -29,6 +29,8 @@ class HostRun:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     signals: tuple[HardSignal, ...] = ()
+    seconds: int | None = None
+    """From its beginning until it was found well for the first time."""
 
     @property
     def is_unknown(self) -> bool:
