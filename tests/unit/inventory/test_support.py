@@ -52,3 +52,9 @@ def test_the_shipped_table_knows_every_release_that_is_judged() -> None:
     assert {"bullseye", "bookworm", "trixie"} <= set(table)
     assert table["bookworm"].security_until == date(2026, 7, 11)
     assert table["bookworm"].lts_until == date(2028, 6, 30)
+
+
+def test_an_empty_table_is_refused() -> None:
+    """It has not even columns."""
+    with pytest.raises(InputError, match="its columns are not"):
+        parse_support("# nothing", "debian.csv")
