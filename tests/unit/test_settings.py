@@ -185,3 +185,12 @@ def test_only_chosen_distributions_are_fetched(tmp_path: Path) -> None:
     assert FeedName.ALPINE_SECDB in fetched
     assert FeedName.KEV in fetched
     assert FeedName.DEBIAN_TRACKER not in fetched
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 5000, f"transport = {'[' * 5000}", f"database = {'1' * 5000}"]
+)
+def test_a_nest_or_a_number_without_end_is_refused(tmp_path: Path, text: str) -> None:
+    """What the reader of TOML itself does not bear is still told as a place in the file."""
+    with pytest.raises(InputError, match="is not a valid configuration"):
+        _settings(tmp_path, text)

@@ -19,7 +19,7 @@ def from_document(content: bytes, kind: type[T], what: str) -> T:
     """Return the value. Raises StorageError when the stored document is damaged."""
     try:
         return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StorageError(
             f"{what} in the database is damaged: {error}",
             hint="restore the database from a backup; `oakum audit verify` shows what is intact",

@@ -93,4 +93,8 @@ def _verified(content: bytes, place: str, known: Callable[[], list[Cert]]) -> Si
         raise TrustError(f"{place}: the signature does not hold: {error}") from error
     if checked.bytes is None or not checked.valid_sigs:
         raise TrustError(f"{place}: no signature of a key that is trusted here")
-    return Signed(bytes(checked.bytes).decode(), checked.valid_sigs[0].certificate)
+    try:
+        text = bytes(checked.bytes).decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{place}: what is signed is no text: {error}") from error
+    return Signed(text, checked.valid_sigs[0].certificate)
