@@ -143,8 +143,17 @@ def _ask_apt(release: str) -> str:
     hint = HINT.format(release=release)
     try:
         done = subprocess.run(
-            COMMAND, capture_output=True, timeout=TIMEOUT_SECONDS, check=False, text=True
+            COMMAND,
+            capture_output=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+            text=True,
+            errors="replace",
         )
+    except subprocess.TimeoutExpired as error:
+        raise InputError(
+            f"this machine's apt did not answer within {TIMEOUT_SECONDS} s", hint=hint
+        ) from error
     except FileNotFoundError as error:
         raise InputError(
             "this machine has no apt that could say where the Debian archives are", hint=hint
