@@ -321,10 +321,15 @@ def _read_configuration(path: Path) -> Configuration:
         raise InputError(
             f"{path} cannot be read: {error.strerror}", hint="Oakum must be able to read it"
         ) from error
+    return parse_configuration(content, str(path))
+
+
+def parse_configuration(content: bytes, place: str) -> Configuration:
+    """Return what an oakum.toml says. Raises InputError, with the place."""
     try:
         return msgspec.toml.decode(content, type=Configuration)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InputError(
-            f"{path} is not a valid configuration: {error}",
+            f"{place} is not a valid configuration: {error}",
             hint="correct the place that is named; docs/guides/configuration.md lists every key",
         ) from error

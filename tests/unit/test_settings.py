@@ -228,3 +228,12 @@ def test_a_window_without_sense_is_an_error_with_its_place(
     """Before any plan is made of it."""
     with pytest.raises(InputError, match=words):
         _ = Application(_settings(tmp_path, WINDOWS.replace(old, new))).rules
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 5000, f"transport = {'[' * 5000}", f"database = {'1' * 5000}"]
+)
+def test_a_nest_or_a_number_without_end_is_refused(tmp_path: Path, text: str) -> None:
+    """What the reader of TOML itself does not bear is still told as a place in the file."""
+    with pytest.raises(InputError, match="is not a valid configuration"):
+        _settings(tmp_path, text)

@@ -85,3 +85,9 @@ def test_the_table_names_releases_as_vendor_data_does(
 def test_the_shipped_dates_of_debian_are_debians() -> None:
     """Free support ends with LTS."""
     assert shipped_releases()["bookworm"].supported_until == date(2028, 6, 30)
+
+
+def test_an_empty_table_is_refused() -> None:
+    """It has not even columns."""
+    with pytest.raises(InputError, match="its columns are not"):
+        parse_support("# nothing", "debian.csv")

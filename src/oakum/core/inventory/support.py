@@ -31,7 +31,7 @@ Supported = Mapping[str, ReleaseSupport]
 def parse_support(text: str, place: str) -> Supported:
     """Return the table. Raises InputError with the line that makes no sense."""
     lines = [line for line in text.splitlines() if not line.startswith("#")]
-    headings, *rows = csv.reader(lines)
+    headings, *rows = [*csv.reader(lines)] or [[]]
     if headings != HEADINGS:
         raise InputError(f"{place}: its columns are not {', '.join(HEADINGS)}")
     found = {}

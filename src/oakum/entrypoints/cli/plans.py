@@ -1,5 +1,6 @@
 """oakum plan, oakum approve: exactly what will change, and a person's word for it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from oakum.core.planning.diff import diff as compare
 from oakum.core.planning.plan import Budget, Plan, RebootPolicy, RestartPolicy, Window
 from oakum.core.repositories.snapshot import Snapshot
 from oakum.core.staging.rehearsal import Rehearsal
+from oakum.core.text import one_line
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.entrypoints.cli.moments import parse_moment
@@ -24,6 +26,7 @@ from oakum.services.require_freshness import require_freshness
 
 app = typer.Typer(help="Create, show and compare plans.", no_args_is_help=True)
 
+PERCENT = re.compile(r"[0-9]{1,9}")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Which = Annotated[str, typer.Argument(help="Its id or the beginning of it; `latest`.")]
 
@@ -224,9 +227,11 @@ def _runs(known: Outline, snapshot: Snapshot) -> bool:
 
 
 def _percents(text: str) -> tuple[int, ...]:
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
-        raise InputError(f"--rings {text!r}: not whole percentages", hint="write: 10,40,100")
+    parts = [part.strip(" ") for part in text.split(",")]
+    if not all(PERCENT.fullmatch(part) for part in parts):
+        raise InputError(
+            f"--rings {one_line(text, 60)!r}: not whole percentages", hint="write: 10,40,100"
+        )
     return tuple(int(part) for part in parts)
 
 

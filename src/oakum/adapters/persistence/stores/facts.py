@@ -11,7 +11,7 @@ from datetime import datetime
 from pyroaring import BitMap
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
-from oakum.adapters.persistence.documents import from_document, to_document
+from oakum.adapters.persistence.documents import from_bitmap, from_document, to_document
 from oakum.adapters.persistence.parts import in_parts
 from oakum.adapters.persistence.stores.components import ComponentIds
 from oakum.adapters.persistence.stores.members import Member, pack, unpack
@@ -171,7 +171,7 @@ class SqlFactsStore:
             digest: tuple(_package(member, versions) for member in members)
             for digest, members in sets.items()
         }
-        held = {row.id: BitMap.deserialize(row.components) for row in rows}
+        held = {row.id: from_bitmap(row.components, "the components of a host") for row in rows}
         components = self._component_ids.read(BitMap.union(*held.values()) if held else BitMap())
         return tuple(
             Scan(
