@@ -257,11 +257,25 @@ def test_refused_hosts_pause_for_a_person_and_resuming_forgives_them() -> None:
 
 def test_a_silent_host_is_given_time_and_then_taken_at_its_silence() -> None:
     """Unreachable is no answer at first; after the set patience it counts as failed."""
-    run = replace(make_rollout([1]).runs[0], state=RunState.UPGRADING, changed_at=START)
-    soon = advance(run, Unreachable("timed out"), START + timedelta(minutes=1))
-    late = advance(run, Unreachable("timed out"), START + PATIENCE)
+    run = replace(make_rollout([1]).runs[0], state=RunState.UPGRADING)
+    soon = advance(run, Unreachable("timed out"), START)
+    late = advance(soon, Unreachable("timed out"), START + PATIENCE)
     assert soon.state is RunState.UPGRADING
     assert late.state is RunState.FAILED
+
+
+def test_patience_begins_with_the_silence_and_not_with_the_work() -> None:
+    """A long upgrade that loses its connection once, or now and then, has not failed."""
+    run = replace(make_rollout([1]).runs[0], state=RunState.UPGRADING)
+    at_work = TransactionSeen(
+        TransactionStatus(TransactionState.RUNNING, "install", "", ()), may_reboot=False
+    )
+    for hour in range(3):
+        now = START + timedelta(hours=hour)
+        run = advance(run, Unreachable("reset by peer"), now)
+        assert run.state is RunState.UPGRADING
+        run = advance(run, at_work, now + timedelta(minutes=1))
+        assert run.silent_since is None
 
 
 def test_late_and_doubled_observations_change_nothing() -> None:

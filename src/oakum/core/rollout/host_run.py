@@ -64,9 +64,11 @@ def advance(run: HostRun, observation: Observation, now: datetime) -> HostRun:
 
     Observations can come late or twice (a controller was restarted): the state decides.
     """
+    if isinstance(observation, Unreachable):
+        return _after_silence(run, observation, now)
+    if run.silent_since is not None:
+        run = replace(run, silent_since=None)
     match observation:
-        case Unreachable():
-            return _after_silence(run, observation, now)
         case ChecksDone() if run.state is RunState.CHECKING:
             return _after_checks(run, observation, now)
         case TransactionSeen() if run.state is RunState.UPGRADING:
@@ -89,7 +91,7 @@ def move(run: HostRun, state: RunState, reason: str, now: datetime) -> HostRun:
         run,
         state=state,
         reason=reason,
-        changed_at=now,
+        silent_since=None,
         started_at=run.started_at or now,
         ended_at=now if state.is_final else None,
     )
@@ -149,9 +151,10 @@ def _after_rollback_verification(run: HostRun, seen: Verified, now: datetime) ->
 def _after_silence(run: HostRun, seen: Unreachable, now: datetime) -> HostRun:
     if work_for(run.state) is None:
         return run  # nothing was asked of it; its reason is that of its state
-    waited = now - (run.changed_at or now)
+    since = run.silent_since or now
+    waited = now - since
     if waited < PATIENCE:
-        return replace(run, reason=f"unreachable: {seen.reason}")
+        return replace(run, reason=f"unreachable: {seen.reason}", silent_since=since)
     lasting = f"unreachable for {int(waited.total_seconds() // 60)} minutes: {seen.reason}"
     lost = replace(run, signals=(HardSignal.UNREACHABLE,))
     match run.state:
