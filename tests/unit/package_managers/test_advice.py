@@ -13,10 +13,13 @@ SCRIPT = (
 )
 
 
+PARTS = ("common", "apt", "problems", "advice", "journal")
+
+
 def in_host_shell(line: str, *arguments: str) -> str:
     """Run a line of shell after the functions of a transaction."""
     host = files("oakum.adapters.package_managers") / "host"
-    parts = [(host / f"{part}.sh").read_text() for part in ("common", "apt", "advice", "journal")]
+    parts = [(host / f"{part}.sh").read_text() for part in PARTS]
     done = subprocess.run(
         ["sh", "-c", "\n".join((*parts, line)), "sh", *arguments],
         capture_output=True,
@@ -72,3 +75,11 @@ def test_the_holder_of_a_lock_and_the_failing_script_are_named(tmp_path: Path) -
     assert said.count("It is held by process 7 (perl)") == 1
     assert "dpkg: a_1.1_amd64.deb: new a package pre-installation script subprocess" in said
     assert said.strip().endswith("E: Unable to acquire the dpkg frontend lock")
+
+
+def test_a_log_that_there_was_no_room_for_is_no_silence(tmp_path: Path) -> None:
+    """An empty log on a full file system names the file system; elsewhere it stays empty."""
+    (tmp_path / "log").touch()
+    full = "free_bytes() { echo 0; }; "
+    assert "No space left on device" in in_host_shell(f'{full}errors_of "$1"', f"{tmp_path}/log")
+    assert in_host_shell('errors_of "$1"', f"{tmp_path}/log") == ""

@@ -60,6 +60,18 @@ update_index() {
 # Print the first errors of a log of apt or dpkg, as one line. Who holds a lock, apt says only while it waits for it;
 # what dpkg's error was stands in the line after the one that names the package.
 errors_of() {
+  said=$(read_errors "$1")
+  [ -n "$said" ] || said=$(why_unwritten "$1")
+  [ -z "$said" ] || printf '%s\n' "$said"
+}
+
+# A log without an error may be one that there was no room for.
+why_unwritten() { # file
+  place=$(dirname "$1")
+  [ "$(free_bytes "$place")" -ge 65536 ] || echo "No space left on device: $place"
+}
+
+read_errors() {
   tr '\r' '\n' <"$1" | sed 's/^Waiting for cache lock: \(.*)\).*/E: \1/' | awk '
     /^dpkg: error processing / { what = $5; sub(/.*\//, "", what); sub(/^[0-9]+-/, "", what); next }
     what != "" && /^ / { print "dpkg: " what ":" $0 }

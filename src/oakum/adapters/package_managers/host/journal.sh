@@ -34,11 +34,14 @@ leave_if_going_down() {
   exit 0
 }
 
+# Room that was kept for the end, should the disk have filled up meanwhile.
+free_reserve() { rm -f "$T/reserve"; }
+
 # finish STATE REASON: end the transaction. The result appears at once or not at all.
 finish() {
   [ "$1" = succeeded ] || leave_if_going_down
   give_back_updaters
-  rm -f "$T/reserve"
+  free_reserve
   rm -rf "$T/apt/archives" "$T/apt/lists"
   why=$(with_advice "$2")
   journal "$STEP" "$1" "$why"

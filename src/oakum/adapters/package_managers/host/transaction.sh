@@ -152,7 +152,8 @@ download() {
 # undo REASON: the last rung. The true reason is kept; that the host was put back is said beside it.
 undo() {
   leave_if_going_down
-  reason=$1
+  reason=${1:-$(why_unwritten "$T/why")}
+  free_reserve
   begin undo "$reason"
   if [ "$(setting may_undo)" != yes ]; then finish failed "$reason; this plan has no way back by itself: look at the host"; fi
   if gather "$T/inverse.tsv" && go_back "$T/inverse.tsv"; then
