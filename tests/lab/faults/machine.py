@@ -61,7 +61,8 @@ ls /var/lib/dpkg/updates
 apt-get check 2>&1 | grep '^E:'
 apt-get install -s bash 2>&1 | grep '^E:'
 systemctl list-units --plain --no-legend 'oakum-*.service'
-flock -n /var/lib/oakum/lock true || echo 'the lock of transactions is held'
+L=/var/lib/oakum/lock
+[ ! -e $L ] || flock -n $L true || echo 'the lock of transactions is held'
 systemctl is-active oak-service.service | grep -v '^active'
 [ ! -e /var/lib/oakum/updaters ] || echo 'updaters are still owned'
 """

@@ -61,11 +61,15 @@ update_index() {
 # what dpkg's error was stands in the line after the one that names the package.
 errors_of() {
   said=$(read_errors "$1")
-  [ -n "$said" ] || said=$(why_unwritten "$1")
-  [ -z "$said" ] || printf '%s\n' "$said"
+  case "$said" in
+    *'No space left'*) ;;
+    # What was to be the reason may be what there was no room for.
+    *) said="$said $(why_unwritten "$1")" ;;
+  esac
+  printf '%s\n' "$said" | one_line | grep .
 }
 
-# A log without an error may be one that there was no room for.
+# Print that a file may be incomplete as there is no room for more of it.
 why_unwritten() { # file
   place=$(dirname "$1")
   [ "$(free_bytes "$place")" -ge 65536 ] || echo "No space left on device: $place"
@@ -74,6 +78,7 @@ why_unwritten() { # file
 read_errors() {
   tr '\r' '\n' <"$1" | sed 's/^Waiting for cache lock: \(.*)\).*/E: \1/' | awk '
     /^dpkg: error processing / { what = $5; sub(/.*\//, "", what); sub(/^[0-9]+-/, "", what); next }
+    /^dpkg: unrecoverable fatal error/ { what = "fatal error"; next }
     what != "" && /^ / { print "dpkg: " what ":" $0 }
     { what = "" }
     /^(E:|Err:|  [A-Z(]|dpkg: error: |dpkg: warning: files list|W: Failed|.*: Depends:|.* unmet dependencies)/' |
