@@ -43,7 +43,11 @@ class Login:
 
 
 def assign(
-    host: FaultHost, archive: FaultyArchive, extra: tuple[Pair, ...], login: Login
+    host: FaultHost,
+    archive: FaultyArchive,
+    extra: tuple[Pair, ...],
+    login: Login,
+    reboots: RebootPolicy,
 ) -> Assignment:
     """Return what a controller would have planned for the host."""
     tiny: list[Pair] = [
@@ -59,7 +63,7 @@ def assign(
             identity_file=login.identity_file,
         ),
         plan=replace(
-            PLAN, restart_policy=RestartPolicy.AFFECTED, reboot_policy=RebootPolicy.NEVER
+            PLAN, restart_policy=RestartPolicy.AFFECTED, reboot_policy=reboots
         ),
         changes=changes,
         manifest=SnapshotManifest("bookworm", "amd64", packages, ()),

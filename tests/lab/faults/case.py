@@ -14,6 +14,7 @@ from tests.lab.faults.machine import FaultHost, State
 from tests.lab.faults.points import Point
 
 from oakum.core.errors import OakumError
+from oakum.core.planning.plan import RebootPolicy
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.state import RunState
 from oakum.services.drive_host import Assignment
@@ -70,7 +71,9 @@ class CaseRunner:
         end, reason, faults = None, "", ["it has no end"]
         try:
             self._prepare()
-            job = assign(self.host, self.archive, self.debs[case.kind.extra], self.login)
+            reboots = RebootPolicy.WHEN_NEEDED if case.kind.may_reboot else RebootPolicy.NEVER
+            extra = self.debs[case.kind.extra]
+            job = assign(self.host, self.archive, extra, self.login, reboots)
             run = asyncio.run(self._play(case, job))
             end, reason = _end_of(run), run.reason
             faults = self._judge(case, job, run, end)

@@ -64,6 +64,8 @@ class Kind:
     """What the reason must not say after a fault at a point, as it is no longer true."""
     points: tuple[Point, ...] = EVERYWHERE
     extra: Extra = Extra.NOTHING
+    may_reboot: bool = False
+    """Whether the plan reboots a host that needs it."""
     hurries: bool = False
     """Whether the controller's patience runs out sooner, as the host will not answer."""
 
@@ -75,7 +77,7 @@ def _cut_power(host: FaultHost, _: FaultyArchive) -> None:
 
 
 def _lose(host: FaultHost, archive: FaultyArchive) -> None:
-    host.stays_down = True
+    host.stay_down()
     _cut_power(host, archive)
 
 
@@ -233,6 +235,29 @@ KINDS = (
         r"unreachable for \d+ minutes",
         r"is it up",
         outside=_lose,
+        hurries=True,
+    ),
+    Kind(
+        "reboot never back",
+        "the plan reboots the host, which does not come back",
+        r"unreachable for \d+ minutes",
+        r"is it up",
+        outside=lambda host, _: host.stay_down(),
+        points=(Point.INSTALL, Point.RESTARTS),
+        extra=Extra.LIBC,
+        may_reboot=True,
+        hurries=True,
+    ),
+    Kind(
+        "reboot never comes",
+        "the plan reboots the host, which stays as it is",
+        r"told to reboot \d+ minutes ago and still up",
+        r"systemctl list-jobs",
+        inject="systemctl mask --runtime reboot.target",
+        mend="systemctl unmask --runtime reboot.target",
+        points=(Point.INSTALL, Point.RESTARTS),
+        extra=Extra.LIBC,
+        may_reboot=True,
         hurries=True,
     ),
     Kind(

@@ -162,6 +162,10 @@ class FaultHost:
         self.boot()
         return True
 
+    def stay_down(self) -> None:
+        """Do not boot it again when it goes down."""
+        self.stays_down = True
+
     @property
     def is_up(self) -> bool:
         container = self.host.container

@@ -278,6 +278,23 @@ def test_patience_begins_with_the_silence_and_not_with_the_work() -> None:
         assert run.silent_since is None
 
 
+def test_a_host_that_does_not_reboot_fails_in_the_end() -> None:
+    """It answers, so it is not silent; a run that waited for ever would hold its rollout up."""
+    run = replace(
+        make_rollout([1]).runs[0],
+        state=RunState.REBOOTING,
+        reason="old code runs in dbus.service",
+        boot_id_before="boot-1",
+        changed_at=START,
+    )
+    soon = advance(run, Booted("boot-1"), START + timedelta(minutes=14))
+    late = advance(run, Booted("boot-1"), START + PATIENCE)
+    assert soon == run
+    assert late.state is RunState.FAILED
+    assert "told to reboot 15 minutes ago" in late.reason
+    assert advance(run, Booted("boot-2"), START + PATIENCE).state is RunState.VERIFYING
+
+
 def test_late_and_doubled_observations_change_nothing() -> None:
     """An observation that does not fit the state is an echo of an earlier controller."""
     run = replace(make_rollout([1]).runs[0], state=RunState.SUCCEEDED)

@@ -18,7 +18,7 @@ from oakum.core.rollout.transaction import TransactionState
 from oakum.core.staging.check import Verdict
 
 PATIENCE = timedelta(minutes=15)
-"""How long a host may stay unreachable before that is taken for its answer."""
+"""How long a host may stay silent, or put off a reboot, before that is taken for its answer."""
 
 
 class Work(Enum):
@@ -91,6 +91,7 @@ def move(run: HostRun, state: RunState, reason: str, now: datetime) -> HostRun:
         run,
         state=state,
         reason=reason,
+        changed_at=now,
         silent_since=None,
         started_at=run.started_at or now,
         ended_at=now if state.is_final else None,
@@ -131,9 +132,16 @@ def _after_rollback(run: HostRun, seen: TransactionSeen, now: datetime) -> HostR
 
 
 def _after_boot(run: HostRun, seen: Booted, now: datetime) -> HostRun:
-    if seen.boot_id == run.boot_id_before:
+    if seen.boot_id != run.boot_id_before:
+        return move(run, RunState.VERIFYING, "booted anew", now)
+    waited = now - (run.changed_at or now)
+    if waited < PATIENCE:
         return run
-    return move(run, RunState.VERIFYING, "booted anew", now)
+    reason = (
+        f"told to reboot {int(waited.total_seconds() // 60)} minutes ago and still up "
+        f"({run.reason}); see what holds it (systemctl list-jobs, systemd-inhibit) and reboot it"
+    )
+    return move(run, RunState.FAILED, reason, now)
 
 
 def _after_verification(run: HostRun, seen: Verified, now: datetime) -> HostRun:

@@ -21,6 +21,8 @@ class HostRun:
     """Why it is in this state: never empty for a state that is not good."""
     transaction: TransactionId
     rollback_transaction: TransactionId
+    changed_at: datetime | None = None
+    """When it came into its state."""
     silent_since: datetime | None = None
     """When it was first found unreachable, if it was not heard of since."""
     checks_before: tuple[CheckResult, ...] = ()
