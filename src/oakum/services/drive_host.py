@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from oakum.core.errors import HostError
+from oakum.core.errors import HostError, OakumError
 from oakum.core.inventory.host import Host
 from oakum.core.planning.change import PackageChange
 from oakum.core.planning.plan import Plan, RebootPolicy, RestartPolicy
@@ -16,6 +16,7 @@ from oakum.core.rollout.observation import (
     ChecksDone,
     Observation,
     TransactionSeen,
+    Unreachable,
     Verified,
 )
 from oakum.core.rollout.rollout import HostRun
@@ -78,6 +79,11 @@ async def do(
             return await _verify(upgrade_of(run, job), run, job, session, tools)
         case Work.VERIFY_ROLLBACK:
             return await _verify(rollback_of(run, job), run, job, session, tools)
+
+
+def not_asked(error: OakumError) -> Unreachable:
+    """Return what is learnt when a host could not be asked: why, and what to do about it."""
+    return Unreachable(f"{error.message}; {error.hint}" if error.hint else error.message)
 
 
 def upgrade_of(run: HostRun, job: Assignment) -> Transaction:

@@ -17,14 +17,14 @@ from oakum.core.errors import ConflictError, HostError, OakumError, TransportErr
 from oakum.core.ids import HostId, HostRunId, RolloutId
 from oakum.core.rollout.decide import settle
 from oakum.core.rollout.host_run import advance, work_for
-from oakum.core.rollout.observation import Observation, Unreachable, Verified
+from oakum.core.rollout.observation import Observation, Verified
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, Wish
 from oakum.core.text import one_line
 from oakum.ports.engine import Engine, Job
 from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
 from oakum.ports.transport import Session, Transport
-from oakum.services.drive_host import Assignment, Tools, do
+from oakum.services.drive_host import Assignment, Tools, do, not_asked
 
 LEASE = timedelta(seconds=30)
 TICK_SECONDS = 1.0
@@ -124,7 +124,7 @@ class Reconciler:
                 async with self.transport.connect(self.assignments[run.host].host) as session:
                     await self._drive(job, session)
             except (TransportError, HostError) as error:
-                self._observe(job, Unreachable(error.message))
+                self._observe(job, not_asked(error))
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _drive(self, job: Job, session: Session) -> None:

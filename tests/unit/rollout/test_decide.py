@@ -314,9 +314,9 @@ def test_refused_hosts_pause_for_a_person_and_resuming_forgives_them() -> None:
 
 def test_a_silent_host_is_given_time_and_then_taken_at_its_silence() -> None:
     """Unreachable is no answer at first; after the set patience it counts as failed."""
-    run = replace(make_rollout([1]).runs[0], state=RunState.UPGRADING, changed_at=START)
-    soon = advance(run, Unreachable("timed out"), START + timedelta(minutes=1))
-    late = advance(run, Unreachable("timed out"), START + PATIENCE)
+    run = replace(make_rollout([1]).runs[0], state=RunState.UPGRADING)
+    soon = advance(run, Unreachable("timed out"), START)
+    late = advance(soon, Unreachable("timed out"), START + PATIENCE)
     assert soon.state is RunState.UPGRADING
     assert late.state is RunState.FAILED
 
@@ -331,6 +331,37 @@ def test_how_long_a_host_took_is_counted_once() -> None:
         rollout = settle(replace(rollout, runs=(after,)), moment)
     assert rollout.phase is Phase.PROGRESSING or rollout.phase.is_final
     assert rollout.runs[0].seconds == 50
+
+
+def test_patience_begins_with_the_silence_and_not_with_the_work() -> None:
+    """A long upgrade that loses its connection once, or now and then, has not failed."""
+    run = replace(make_rollout([1]).runs[0], state=RunState.UPGRADING)
+    at_work = TransactionSeen(
+        TransactionStatus(TransactionState.RUNNING, "install", "", ()), may_reboot=False
+    )
+    for hour in range(3):
+        now = START + timedelta(hours=hour)
+        run = advance(run, Unreachable("reset by peer"), now)
+        assert run.state is RunState.UPGRADING
+        run = advance(run, at_work, now + timedelta(minutes=1))
+        assert run.silent_since is None
+
+
+def test_a_host_that_does_not_reboot_fails_in_the_end() -> None:
+    """It answers, so it is not silent; a run that waited for ever would hold its rollout up."""
+    run = replace(
+        make_rollout([1]).runs[0],
+        state=RunState.REBOOTING,
+        reason="old code runs in dbus.service",
+        boot_id_before="boot-1",
+        changed_at=START,
+    )
+    soon = advance(run, Booted("boot-1"), START + timedelta(minutes=14))
+    late = advance(run, Booted("boot-1"), START + PATIENCE)
+    assert soon == run
+    assert late.state is RunState.FAILED
+    assert "told to reboot 15 minutes ago" in late.reason
+    assert advance(run, Booted("boot-2"), START + PATIENCE).state is RunState.VERIFYING
 
 
 def test_late_and_doubled_observations_change_nothing() -> None:

@@ -23,6 +23,9 @@ class HostRun:
     transaction: TransactionId
     rollback_transaction: TransactionId
     changed_at: datetime | None = None
+    """When it came into its state."""
+    silent_since: datetime | None = None
+    """When it was first found unreachable, if it was not heard of since."""
     checks_before: tuple[CheckResult, ...] = ()
     checks_after: tuple[CheckResult, ...] = ()
     boot_id_before: str = ""
