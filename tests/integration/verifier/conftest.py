@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from tests.integration.verifier.machine import Machine, machine_of_its_own
+from tests.integration.verifier.offer import INSTALLED, OFFERED
 from tests.integration.verifier.orders import Approver, approvers
+from tests.lab.transactions.small_archive import SmallArchive
 
 
 @pytest.fixture
@@ -20,3 +22,12 @@ def machine(people: tuple[Approver, ...]) -> Iterator[Machine]:
     with machine_of_its_own() as made:
         made.prepare(tuple(person.public for person in people[:3]), threshold=2)
         yield made
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[SmallArchive]:
+    """Serve a snapshot with the old versions and the new."""
+    made = SmallArchive(tmp_path / "snapshot")
+    made.add(*INSTALLED, *OFFERED)
+    yield made
+    made.close()

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
+from tests.conformance.transports.ssh_server import free_port, make_key, wait_until_it_answers
+
+from oakum.adapters.facts.collector import SCRIPT
 from oakum.adapters.package_managers.host_scripts import host_programs
 from oakum.core.ids import HostId
 from oakum.core.orders.preparation import VERIFIER, Preparation, host_files
@@ -18,7 +21,15 @@ from oakum.core.text import one_line
 from oakum.ports.transport import CommandResult
 
 USER = "oakum-test"
+PROGRAMS = host_programs() | {"facts.sh": SCRIPT}
 HOST = HostId("web-1")
+SSHD = """ListenAddress 127.0.0.1:{port}
+HostKey /etc/ssh/test_host_key
+PidFile /run/test-sshd.pid
+UsePAM yes
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+"""
 TRANSACTIONS = "var/lib/oakum/transactions"
 
 
@@ -68,11 +79,35 @@ class Machine:
     def prepare(self, approvers: tuple[str, ...], threshold: int, host: HostId = HOST) -> None:
         """Put there what `oakum hosts prepare` puts there."""
         wanted = Preparation(host, USER, approvers, threshold, ("ssh-ed25519 AAAA nobody",))
-        for file in host_files(wanted, host_programs()):
+        for file in host_files(wanted, PROGRAMS):
             path = self.root / file.path.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(file.content)
             path.chmod(file.mode)
+
+
+@contextmanager
+def serving_ssh(machine: Machine, root_key: Path) -> Iterator[int]:
+    """Run the host's own sshd, which lets root in with this key; give its port."""
+    port = free_port("127.0.0.1")
+    make_key(machine.root / "etc/ssh/test_host_key")
+    (machine.root / "etc/ssh/test_config").write_text(SSHD.format(port=port))
+    machine.as_root("mkdir -p -m 700 /root/.ssh; mkdir -p /run/sshd")
+    keys = machine.root / "root/.ssh/authorized_keys"
+    keys.write_text(root_key.with_suffix(".pub").read_text())
+    keys.chmod(0o600)
+    sshd = subprocess.Popen(
+        ["chroot", machine.root, "/usr/sbin/sshd", "-D", "-f", "/etc/ssh/test_config"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until_it_answers("127.0.0.1", port)
+        yield port
+    finally:
+        sshd.terminate()
+        sshd.wait(timeout=10)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Orders as approvers sign them, and what can be done to them on the way."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,9 +40,8 @@ def today(plan: Plan = PLAN) -> Plan:
     return replace(plan, created_at=opens, window=Window(opens, now + timedelta(hours=1)))
 
 
-def order_of(plan: Plan, names: Mapping[str, str] | None = None) -> bytes:
-    del names
-    return write_order(plan, {host: host for host in plan.hosts}, MANIFEST, ORIGIN)
+def order_of(plan: Plan) -> bytes:
+    return write_order(plan, MANIFEST, ORIGIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class Approver:
         return f"{public_key(self.key.with_suffix('.pub'))} {self.key.name}"
 
     def sign(self, document: bytes) -> str:
-        return SshKeygen().sign(document, self.key).text
+        return SshKeygen().sign(document, str(self.key)).text
 
 
 def approvers(directory: Path, *names: str) -> tuple[Approver, ...]:

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from tests.integration.verifier.orders import MANIFEST, ORIGIN, order_of
 from tests.plans import CHANGE, NOW, PLAN, WEB
 
+from oakum.core.canonical import digest_of_bytes
 from oakum.core.errors import InputError, RefusedError
 from oakum.core.ids import HostId
-from oakum.core.orders.order import Origin, write_order
+from oakum.core.inventory.host import Guard
+from oakum.core.orders.order import OrderSignature, Origin, signatures_for, write_order
 from oakum.core.planning.change import RollbackClass
 from oakum.core.planning.plan import RebootPolicy, RestartPolicy, Window
 
@@ -27,8 +29,8 @@ install-from\t2026-11-25T12:00:00Z
 install-until\t2026-12-09T12:00:00Z
 undo-until\t2027-01-08T12:00:00Z
 class\t1
-host\tweb-1\tweb-1
-host\tweb-2\tweb-2
+host\tweb-1
+host\tweb-2
 may-undo\tyes
 download\t2000000
 change\tupgrade\tlibssl3:amd64\t3.0.20-1\t3.0.22-1\t{"a" * 64}
@@ -61,7 +63,7 @@ def test_what_cannot_be_undone_is_said() -> None:
 def test_without_the_old_version_there_is_no_order() -> None:
     """No way back, no way forward."""
     with pytest.raises(RefusedError, match="libssl3"):
-        write_order(PLAN, {}, replace(MANIFEST, packages=()), ORIGIN)
+        write_order(PLAN, replace(MANIFEST, packages=()), ORIGIN)
 
 
 @pytest.mark.parametrize(
@@ -88,14 +90,26 @@ def test_a_key_is_the_same_with_or_without_its_last_line_end() -> None:
 
 @given(st.text(min_size=1))
 def test_no_text_makes_a_line_of_its_own(text: str) -> None:
-    """A host's name, an address or a suite stays in its column, or there is no order."""
+    """A host, an address or a suite stays in its column, or there is no order."""
+    plan = replace(PLAN, classes=(replace(WEB, hosts=(HostId(text), HostId("web-2"))),))
     try:
-        document = write_order(
-            PLAN, {HostId("web-1"): text}, MANIFEST, Origin(text, text, ORIGIN.public_key)
-        )
+        document = write_order(plan, MANIFEST, Origin(text, text, ORIGIN.public_key))
     except InputError:
         return
     assert document.count(b"\n") == EXPECTED.count("\n")
     assert [len(line.split(b"\t")) for line in document.splitlines()] == [
         len(line.split("\t")) for line in EXPECTED.splitlines()
     ]
+
+
+def test_a_host_counts_one_signature_of_each_of_its_approvers() -> None:
+    """Neither strangers, nor a second one of the same key, nor one of another order."""
+    document = order_of(PLAN)
+    digest = digest_of_bytes(document)
+    guard = Guard(2, ("SHA256:ann", "SHA256:bob"))
+    ann, again = (OrderSignature("SHA256:ann", digest, text) for text in ("1", "2"))
+    bob = OrderSignature("SHA256:bob", digest, "3")
+    stranger = OrderSignature("SHA256:eve", digest, "4")
+    other = OrderSignature("SHA256:bob", digest_of_bytes(b"another"), "5")
+    assert signatures_for(guard, document, [ann, again, stranger, other]) == (again,)
+    assert signatures_for(guard, document, [bob, ann]) == (ann, bob)

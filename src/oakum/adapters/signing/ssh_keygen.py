@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from oakum.core.canonical import digest_of_bytes
 from oakum.core.errors import InputError, TrustError
 from oakum.core.orders.order import NAMESPACE, OrderSignature
 from oakum.core.text import one_line
@@ -19,12 +20,12 @@ SECONDS = 300
 class SshKeygen:
     """Signs orders and reads signatures. It judges no signer: hosts know whom they obey."""
 
-    def sign(self, document: bytes, key_file: Path) -> OrderSignature:
+    def sign(self, document: bytes, key_file: str) -> OrderSignature:
         """Sign with a private key, or with the agent's when the file holds the public one.
 
         Raises InputError when ssh-keygen cannot.
         """
-        done = _run(["-Y", "sign", "-n", NAMESPACE, "-f", str(key_file)], document)
+        done = _run(["-Y", "sign", "-n", NAMESPACE, "-f", key_file], document)
         if done.returncode != 0:
             raise InputError(
                 f"ssh-keygen cannot sign with {key_file}: {_said(done)}",
@@ -49,7 +50,7 @@ class SshKeygen:
                 f"the signature is not one of this order by an ed25519 key: {_said(done)}",
                 hint=f"sign the order itself: ssh-keygen -Y sign -n {NAMESPACE} -f KEY ORDER",
             )
-        return OrderSignature(good[1], text if text.endswith("\n") else f"{text}\n")
+        return OrderSignature(good[1], digest_of_bytes(document), f"{text.rstrip()}\n")
 
     def fingerprint(self, public_key: str) -> str:
         """Return a public key as signatures name it. Raises InputError for one that is none."""

@@ -4,13 +4,14 @@ Lines of ASCII, columns separated by tabs, every line beginning with its kind. A
 safely as a person: no JSON, no quoting. docs/decisions/0008 says why it names every host.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from oakum.core.canonical import digest_of_bytes
 from oakum.core.errors import InputError
-from oakum.core.ids import Digest, HostId
+from oakum.core.ids import Digest
+from oakum.core.inventory.host import Guard
 from oakum.core.planning.change import PackageChange, RollbackClass
 from oakum.core.planning.plan import HostClass, Plan
 from oakum.core.repositories.snapshot import SnapshotManifest
@@ -24,6 +25,8 @@ NONE = "-"
 NEWLINE = "\n"
 INSTALL_DAYS = 14
 """How long an order without the end of a window may be begun, from the making of the plan."""
+MAX_SIGNATURES = 16
+"""A verifier takes no more."""
 UNDO_DAYS = 30
 """How long after that the way back stays open."""
 
@@ -49,21 +52,30 @@ class OrderSignature:
 
     key: str
     """The fingerprint, `SHA256:…`, as `ssh-keygen -l` prints it."""
+    order: Digest
+    """SHA-256 of the bytes that were signed."""
     text: str
     """Armoured, as `ssh-keygen -Y sign` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedOrder:
-    """An order and the signatures that it was given; hosts judge whether they are enough."""
+    """An order and signatures of it; the host judges whether they are enough."""
 
     document: bytes
     signatures: tuple[OrderSignature, ...]
 
 
-def write_order(
-    plan: Plan, names: Mapping[HostId, str], manifest: SnapshotManifest, origin: Origin
-) -> bytes:
+def signatures_for(
+    guard: Guard, document: bytes, signatures: Iterable[OrderSignature]
+) -> tuple[OrderSignature, ...]:
+    """Return what a host will count of these signatures: of these bytes, one of each approver."""
+    order = digest_of_bytes(document)
+    counted = {s.key: s for s in signatures if s.order == order and s.key in guard.approvers}
+    return tuple(counted[key] for key in sorted(counted))[:MAX_SIGNATURES]
+
+
+def write_order(plan: Plan, manifest: SnapshotManifest, origin: Origin) -> bytes:
     """Return the order of a plan; the same plan and origin give the same bytes.
 
     Raises RefusedError when the snapshot lacks a version to go back to: without a way back
@@ -84,7 +96,7 @@ def write_order(
         ("undo-until", _moment(until + timedelta(days=UNDO_DAYS))),
     ]
     for number, host_class in enumerate(plan.classes, 1):
-        rows += _class_rows(number, host_class, names, manifest)
+        rows += _class_rows(number, host_class, manifest)
     rows.append(("end",))
     return "".join(f"{_line(row)}\n" for row in rows).encode("ascii")
 
@@ -95,13 +107,13 @@ def install_until(plan: Plan) -> datetime:
 
 
 def _class_rows(
-    number: int, host_class: HostClass, names: Mapping[HostId, str], manifest: SnapshotManifest
+    number: int, host_class: HostClass, manifest: SnapshotManifest
 ) -> list[tuple[str, ...]]:
     changes = host_class.changes
     may_undo = all(c.rollback_class is not RollbackClass.ONE_WAY for c in changes)
     return [
         ("class", str(number)),
-        *(("host", host, names.get(host, host)) for host in sorted(host_class.hosts)),
+        *(("host", host) for host in sorted(host_class.hosts)),
         ("may-undo", "yes" if may_undo else "no"),
         ("download", str(sum(change.size_bytes for change in changes))),
         *(("change", *_columns(change)) for change in changes),

@@ -7,6 +7,7 @@ from difflib import unified_diff
 
 from oakum.core.errors import InputError
 from oakum.core.ids import HostId
+from oakum.core.orders.order import MAX_SIGNATURES
 from oakum.core.text import harmless, one_line
 
 PROGRAMS = "/usr/lib/oakum"
@@ -16,7 +17,6 @@ PROGRAM_MODE, READABLE, SUDOERS_MODE = 0o755, 0o644, 0o440
 KEY_KINDS = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 BLOB = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-MAX_THRESHOLD = 99
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,10 @@ def read_approvers(text: str) -> tuple[str, ...]:
 def require_sense(preparation: Preparation) -> None:
     """Raise InputError for a preparation that could never be obeyed, or that would be no guard."""
     known = len(preparation.approvers)
-    if not 1 <= preparation.threshold <= min(known, MAX_THRESHOLD):
+    if not 1 <= preparation.threshold <= min(known, MAX_SIGNATURES):
         raise InputError(
             f"{preparation.threshold} of {known} approvers cannot be asked for",
-            hint="give --threshold from 1 to the number of keys in the file",
+            hint=f"give --threshold from 1 to the number of keys, {MAX_SIGNATURES} at most",
         )
     if USER.fullmatch(preparation.user) is None or preparation.user == "root":
         raise InputError(

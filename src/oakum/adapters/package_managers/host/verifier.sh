@@ -134,10 +134,10 @@ restart$TAB(never|affected)
 reboot$TAB(never|when-needed)
 install-from$TAB(-|$MOMENT)
 (install|undo)-until$TAB$MOMENT
-class$TAB[0-9]+
-host$TAB$HOST$TAB$HOST
+class${TAB}[0-9]+
+host$TAB$HOST
 may-undo$TAB(yes|no)
-download$TAB[0-9]{1,15}
+download${TAB}[0-9]{1,15}
 (change|undo)$TAB$CHANGE
 end
 END
@@ -257,7 +257,7 @@ simulate_for() { # url suite
   take_in '[kt]'
   given k >"$W/key.asc"
   given t >"$W/targets"
-  all_lines "(\*|$KEY$TAB[A-Za-z0-9][A-Za-z0-9.+:~-]*)" "$W/targets" || deny "these are no packages"
+  all_lines "(\*|$KEY${TAB}[A-Za-z0-9][A-Za-z0-9.+:~-]*)" "$W/targets" || deny "these are no packages"
   tar -C "$W" -cf "$W/question.tar" key.asc targets || exit 3
   sh "$LIB/simulate.sh" "$1" "$2" <"$W/question.tar"
 }
