@@ -48,10 +48,11 @@ if TYPE_CHECKING:
     from oakum.ports.locks import CommandLocks
     from oakum.ports.package_manager import PackageManager, SnapshotAccess
     from oakum.ports.progress import Progress
-    from oakum.ports.signing import Verifier
+    from oakum.ports.signing import OrderSigner, Verifier
     from oakum.ports.stores import UnitOfWork
     from oakum.ports.transport import Transport
     from oakum.services.drive_host import Assignment, Tools
+    from oakum.services.prepare_host import HostPreparer
     from oakum.services.rehearse_plan import Rehearser, Report
     from oakum.services.run_rollout import OnChange, Reconciler
     from oakum.settings import ArchiveSettings, Settings
@@ -104,13 +105,15 @@ class Application:
     @cached_property
     def transport(self) -> Transport:
         """How hosts are reached, as configured."""
+        from oakum.adapters.transports.guarded import GuardedTransport
         from oakum.adapters.transports.openssh import OpensshTransport
 
         match self.configuration.transport:
             case "asyncssh":
-                return self.ssh
+                return GuardedTransport(self.ssh)
             case "openssh":
-                return OpensshTransport(self.configuration.rollout.connect_timeout_seconds)
+                seconds = self.configuration.rollout.connect_timeout_seconds
+                return GuardedTransport(OpensshTransport(seconds))
 
     @cached_property
     def local_transport(self) -> Transport:
@@ -132,6 +135,30 @@ class Application:
         from oakum.adapters.package_managers.apt import AptPackageManager
 
         return AptPackageManager()
+
+    def host_preparer(self, actor: str) -> HostPreparer:
+        """Return what prepares hosts to obey signed orders only."""
+        from oakum.adapters.facts.collector import SCRIPT
+        from oakum.adapters.package_managers.host_scripts import host_programs
+        from oakum.adapters.preparation.shell import ShellHostFiles
+        from oakum.services.prepare_host import HostPreparer
+
+        return HostPreparer(
+            begin=self.begin,
+            transport=self.transport,
+            files=ShellHostFiles(),
+            signer=self.order_signer,
+            programs=host_programs() | {"facts.sh": SCRIPT},
+            clock=self.clock,
+            actor=actor,
+        )
+
+    @cached_property
+    def order_signer(self) -> OrderSigner:
+        """How approvers' signatures are made and read."""
+        from oakum.adapters.signing.ssh_keygen import SshKeygen
+
+        return SshKeygen()
 
     @cached_property
     def tools(self) -> Tools:

@@ -18,6 +18,7 @@ from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.component import Component, Topic
 from oakum.core.matching.coverage import Outline
 from oakum.core.matching.fleet import Holding, HostSet
+from oakum.core.orders.order import OrderSignature
 from oakum.core.planning.plan import Plan
 from oakum.core.repositories.snapshot import Snapshot
 from oakum.core.risk.exceptions import RiskException
@@ -209,6 +210,8 @@ class Approval:
     reason: str
     accepts_no_way_back: bool
     overrides_rehearsal: bool
+    signature: OrderSignature | None = None
+    """Of the plan's order; without it no prepared host counts this approval."""
 
 
 class PlanStore(Protocol):

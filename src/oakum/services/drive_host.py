@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from oakum.core.errors import HostError, OakumError
 from oakum.core.inventory.host import Host
+from oakum.core.orders.order import SignedOrder
 from oakum.core.planning.change import PackageChange
 from oakum.core.planning.plan import Plan, RebootPolicy, RestartPolicy
 from oakum.core.repositories.snapshot import SnapshotManifest
@@ -60,6 +61,8 @@ class Assignment:
     manifest: SnapshotManifest
     access: SnapshotAccess
     checks: tuple[Check, ...]
+    order: SignedOrder | None = None
+    """What a prepared host is given in the place of trust."""
 
 
 async def do(
@@ -94,6 +97,7 @@ def upgrade_of(run: HostRun, job: Assignment) -> Transaction:
         job.access,
         job.changes,
         job.plan.restart_policy,
+        order=job.order,
     )
 
 
@@ -106,6 +110,7 @@ def rollback_of(run: HostRun, job: Assignment) -> Transaction:
         invert(job.changes, job.manifest),
         job.plan.restart_policy,
         undoes=run.transaction,
+        order=job.order,
     )
 
 

@@ -135,7 +135,8 @@ class Freezer:
         found: list[_Repacked] = []
         by_host: dict[HostId, list[Target]] = {}
         for package in missing:
-            having = next(iter(_having(package, facts)))
+            # A prepared host makes no packages: one that does is asked where there is one.
+            having = min(_having(package, facts), key=lambda name: hosts[name].guard is not None)
             target = Target(package.name, package.architecture, package.version)
             by_host.setdefault(having, []).append(target)
         for number, (host_id, targets) in enumerate(by_host.items(), 1):

@@ -11,6 +11,7 @@ from oakum.entrypoints.cli.main import EVERYDAY, GROUPS, _asked, whole
 WITHOUT_JSON = {
     "export": "is asked for a format, JSON among them",
     "lab checks": "prints TOML",
+    "plan sign-request": "prints what is signed, byte for byte",
     "snapshots serve": "runs until it is ended, and prints no data",
 }
 

@@ -27,6 +27,20 @@ class Criticality(Choice):
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """What a prepared host asks of an order before its root obeys. The host decides, not this."""
+
+    threshold: int
+    """How many approvers must have signed."""
+    approvers: tuple[str, ...]
+    """Fingerprints of their keys, `SHA256:…`, sorted."""
+
+    def in_words(self) -> str:
+        """Return it as people read it."""
+        return f"orders signed by {self.threshold} of {len(self.approvers)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """One managed machine: where it is, who it must prove to be, what people say of it."""
 
@@ -44,3 +58,5 @@ class Host:
     criticality: Criticality = Criticality.MEDIUM
     identity_file: str = ""
     proxy_jump: str = ""
+    guard: Guard | None = None
+    """What its verifier asks for; None where the login itself may become root."""

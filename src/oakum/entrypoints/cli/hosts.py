@@ -15,6 +15,7 @@ from oakum.core.inventory.selector import parse_selector
 from oakum.core.text import counted
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
+from oakum.entrypoints.cli.prepare import prepare
 from oakum.services.manage_hosts import HostKeeper, NewHost, is_known, pinned_keys
 
 app = typer.Typer(help="Add, import, list, show and remove hosts.", no_args_is_help=True)
@@ -151,11 +152,13 @@ def list_hosts(
                 f"{host.address}:{host.port}",
                 system,
                 " ".join(host.labels),
+                host.guard.in_words() if host.guard else f"login as {host.user}",
                 last_scan,
                 failure.reason if failure else "",
             )
         )
-    output.print_table(("host", "address", "system", "labels", "last scan", "trouble"), rows)
+    headings = ("host", "address", "system", "labels", "root obeys", "last scan", "trouble")
+    output.print_table(headings, rows)
 
 
 @app.command()
@@ -172,6 +175,9 @@ def show(name: str, json: Json = False) -> None:
     output.show(f"{host.name}  {host.user}@{host.address} port {host.port}")
     output.show(f"  key          {chosen.fingerprint(host.host_key)}")
     output.show(f"  labels       {' '.join(host.labels) or 'none'}")
+    output.show(f"  root obeys   {host.guard.in_words() if host.guard else 'whoever logs in'}")
+    for approver in host.guard.approvers if host.guard else ():
+        output.show(f"    approver   {approver}")
     output.show(f"  exposure     {host.exposure.value}, criticality {host.criticality.value}")
     if failure:
         output.show(f"  last scan    failed: {failure.reason}")
@@ -184,6 +190,9 @@ def show(name: str, json: Json = False) -> None:
     output.show(f"  old in memory {len(facts.stale_processes)} processes")
     output.show(f"  conffiles    {len(facts.modified_conffiles)} changed by the administrator")
     output.show(f"  unreadable   {len(facts.unreadable)} lines")
+
+
+app.command()(prepare)
 
 
 @app.command()

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from oakum.core.ids import HostId
+from oakum.core.inventory.host import Host
 from oakum.core.planning.change import ChangeKind, PackageChange
 from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import Group, GroupKind, HostClass, Plan, RebootPolicy
@@ -53,6 +54,17 @@ def show_plan(
         show_rehearsal(rehearsal, plan)
     for approval in approvals:
         _show_approval(approval, plan)
+
+
+def show_guards(plan: Plan, hosts: Sequence[Host]) -> None:
+    """Print which hosts of a plan obey signed orders only, and which whoever logs in."""
+    asked: dict[str, list[str]] = {}
+    for host in hosts:
+        if host.id in plan.hosts:
+            words = host.guard.in_words() if host.guard else "the controller's login"
+            asked.setdefault(words, []).append(host.name)
+    for words, names in sorted(asked.items()):
+        output.show(f"  obey       {words}: {', '.join(sorted(names))}")
 
 
 def _show_class(host_class: HostClass, plan: Plan, names: Mapping[HostId, str]) -> None:
@@ -163,6 +175,8 @@ def _show_approval(approval: Approval, plan: Plan) -> None:
     holds = "" if approval.digest == plan.digest else " for ANOTHER digest: it does not count"
     overrides = "; the rehearsal is overridden" if approval.overrides_rehearsal else ""
     reason = f": {approval.reason}" if approval.reason else ""
+    signed = f"; signed by {approval.signature.key}" if approval.signature else ""
     output.show(
-        f"  approved   by {approval.by}, {approval.at:%Y-%m-%d %H:%M} UTC{holds}{overrides}{reason}"
+        f"  approved   by {approval.by}, {approval.at:%Y-%m-%d %H:%M} UTC{holds}{overrides}"
+        f"{signed}{reason}"
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from oakum.core.advisories.cve import parse_cve
 from oakum.core.errors import InputError, StorageError
 from oakum.core.ids import PlanId
 from oakum.core.matching.coverage import Outline
+from oakum.core.orders.order import NAMESPACE, OrderSignature
 from oakum.core.planning.diff import diff as compare
 from oakum.core.planning.plan import Budget, Plan, RebootPolicy, RestartPolicy, Window
 from oakum.core.repositories.snapshot import Snapshot
@@ -18,10 +20,11 @@ from oakum.core.text import one_line
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.entrypoints.cli.moments import parse_moment
-from oakum.entrypoints.cli.plan_view import show_plan
+from oakum.entrypoints.cli.plan_view import show_guards, show_plan
 from oakum.services.approve_plan import ApprovalRequest, approve_plan
 from oakum.services.choose import choose_hosts, require_sources
 from oakum.services.create_plan import PlanMaker, PlanRequest
+from oakum.services.order_plan import order_of
 from oakum.services.require_freshness import require_freshness
 
 app = typer.Typer(help="Create, show and compare plans.", no_args_is_help=True)
@@ -108,6 +111,7 @@ def create(
         output.print_json({"id": plan.id, "digest": plan.digest, "plan": plan.to_json()})
         return
     show_plan(plan, (), (), {host.id: host.name for host in hosts}, chosen.clock.now())
+    show_guards(plan, hosts)
     output.say(f"next: oakum rehearse {plan.id}")
 
 
@@ -163,7 +167,7 @@ def show(which: Which = "latest", json: Json = False) -> None:
     with chosen.begin() as work:
         plan = work.plans.get(which)
         rehearsals, approvals = work.plans.rehearsals(plan.id), work.plans.approvals(plan.id)
-        names = {host.id: host.name for host in work.hosts.all()}
+        hosts = work.hosts.all()
     if json:
         output.print_json(
             {
@@ -175,7 +179,9 @@ def show(which: Which = "latest", json: Json = False) -> None:
             }
         )
         return
+    names = {host.id: host.name for host in hosts}
     show_plan(plan, rehearsals, approvals, names, chosen.clock.now())
+    show_guards(plan, hosts)
 
 
 @app.command()
@@ -202,9 +208,18 @@ def approve(
         bool, typer.Option(help="Approve without a passed rehearsal, on the record.")
     ] = False,
     digest: Annotated[str, typer.Option(help="The digest that you read.")] = "",
+    sign_with: Annotated[
+        str, typer.Option(help="Sign its order: a private key, or the public one of the agent's.")
+    ] = "",
+    signature: Annotated[
+        Path | None, typer.Option(help="A signature of its order that was made elsewhere.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Approve a plan: the word of a person for exactly this digest."""
+    """Approve a plan: the word of a person for exactly this digest.
+
+    Prepared hosts obey signatures alone; `oakum plan sign-request` prints what is signed.
+    """
     chosen = application()
     with chosen.begin() as work:
         plan = work.plans.get(which)
@@ -213,13 +228,50 @@ def approve(
             f"{plan.id} has the digest {plan.digest}, and not {digest}",
             hint=f"read it again: oakum plan show {plan.id}",
         )
-    request = ApprovalRequest(plan.id, actor(), reason, accept_no_way_back, override_rehearsal)
+    signed = _signature(plan, sign_with, signature)
+    request = ApprovalRequest(
+        plan.id, actor(), reason, accept_no_way_back, override_rehearsal, signed
+    )
     approval = approve_plan(request, chosen.begin, chosen.clock)
     if json:
         output.print_json(approval)
         return
     output.say(f"{plan.id} is approved by {approval.by} for the digest {approval.digest}")
+    if signed is not None:
+        output.say(f"its order is signed by {signed.key}")
     output.say(f"next: oakum rollout start {plan.id}")
+
+
+@app.command()
+def sign_request(which: Which = "latest") -> None:
+    """Print a plan's order: what approvers read and sign, on whatever machine their key is.
+
+    It is all that prepared hosts go by: every package with its digest, and the way back.
+    """
+    with application().begin() as work:
+        plan = work.plans.get(which)
+    output.write(_order(plan).decode())
+    output.say(f"kept in a file, it is signed with: ssh-keygen -Y sign -n {NAMESPACE} -f KEY FILE")
+    output.say(f"next: oakum approve {plan.id} --signature FILE.sig")
+
+
+def _order(plan: Plan) -> bytes:
+    chosen = application()
+    with chosen.begin() as work:
+        access = chosen.access(work.snapshots.get(plan.snapshot))
+        return order_of(plan, access, work)
+
+
+def _signature(plan: Plan, key: str, file: Path | None) -> OrderSignature | None:
+    """Return the signature that comes with an approval, if one does."""
+    if key and file is not None:
+        raise InputError("give --sign-with or --signature, not both")
+    chosen = application()
+    if key:
+        return chosen.order_signer.sign(_order(plan), key)
+    if file is not None:
+        return chosen.order_signer.read(_order(plan), chosen.read_text(file))
+    return None
 
 
 def _runs(known: Outline, snapshot: Snapshot) -> bool:

@@ -146,6 +146,10 @@ download() {
     wrong=$(grep -F -f "$T/sums.missing" "$T/left" | cut -f 2 | head -n 4)
     refuse "the packages are not those that were approved (sha256 differs): $(printf '%s' "$wrong" | one_line); verify the snapshot"
   fi
+  # What lies there beside them could be taken in their place.
+  awk -F '\t' '$5 != "-" { print $5 }' "$T/changes" | sort -u >"$T/sums.all"
+  strange=$(comm -23 "$T/sums" "$T/sums.all" | wc -l)
+  [ "$strange" = 0 ] || refuse "$strange packages were fetched that are not in the plan; verify the snapshot"
   done_with "$(wc -l <"$T/sums.planned") packages, each with the planned sha256"
 }
 
