@@ -21,7 +21,7 @@ from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 from oakum.core.audit.event import Action
 from oakum.core.errors import InputError, RefusedError, StorageError
 
-HEAD = "0006"
+HEAD = "0007"
 OPEN_AND_TELL = """
 import sys
 from pathlib import Path

@@ -12,6 +12,7 @@ WITHOUT_JSON = {
     "export": "is asked for a format, JSON among them",
     "lab checks": "prints TOML",
     "snapshots serve": "runs until it is ended, and prints no data",
+    "worker": "runs until it is ended, and prints no data",
 }
 
 

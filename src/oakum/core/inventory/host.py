@@ -6,6 +6,8 @@ from enum import Enum
 
 from oakum.core.ids import HostId
 
+ZONE = "zone="
+
 
 class Exposure(Enum):
     """How reachable a host is for an attacker (SSVC `Exposure`, CISA `PE`)."""
@@ -44,3 +46,8 @@ class Host:
     criticality: Criticality = Criticality.MEDIUM
     identity_file: str = ""
     proxy_jump: str = ""
+
+    @property
+    def zone(self) -> str:
+        """Return the network zone that its label `zone=` names; empty without one."""
+        return next((x.removeprefix(ZONE) for x in self.labels if x.startswith(ZONE)), "")

@@ -29,6 +29,7 @@ from oakum.entrypoints.cli import (
     rollouts,
     scan,
     snapshots,
+    worker,
 )
 
 EXIT_INTERRUPTED = 130
@@ -45,7 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    scan, findings, explain, queue, export, rehearse, rollback, backtest,
+    scan, findings, explain, queue, export, rehearse, rollback, backtest, worker,
 ):  # fmt: skip
     command.register(app)
 plans.register(app)
