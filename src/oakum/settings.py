@@ -189,6 +189,9 @@ class SnapshotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     listen: Annotated[str, Meta(pattern=r"^.+:\d{1,5}$")] = "127.0.0.1:8321"
     url: HttpUrl = "http://127.0.0.1:8321"
     """As hosts reach it; behind a proxy or a name it differs from `listen`."""
+    public_key: str = ""
+    """A file, from OAKUM_HOME on, with the key that snapshots are signed with: for a worker on
+    another machine than the one that freezes them."""
 
 
 class RolloutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -202,6 +205,16 @@ class RolloutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Cumulative share of the hosts that are changed when each ring ends."""
     soak_seconds: NotNegative = 600
     connect_timeout_seconds: Seconds = 15
+
+
+class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[engine]` table: who drives the hosts of a rollout."""
+
+    kind: Literal["embedded", "distributed"] = "embedded"
+    """Embedded: the command that runs the rollout. Distributed: every `oakum worker` that shares
+    its PostgreSQL database."""
+    hosts_at_once: AtLeastOne = 100
+    """How many hosts one worker drives at a time."""
 
 
 class CheckSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -269,6 +282,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     advisories: AdvisorySettings = AdvisorySettings()
     snapshots: SnapshotSettings = SnapshotSettings()
     rollout: RolloutSettings = RolloutSettings()
+    engine: EngineSettings = EngineSettings()
     checks: tuple[CheckSettings, ...] = ()
     windows: tuple[WindowSettings, ...] = ()
     """Hosts that none of them names may begin at any time."""

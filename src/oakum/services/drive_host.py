@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from oakum.core.errors import HostError, OakumError
 from oakum.core.inventory.host import Host
@@ -37,6 +38,7 @@ from oakum.ports.package_manager import (
 from oakum.ports.transport import Session
 
 SETTLE_TRIES = 6
+STEP_DEADLINE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,23 @@ class Assignment:
     checks: tuple[Check, ...]
     order: SignedOrder | None = None
     """What a prepared host is given in the place of trust."""
+
+
+def deadline_of(work: Work, job: Assignment, tools: Tools) -> timedelta:
+    """Return how long one piece of work may take before whoever does it must be stuck.
+
+    Transactions run on the host by themselves: to hand one over and to read its journal is short,
+    however long it takes. Checks bring their own limits, and are asked again while services settle.
+    """
+    checks = timedelta(seconds=sum(check.timeout_seconds for check in job.checks))
+    match work:
+        case Work.DRIVE_UPGRADE | Work.DRIVE_ROLLBACK | Work.DRIVE_REBOOT:
+            return STEP_DEADLINE
+        case Work.ASK_CHECKS:
+            return STEP_DEADLINE + checks
+        case Work.VERIFY | Work.VERIFY_ROLLBACK:
+            settling = timedelta(seconds=tools.settle_seconds)
+            return STEP_DEADLINE + settling + (1 + SETTLE_TRIES) * checks
 
 
 async def do(

@@ -13,6 +13,7 @@ WITHOUT_JSON = {
     "lab checks": "prints TOML",
     "plan sign-request": "prints what is signed, byte for byte",
     "snapshots serve": "runs until it is ended, and prints no data",
+    "worker": "runs until it is ended, and prints no data",
 }
 
 

@@ -11,11 +11,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from oakum.adapters.persistence.audit_head import HeadFile
 from oakum.adapters.persistence.tables import audit_events
-from oakum.core.errors import InputError, OakumError, StorageError
+from oakum.core.errors import InputError, OakumError, StorageAwayError, StorageError
 from oakum.core.text import one_line
 
 BUSY_SECONDS = 30
-LAYOUT = "0007"
+LAYOUT = "0008"
 """The last migration: what a database is brought to."""
 LAYOUT_TABLE = "alembic_version"
 POSTGRESQL_DRIVER = "postgresql+psycopg"
@@ -108,8 +108,9 @@ def explained(error: Exception, path: Path | None) -> StorageError:
     """Return what a driver's error means for a person."""
     place = str(path) if path else "the database"
     words = one_line(str(error.__cause__ or error).partition("\n")[0])
+    is_away = path is None and _is_circumstance(error)
     if "locked" in words or "lock timeout" in words:
-        return StorageError(
+        return (StorageAwayError if is_away else StorageError)(
             f"{place} is in use by another command: {words}", hint="wait for it, or end it"
         )
     if "is full" in words or "No space left" in words:
@@ -117,7 +118,7 @@ def explained(error: Exception, path: Path | None) -> StorageError:
             f"the disk is full: {place} cannot grow", hint="make room; nothing was half-done"
         )
     if "malformed" not in words and _is_circumstance(error):
-        return StorageError(
+        return (StorageAwayError if is_away else StorageError)(
             f"{place} cannot be used: {words}",
             hint="is the directory there and writable, is the server up?",
         )

@@ -6,6 +6,8 @@ from datetime import datetime
 from oakum.core.choice import Choice
 from oakum.core.ids import HostId
 
+ZONE = "zone="
+
 
 class Exposure(Choice):
     """How reachable a host is for an attacker (SSVC `Exposure`, CISA `PE`)."""
@@ -60,3 +62,8 @@ class Host:
     proxy_jump: str = ""
     guard: Guard | None = None
     """What its verifier asks for; None where the login itself may become root."""
+
+    @property
+    def zone(self) -> str:
+        """Return the network zone that its label `zone=` names; empty without one."""
+        return next((x.removeprefix(ZONE) for x in self.labels if x.startswith(ZONE)), "")

@@ -22,7 +22,7 @@ that all stay, and at Python's own 700 a third of the time went into looking at 
 
 EVERYDAY = {
     **{word: word for word in ("scan", "findings", "explain", "queue", "export", "rehearse")},
-    **{word: word for word in ("rollback", "backtest")},
+    **{word: word for word in ("rollback", "backtest", "worker", "workers")},
     "approve": "plans",
 }
 """The commands that stand at the top, in the order of `oakum --help`, and the modules of each."""

@@ -145,3 +145,8 @@ def tally_line(matched: MatchResult) -> str:
 def short(digest: str) -> str:
     """Return the head of a digest, enough to tell it from others."""
     return digest[:12]
+
+
+def group_in_words(group: str) -> str:
+    """Return which hosts a worker of a group drives."""
+    return f"of {group}" if group else "without a zone"
