@@ -2,6 +2,7 @@
 
 import argparse
 import random
+import signal
 import sys
 import time
 from collections import Counter, defaultdict
@@ -37,6 +38,7 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--hosts", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--kind", choices=sorted(BY_NAME), action="append")
     parser.add_argument("--point", choices=[p.name.lower() for p in Point], action="append")
     options = parser.parse_args()
@@ -46,9 +48,10 @@ def main() -> int:
         if (not options.kind or case.kind.name in options.kind)
         and (not options.point or case.point.name.lower() in options.point)
     ]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     begun = time.monotonic()
     with fault_lab(options.hosts) as lab:
-        outcomes = lab.run_all(chosen, tell)
+        outcomes = lab.run_all(chosen, tell, options.minutes)
     say("", *table(outcomes))
     bad = sum(bool(outcome.faults) for outcome in outcomes)
     rebuilt = sum(runner.rebuilt for runner in lab.runners)
