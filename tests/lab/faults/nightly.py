@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from tests.lab.faults.case import Case, Outcome
 from tests.lab.faults.kinds import BY_NAME, KINDS
@@ -36,6 +37,7 @@ def main() -> int:
     """Run the cases that are asked for; return 1 when one was not good."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=1000)
+    parser.add_argument("--skip", type=int, default=0, help="cases that were run before")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--hosts", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=float("inf"))
@@ -44,7 +46,7 @@ def main() -> int:
     options = parser.parse_args()
     chosen = [
         case
-        for case in cases(options.cases, options.seed)
+        for case in islice(cases(options.cases, options.seed), options.skip, None)
         if (not options.kind or case.kind.name in options.kind)
         and (not options.point or case.point.name.lower() in options.point)
     ]
