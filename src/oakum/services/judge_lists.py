@@ -8,7 +8,7 @@ from oakum.core.advisories.feed import FeedState
 from oakum.core.ids import HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.matching.component import Topic, components_of, parts_of
-from oakum.core.matching.coverage import Coverage, coverage
+from oakum.core.matching.coverage import Coverage, coverage, outline_of
 from oakum.core.matching.finding import Finding
 from oakum.core.matching.matcher import AdvisoryIndex, match_open
 
@@ -48,5 +48,5 @@ def judge_lists(lists: Iterable[Facts], source: "Rulings") -> Iterator[JudgedLis
         )
         yield JudgedList(
             facts.hostname, facts.distribution.label, len(facts.packages), findings,
-            coverage(facts, index.covered), states,
+            coverage(outline_of(facts), index.covered), states,
         )  # fmt: skip

@@ -135,7 +135,7 @@ def _require_days(parts: dict[str, str], place: str) -> None:
         number = match and (match["number"] or "")
         if number is None or (number and not 0 < int(number) <= most):
             raise InputError(
-                f"{place}: BYDAY={one_line(day, _SHOWN)} is no day",
+                f"{place}: BYDAY={one_line(day, SHOWN)} is no day",
                 hint="days are MO, TU, WE, TH, FR, SA, SU; 2TU is the second Tuesday of the month, "
                 "with FREQ=MONTHLY, and -1FR the last Friday",
             )
