@@ -32,6 +32,10 @@ check: .venv/ready ## The fast part: format, lint, types, layers, unit and golde
 test: check ## All tests: check, then conformance, integration, lab and end to end (root)
 	$(BIN)/pytest -q tests/conformance tests/integration tests/lab tests/e2e
 
+.PHONY: nightly
+nightly: .venv/ready ## 1,000 faults on booted hosts, at every step of a transaction (root, more than an hour)
+	$(BIN)/python -m tests.lab.faults.nightly $(NIGHTLY_FLAGS)
+
 .PHONY: demo
 demo: .venv/ready ## The whole loop on eight booted hosts, narrated (root, under 15 minutes)
 	$(BIN)/python -m demo $(DEMO_FLAGS)

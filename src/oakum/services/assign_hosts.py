@@ -53,6 +53,7 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
         rollout.window,
         Budget(rollout.concurrency, rollout.max_failed, rollout.base_rate_ppm),
         rollout.groups,
+        rollout.schedule,
         tuple(zip(rollout.rings, rings, strict=True)),
     )
     approved = (
@@ -60,6 +61,7 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
         plan.window,
         plan.budget,
         plan.groups,
+        plan.schedule,
         tuple((RolloutRing(ring.name, ring.soak_seconds), ring.hosts) for ring in plan.rings),
     )
     if taken != approved:

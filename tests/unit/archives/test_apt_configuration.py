@@ -91,7 +91,6 @@ def test_third_parties_are_left_out() -> None:
     [
         (SOURCES, "a.sources", 1, "/usr/share/keyrings/debian-archive-keyring.gpg"),
         (SOURCES, "a.sources", 2, "-----BEGIN PGP PUBLIC KEY BLOCK----- . mQINBF"),
-        (SOURCES, "a.sources", 3, ""),
         (ONE_LINE, "a.list", 2, "/etc/apt/keyrings/shop.gpg"),
         (ONE_LINE, "a.list", 3, ""),
     ],
@@ -99,6 +98,16 @@ def test_third_parties_are_left_out() -> None:
 def test_the_keys_of_an_entry_are_found(text: str, path: str, number: int, keys: str) -> None:
     """Entries are counted as apt counts them: stanzas from one, or lines."""
     assert parse_signed_by(text, path, number) == keys
+
+
+@pytest.mark.parametrize(("text", "path"), [(SOURCES, "a.sources"), (ONE_LINE, "a.list")])
+@pytest.mark.parametrize("number", [0, -1, 99])
+def test_an_entry_that_is_not_there_is_no_entry_without_keys(
+    text: str, path: str, number: int
+) -> None:
+    """Silence would pass for an archive of Debian's own: the file was changed between two reads."""
+    with pytest.raises(InputError, match=f"{path} has no entry {number}"):
+        parse_signed_by(text, path, number)
 
 
 def test_without_apt_the_error_says_what_to_write(monkeypatch: pytest.MonkeyPatch) -> None:

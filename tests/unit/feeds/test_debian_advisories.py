@@ -97,3 +97,11 @@ def test_the_shipped_lists_agree_with_the_shipped_tracker() -> None:
         assert content.unreadable == ()
         unknown = [s for s in content.statements if (s.source_name, s.cve) not in tracker]
         assert unknown == []
+
+
+def test_a_cve_with_a_slip_in_it_is_named() -> None:
+    """The others of its line count; what never was a CVE needs no word."""
+    parsed = parse(LIST.replace("CVE-2026-12891", "CVE-2026-128 CAN-2001-0001"))
+    assert len(parsed.unreadable) == 1
+    assert parsed.unreadable[0].startswith("line 2: it names what is no CVE: {CVE-2026-128 ")
+    assert [s.cve for s in parsed.statements if s.advisory == "DSA-6458-1"] == ["CVE-2026-12892"]

@@ -150,3 +150,10 @@ def test_what_cannot_be_read_is_counted_with_its_place(content: bytes, words: st
     (problem,) = parsed.unreadable
     assert words.lower() in problem.lower()
     assert [said.fixed_version for said in parsed.statements] == ["7-1"]
+
+
+def test_a_cve_with_a_slip_in_it_is_named() -> None:
+    """The record still says what it says of the others."""
+    parsed = parse(record(related=["CVE-2026-0001", "UBUNTU-CVE-20260002", "GHSA-1"]))
+    assert [s.cve for s in parsed.statements] == ["CVE-2026-0001"]
+    assert parsed.unreadable == ["ALSA-2026:1: 'CVE-20260002' is no CVE"]

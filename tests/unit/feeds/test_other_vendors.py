@@ -134,6 +134,16 @@ def vex(state: str, purl: str, cpe: str) -> dict[str, object]:
     }
 
 
+def openvex(purl: str, cve: str) -> dict[str, object]:
+    return {
+        "@context": "https://openvex.dev/ns/v0.2.0",
+        "timestamp": "2026-08-01T00:00:00Z",
+        "statements": [
+            {"vulnerability": cve, "status": "affected", "products": [{"@id": purl}]},
+        ],
+    }
+
+
 RHEL = "cpe:/o:redhat:enterprise_linux:9::baseos"
 
 
@@ -316,3 +326,30 @@ def test_a_file_that_is_cut_off_is_counted(parser: tuple[Parse, bytes], place: i
     parse_it, content = parser
     cut = content[: min(place, len(content.rstrip()) - 1)]
     assert len(parse_it([("file", cut)], "test").unreadable) == 1
+
+
+def test_a_cve_with_a_slip_in_it_is_named() -> None:
+    """Alpine's real data has `CVE-46838` and `CVE-????-?????`."""
+    package = {"name": "xen", "secfixes": {"4.16.1-r0": ["CVE-46838 XSA-1", "CVE-2026-0001"]}}
+    branch = {"distroversion": "v3.20", "packages": [{"pkg": package}]}
+    parsed = parse(parse_secdb, branch)
+    assert [said.cve for said in parsed.statements] == ["CVE-2026-0001"]
+    assert parsed.unreadable == ["alpine:3.20/xen: 'CVE-46838' is no CVE"]
+
+
+@pytest.mark.parametrize(
+    ("parser", "document"),
+    [
+        (parse_csaf, vex("fixed", "pkg:rpm/x/t%1b%5bl@3.0-1?arch=x86_64", RHEL)),
+        (parse_csaf, vex("known_affected", "pkg:rpm/x/t%1b%5bl?arch=src", RHEL)),
+        (parse_csaf, vex("fixed", "", RHEL) | {"vulnerabilities": [{"cve": "CVE-2026-1"}]}),
+        (parse_openvex, openvex("pkg:rpm/redhat/t%1b%5bl?distro=rhel-9", "CVE-2026-0001")),
+        (parse_openvex, openvex("pkg:rpm/redhat/tool?distro=rhel-9", "CVE-2026-1")),
+    ],
+)
+def test_a_vex_document_names_packages_and_cves(parser: Parse, document: object) -> None:
+    """A name that no package has, and a CVE that is none, are counted and never stored."""
+    parsed = parse(parser, document)
+    assert parsed.statements == []
+    assert len(parsed.unreadable) == 1
+    assert is_plain(parsed.unreadable[0])

@@ -1,7 +1,10 @@
+import copy
 import gzip
 import io
 import lzma
 import tarfile
+import zipfile
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +14,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oakum.adapters.feeds import unpacking
 from oakum.adapters.feeds.cisa.kev import parse_kev
 from oakum.adapters.feeds.debian.tracker import parse_tracker
 from oakum.adapters.feeds.reading import Provenance, read_feed
@@ -73,6 +77,7 @@ def test_packed_feeds_are_unpacked() -> None:
 
 
 JSON = (".json",)
+MIB = 1024**2
 
 
 def tar(**files: bytes) -> bytes:
@@ -102,3 +107,59 @@ def test_a_damaged_tar_is_read_or_refused(place: int, damage: bytes, packed: boo
     content[place : place + len(damage)] = damage
     with suppress(InputError):
         list(members(gzip.compress(content) if packed else bytes(content), "x", JSON))
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, zstandard.compress])
+def test_a_small_bomb_is_refused_before_it_grows(
+    compress: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What packs two hundred times better than any feed is none: as a file, and inside of a tar."""
+    monkeypatch.setattr(unpacking, "SMALL_BYTES", MIB)
+    monkeypatch.setattr(unpacking, "MAX_MEMBER_BYTES", MIB)
+    bomb = compress(bytes(8 * MIB))
+    with pytest.raises(InputError, match="unpacks to more than"):
+        unpacked(bomb, "x")
+    with pytest.raises(InputError, match="unpacks to more than 1 MiB"):
+        list(members(tar(**{"a.json.xz": bomb}), "x", JSON))
+
+
+def test_a_tar_of_more_than_it_can_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nobody asks for its files: they have to be unpacked to come to the next one."""
+    monkeypatch.setattr(unpacking, "SMALL_BYTES", MIB)
+    bomb = lzma.compress(tar(a=bytes(MIB), b=bytes(MIB), c=b""))
+    with pytest.raises(InputError, match="unpacks to more than"):
+        list(members(bomb, "x", JSON))
+
+
+def test_a_zip_whose_entries_are_the_same_bytes_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its list may name one bomb many times over."""
+    monkeypatch.setattr(unpacking, "SMALL_BYTES", MIB)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.json", bytes(MIB))
+        first = archive.infolist()[0]
+        for number in range(20):
+            again = copy.copy(first)
+            again.filename = f"{number}.json"
+            archive.filelist.append(again)
+    with pytest.raises(InputError, match="unpacks to more than"):
+        list(members(buffer.getvalue(), "x", JSON))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_tar_that_is_damaged_in_its_middle_is_not_shorter(pack: Callable[[bytes], bytes]) -> None:
+    """Else all records behind the place would be lost, and their hosts called safe."""
+    content = bytearray(tar(**{"a.json": b"{}", "b.json": b"{}", "c.json": b"{}"}))
+    content[2 * tarfile.BLOCKSIZE] ^= 1
+    with pytest.raises(InputError, match="damaged or cut off"):
+        list(members(pack(bytes(content)), "x", JSON))
+
+
+def test_the_sum_of_a_packed_tar_is_checked() -> None:
+    """It stands behind the last file: one that is read only as far is not checked at all."""
+    content = bytearray(gzip.compress(tar(**{"a.json": b"{}"})))
+    content[-8] ^= 1
+    with pytest.raises(InputError, match="cannot be unpacked"):
+        list(members(bytes(content), "x", JSON))

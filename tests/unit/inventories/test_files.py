@@ -63,3 +63,18 @@ def test_a_file_that_is_missing_or_too_large_is_refused(tmp_path: Path) -> None:
         file.truncate(MAX_BYTES + 1)
     with pytest.raises(InputError, match="larger than 16 MiB"):
         read_ansible(tmp_path / "big", "me")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["!!bool x", "!!int x", "!!float x", "!!timestamp x", "0x_", "2001-99-99", "{[]: 1}",
+     "1" * 5000, "[" * 60, "{a: 1, b: 2, a: 3}"],
+)  # fmt: skip
+def test_a_value_of_another_type_than_it_looks_is_refused(tmp_path: Path, value: str) -> None:
+    """PyYAML lets errors of many kinds out where it makes a value of a word.
+
+    What nests without end takes long, and of a key that stands twice the first would be lost.
+    """
+    text = f"web:\n  vars:\n    ansible_user: {value}\n"
+    with pytest.raises(InputError, match="no YAML that can be read"):
+        read_ansible(write(tmp_path, "hosts.yml", text), "me")

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tests.strategies import hostile_text, json_values
 
 from oakum.core.errors import InputError
+from oakum.core.inventory import ansible
 from oakum.core.inventory.ansible import MAX_HOSTS, parse_ini, parse_tree
 from oakum.core.inventory.known_address import KnownAddress
 
@@ -167,3 +168,31 @@ def test_older_names_of_variables_are_understood() -> None:
     """Ansible still takes them: ignored, they would send us to another machine."""
     found = ini("web ansible_ssh_host=192.0.2.5 ansible_ssh_port=99 ansible_ssh_user=deploy\n")
     assert found["web"] == KnownAddress("web", "192.0.2.5", 99, "deploy")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("h" + "[1:1]" * 400, "more than 10 ranges"),
+        ("h[1:50]\n" * 3, "too often named"),
+        (
+            "".join(f"[g{n}:children]\ng{n + 1}\n[g{n + 1}]\nh{n}\n" for n in range(50)),
+            "nested too much",
+        ),
+    ],
+)
+def test_what_would_take_for_ever_is_refused(
+    text: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of a few megabytes must not keep the controller for hours."""
+    monkeypatch.setattr(ansible, "MAX_NAMINGS", 100)
+    monkeypatch.setattr(ansible, "MAX_STEPS", 1000)
+    with pytest.raises(InputError, match=words):
+        ini(text)
+
+
+def test_a_long_chain_of_groups_is_followed() -> None:
+    """Longer than Python's stack."""
+    chain = "".join(f"[g{n}:children]\ng{n + 1}\n" for n in range(2000))
+    found = ini(f"{chain}[g2000]\nhost\n")
+    assert len(found["host"].labels) == 2001

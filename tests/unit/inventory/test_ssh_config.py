@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tests.strategies import hostile_text
 
 from oakum.core.errors import InputError
+from oakum.core.inventory import ssh_config
 from oakum.core.inventory.known_address import KnownAddress
 from oakum.core.inventory.ssh_config import parse_ssh_config
 
@@ -91,3 +92,30 @@ def test_ways_that_are_not_carried_out_are_named(line: str, named: tuple[str, ..
     found = parse(f"Host web\n  {line}\nHost db\n")
     assert found["web"].not_carried_out == named
     assert found["db"].not_carried_out == ()
+
+
+def test_a_port_is_one_number() -> None:
+    """Its first word alone was looked at, and all of them were taken."""
+    with pytest.raises(InputError, match="'22 23', which is no port"):
+        parse("Host web\nPort 22 23")
+
+
+def test_a_pattern_goes_back_over_nothing() -> None:
+    """Else forty stars keep the controller longer than there is time."""
+    name = "a" * 200
+    assert parse(f"Host {'*a' * 40}b\nPort 5\nHost {name}")[name].port == 22
+    assert parse(f"Host {'*a' * 40}\nPort 5\nHost {name}")[name].port == 5
+
+
+def test_a_bracket_is_a_character_like_others() -> None:
+    """ssh_config has no classes of characters."""
+    assert parse("Host [ab]*\nPort 5\nHost a1 [ab]1")["a1"].port == 22
+    assert parse("Host [ab]*\nPort 5\nHost a1 [ab]1")["[ab]1"].port == 5
+
+
+def test_many_wildcards_for_many_hosts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would be held against each."""
+    monkeypatch.setattr(ssh_config, "MAX_COMPARISONS", 100)
+    text = "".join(f"Host w{n}-*\nHost h{n}\n" for n in range(40))
+    with pytest.raises(InputError, match="too many for 40 hosts"):
+        parse(text)

@@ -10,7 +10,7 @@ from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Facts, RunningKernel
 from oakum.core.inventory.package import InstalledPackage
-from oakum.core.matching.coverage import coverage
+from oakum.core.matching.coverage import coverage, outline_of
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.matching.kernel import is_image, tracker_version
 from oakum.core.matching.matcher import AdvisoryIndex, match
@@ -84,8 +84,10 @@ def test_finds_what_the_lists_are_known_to_hold(
 def test_every_package_of_the_lists_is_judged() -> None:
     """Nothing in them is unknown."""
     known = read("web-01.bookworm-r0")
-    assert coverage(known, {"bookworm": frozenset()}).unknown == ()
-    assert coverage(known, {"bookworm": frozenset()}).judged == len(known.packages) == 127
+    assert coverage(outline_of(known), {"bookworm": frozenset()}).unknown == ()
+    assert (
+        coverage(outline_of(known), {"bookworm": frozenset()}).judged == len(known.packages) == 127
+    )
 
 
 def test_a_kernel_upgrade_alone_leaves_the_old_one_exposed(index: AdvisoryIndex) -> None:

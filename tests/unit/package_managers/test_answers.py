@@ -54,6 +54,13 @@ def test_simulation_loses_no_line() -> None:
     )
 
 
+@pytest.mark.parametrize("line", ["problem", "chnage\tupgrade\ta:all\t1\t2", "\t", "kept"])
+def test_a_line_of_no_known_kind_is_a_problem(line: str) -> None:
+    """A plan is not made of an answer of which a part was passed over."""
+    (problem,) = parse_simulation(f"{line}\nend\tok\n".encode()).problems
+    assert problem.startswith("the host printed what cannot be read")
+
+
 def test_status_reads_journal_and_result() -> None:
     """The result decides; the beginning is counted."""
     found = parse_status(STATUS)

@@ -1,5 +1,6 @@
 """The archives that this machine's own apt is configured with, a company's mirror included."""
 
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from oakum.core.errors import InputError
 from oakum.core.repositories.archive import ArchiveSource
+from oakum.core.text import one_line
 
 TIMEOUT_SECONDS = 30
 FIELDS = ("SOURCESENTRY", "REPO_URI", "RELEASE", "COMPONENT")
@@ -19,6 +21,7 @@ COMMAND = (
 SUITES = ("{release}", "{release}-updates", "{release}-security")
 COMPONENTS = frozenset({"main", "contrib", "non-free", "non-free-firmware"})
 SCHEMES = ("http:", "https:", "file:")
+ENTRY = re.compile(r"[0-9]{1,6}")
 KEYRING = "debian-archive-keyring.gpg"
 DEBIAN_KEYRINGS = "debian-archive-"
 HINT = (
@@ -75,15 +78,21 @@ def debian_sources(
 
 
 def parse_signed_by(text: str, path: str, number: int) -> str:
-    """Return the keys that one entry of a sources file names (sources.list(5))."""
-    if not path.endswith(".sources"):
-        line = text.splitlines()[number - 1]
-        options = line.partition("[")[2].partition("]")[0].split()
-        return next((o.partition("=")[2] for o in options if o.startswith("signed-by=")), "")
-    for place, stanza in enumerate(_stanzas(text), start=1):
-        if place == number:
-            return _field(stanza, "signed-by")
-    return ""
+    """Return the keys that one entry of a sources file names (sources.list(5)).
+
+    Raises InputError when the file has no such entry: silence would pass for Debian's own keys.
+    """
+    is_list = not path.endswith(".sources")
+    entries = [[line] for line in text.splitlines()] if is_list else list(_stanzas(text))
+    if not 0 < number <= len(entries):
+        raise InputError(
+            f"{path} has no entry {number}", hint="was it changed just now? run the command again"
+        )
+    entry = entries[number - 1]
+    if not is_list:
+        return _field(entry, "signed-by")
+    options = entry[0].partition("[")[2].partition("]")[0].split()
+    return next((o.partition("=")[2] for o in options if o.startswith("signed-by=")), "")
 
 
 def _is_debian(target: Target, keys: str) -> bool:
@@ -121,7 +130,12 @@ def _field(stanza: list[str], wanted: str) -> str:
 
 def _read_signed_by(entry: str) -> str:
     path, _, number = entry.rpartition(":")
-    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    if not ENTRY.fullmatch(number):
+        raise InputError(f"apt names {one_line(entry, 80)!r} as the place of an entry")
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{one_line(path)} cannot be read: {error}") from error
     return parse_signed_by(text, path, int(number))
 
 
@@ -129,8 +143,17 @@ def _ask_apt(release: str) -> str:
     hint = HINT.format(release=release)
     try:
         done = subprocess.run(
-            COMMAND, capture_output=True, timeout=TIMEOUT_SECONDS, check=False, text=True
+            COMMAND,
+            capture_output=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+            text=True,
+            errors="replace",
         )
+    except subprocess.TimeoutExpired as error:
+        raise InputError(
+            f"this machine's apt did not answer within {TIMEOUT_SECONDS} s", hint=hint
+        ) from error
     except FileNotFoundError as error:
         raise InputError(
             "this machine has no apt that could say where the Debian archives are", hint=hint

@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -131,7 +132,7 @@ def _unpack(path: Path, name: str, size_bytes: int) -> bytes:
     try:
         with opener(path) as opened:
             return opened.read(size_bytes + 1)
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise InputError(f"{name} cannot be unpacked: {error}") from error
 
 

@@ -47,6 +47,10 @@ def verify_clearsigned(
     content: bytes, keyring: Path, allowed: tuple[str, ...], place: str
 ) -> Verified:
     """Return the signed text. Raises TrustError, with the reason, when no signature holds."""
+    # Any other message may be packed, and gpgv unpacks it to the disk before it looks for a key.
+    armours = (line for line in content.split(b"\n") if line.startswith(ARMOUR))
+    if content[:1] >= BINARY or not next(armours, b"").startswith(BEGIN):
+        raise TrustError(f"{place}: {COMPLAINTS['NODATA']} as a text", hint=HINT)
     # A good signature would vouch for a second message beside its own: gpgv writes out both.
     if sum(line.startswith(BEGIN) for line in content.splitlines()) > 1:
         raise TrustError(f"{place}: it holds more than one signed message", hint=HINT)
@@ -75,13 +79,17 @@ def verify_clearsigned(
         return Verified(_text(text.read_bytes(), place), good)
 
 
-BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----"
+ARMOUR, BEGIN = b"-----BEGIN PGP ", b"-----BEGIN PGP SIGNED MESSAGE-----"
+BINARY = b"\x80"
+"""The bit that the first byte of a message without armour has (RFC 9580, 4.2)."""
 HINT = "nothing of it is used; is the keyring the right one, and the mirror honest?"
 
 
 def _run(command: list[str]) -> "subprocess.CompletedProcess[bytes]":
     try:
         return subprocess.run(command, capture_output=True, timeout=TIMEOUT_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise TrustError(f"gpgv came to no end within {TIMEOUT_SECONDS} s", hint=HINT) from error
     except FileNotFoundError as error:
         raise InputError(
             "gpgv is not installed: signatures cannot be checked",

@@ -105,6 +105,7 @@ def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
         subscriptions=_subscriptions(reader),
         livepatched=tuple(sorted(set(reader.read("livepatch", _cve)))),
         reboot_flag=_reboot_flag(reader),
+        timezone=one_line(identity.get("timezone", "")),
         unreadable=tuple(reader.unreadable),
     )
 

@@ -4,9 +4,7 @@ What comes from elsewhere is signed: `manifest.json.asc` holds the manifest as a
 text, and the manifest holds the digest of every file.
 """
 
-import lzma
 import tarfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,6 +18,7 @@ import msgspec
 from oakum.adapters.feeds.kept import KeptFeeds
 from oakum.adapters.feeds.parsing import decode
 from oakum.adapters.feeds.reading import Provenance, read_feed
+from oakum.core import tar
 from oakum.core.advisories.feed import FeedName
 from oakum.core.canonical import digest_of_bytes
 from oakum.core.errors import InputError, NotFoundError, SourceError, TrustError
@@ -31,6 +30,7 @@ MANIFEST, SIGNED_MANIFEST = "manifest.json", "manifest.json.asc"
 FORMAT = 1
 MAX_BYTES = 512 * 1024 * 1024
 """Of one file: it is held in memory."""
+MAX_TOTAL_BYTES = 4 * MAX_BYTES
 MAX_FILES = 1000
 HINT = "a bundle is a directory or a tar with a manifest.json in it"
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -163,25 +163,28 @@ class _Tar:
         self._path = path
 
     def read(self, name: str) -> bytes | None:
-        with self._opened() as tar:
-            for number, member in enumerate(tar):
+        passed = 0
+        with self._opened() as archive:
+            for number, member in enumerate(tar.members(archive)):
                 if number > MAX_FILES:
                     raise InputError(f"{self._path} holds more than {MAX_FILES} files")
-                if member.size > MAX_BYTES:
-                    raise InputError(f"{self._path} unpacks to more than {MAX_BYTES >> 20} MiB")
+                passed += member.size
+                if member.size > MAX_BYTES or passed > MAX_TOTAL_BYTES:
+                    raise InputError(
+                        f"{self._path} unpacks to too much: at most {MAX_BYTES >> 20} MiB a file, "
+                        f"and {MAX_TOTAL_BYTES >> 20} MiB together"
+                    )
                 if member.isreg() and Path(member.name).name == name:
-                    file = tar.extractfile(member)
+                    file = archive.extractfile(member)
                     return file.read() if file is not None else None
         return None
 
     @contextmanager
     def _opened(self) -> Iterator[tarfile.TarFile]:
         try:
-            with tarfile.open(self._path) as tar:
-                yield tar
-        except (
-            OSError, tarfile.TarError, EOFError, ValueError, lzma.LZMAError, zlib.error,
-        ) as error:  # fmt: skip
+            with tarfile.open(self._path, tarinfo=tar.Heading) as archive:
+                yield archive
+        except tar.BROKEN as error:
             raise InputError(
                 f"{one_line(str(self._path))} is no bundle: {one_line(str(error))}", hint=HINT
             ) from error

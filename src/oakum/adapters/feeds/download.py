@@ -8,7 +8,6 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import httpx
-import msgspec
 
 from oakum.adapters.feeds.fetching import FeedFetcher
 from oakum.adapters.feeds.kept import KeptFeeds, KeptFile, Note
@@ -156,9 +155,9 @@ def _provenance(url: str, notes: Sequence[Note]) -> Provenance:
 def _pages_after(url: str, first: Path) -> list[str]:
     try:
         return pages_after(url, unpacked(first.read_bytes(), url))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except InputError:
         KeptFile(first).forget()
-        raise InputError(f"{url} gives no page of CVEs: {one_line(str(error))}") from error
+        raise
 
 
 def _pack(files: Sequence[KeptFile], suffix: str, target: Path) -> None:

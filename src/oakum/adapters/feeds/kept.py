@@ -3,10 +3,13 @@
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from oakum.core.advisories.feed import FeedName
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Note(msgspec.Struct):
@@ -15,7 +18,7 @@ class Note(msgspec.Struct):
     etag: str = ""
     last_modified: str = ""
     """Both as the server gave them; empty for what came in another way."""
-    fetched_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    fetched_at: Moment = datetime(1970, 1, 1, tzinfo=UTC)
     url: str = ""
 
 
@@ -32,7 +35,7 @@ class KeptFile:
             if not self.path.exists():
                 return Note()
             return msgspec.json.decode(self._note.read_bytes(), type=Note)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return Note()
 
     def replace(self, draft: Path, note: Note) -> None:

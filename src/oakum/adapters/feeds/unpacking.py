@@ -5,13 +5,13 @@ import io
 import lzma
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import IO, TYPE_CHECKING, cast
 
 import zstandard
 
+from oakum.core import tar
 from oakum.core.errors import InputError
 from oakum.core.text import one_line
 
@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
 
 MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
+SMALL_BYTES, MAX_RATIO = 64 * 1024 * 1024, 200
+"""What is larger, and so many times its packed size, is no feed. Of real ones, a tar of Red Hat's
+OSV records packs best: to a 57th."""
+MAX_FILES_BYTES = 16 * 1024 * 1024 * 1024
+"""All files of a zip or tar together; one of them at a time is in memory."""
 MAX_WINDOW_BYTES = 128 * 1024 * 1024
 """What `zstd -19 --long=27` needs."""
+REST = 1024 * 1024
 FED = 2 * 1024
 """So much packed content is unpacked at once: it may become a thousand times as much."""
 MAX_MEMBER_BYTES = 64 * 1024 * 1024
@@ -29,23 +35,38 @@ GZIP, XZ, ZIP = b"\x1f\x8b", b"\xfd7zXZ\x00", b"PK\x03\x04"
 ZSTD = b"\x28\xb5\x2f\xfd"
 TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
 BROKEN = (
-    OSError, EOFError, ValueError, lzma.LZMAError, zlib.error, tarfile.TarError,
-    zipfile.BadZipFile, NotImplementedError, RuntimeError, zstandard.ZstdError,
+    *tar.BROKEN, zipfile.BadZipFile, NotImplementedError, RuntimeError, zstandard.ZstdError,
 )  # fmt: skip
-"""ValueError: tarfile lets it out where a damaged header holds no number; zipfile has
-NotImplementedError for what it cannot unpack, and RuntimeError for what is encrypted."""
+"""zipfile has NotImplementedError for what it cannot unpack, and RuntimeError for what is
+encrypted."""
 
 
-def unpacked(content: bytes, place: str) -> bytes:
-    """Return gzip, xz or zstd content unpacked, and other content as it is."""
+def unpacked(content: bytes, place: str, limit: int = MAX_UNPACKED_BYTES) -> bytes:
+    """Return gzip, xz or zstd content unpacked, and other content as it is.
+
+    Raises InputError when it is damaged, or becomes larger than so many bytes.
+    """
+    limit = _room(content, limit)
     try:
         with _opened(content) as stream:
-            whole = stream.read(MAX_UNPACKED_BYTES + 1)
+            whole = stream.read(limit + 1)
     except BROKEN as error:
         raise _damaged(place, error) from error
-    if len(whole) > MAX_UNPACKED_BYTES:
-        raise InputError(f"{place} unpacks to more than {MAX_UNPACKED_BYTES // 1024**3} GiB")
+    if len(whole) > limit:
+        raise _too_large(place, limit)
     return whole
+
+
+def _room(content: bytes, limit: int) -> int:
+    """Return how large content may become: a bomb is small, and no feed packs as well."""
+    return min(limit, SMALL_BYTES + MAX_RATIO * len(content))
+
+
+def _too_large(place: str, limit: int) -> InputError:
+    return InputError(
+        f"{place} unpacks to more than {limit >> 20} MiB",
+        hint="no feed is as large: the file is not what it seems to be",
+    )
 
 
 def members(content: bytes, place: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
@@ -55,7 +76,7 @@ def members(content: bytes, place: str, suffixes: tuple[str, ...]) -> Iterator[t
     """
     try:
         if content.startswith(ZIP):
-            found = _zipped(content)
+            found = _zipped(content, place)
         elif _is_tar(content):
             found = _tarred(content, place)
         else:
@@ -71,7 +92,8 @@ def members(content: bytes, place: str, suffixes: tuple[str, ...]) -> Iterator[t
                 continue
             if size > MAX_MEMBER_BYTES:
                 raise InputError(f"{place}: {one_line(name, 80)} holds {size} bytes")
-            yield name, unpacked(read(), f"{place}: {one_line(name, 80)}")
+            where = f"{place}: {one_line(name, 80)}"
+            yield name, unpacked(read(), where, MAX_MEMBER_BYTES)
     except BROKEN as error:
         raise _damaged(place, error) from error
 
@@ -80,26 +102,35 @@ Member = tuple[str, int, Callable[[], bytes]]
 """(name, size in bytes, what reads it)."""
 
 
-def _zipped(content: bytes) -> Iterator[Member]:
+def _zipped(content: bytes, place: str) -> Iterator[Member]:
+    read, limit = 0, _room(content, MAX_FILES_BYTES)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for member in archive.infolist():
+            read += member.file_size  # many entries may be one and the same bytes
+            if read > limit:
+                raise _too_large(place, limit)
             if not member.is_dir():
                 yield member.filename, member.file_size, partial(archive.read, member)
 
 
 def _tarred(content: bytes, place: str) -> Iterator[Member]:
-    read = 0
+    read, limit = 0, _room(content, MAX_FILES_BYTES)
     with (
         _opened(content) as stream,
-        tarfile.open(fileobj=stream, mode="r|", errorlevel=1) as tar,
+        tarfile.open(fileobj=stream, mode="r|", errorlevel=1, tarinfo=tar.Heading) as archive,
     ):
-        for member in tar:
-            read += member.size  # also of what is passed over: it has to be unpacked
-            if read > MAX_UNPACKED_BYTES:
-                raise InputError(f"{place} unpacks to more than 1 GiB")
-            file = tar.extractfile(member) if member.isfile() else None
+        for member in tar.members(archive):
+            # Also of what is passed over: it has to be unpacked.
+            read += tarfile.BLOCKSIZE + member.size
+            if read > limit:
+                raise _too_large(place, limit)
+            file = archive.extractfile(member) if member.isfile() else None
             if file is not None:
                 yield member.name, member.size, file.read
+        while rest := stream.read(REST):  # the sum of what was packed stands at its very end
+            read += len(rest)
+            if read > limit:
+                raise _too_large(place, limit)
 
 
 def _is_tar(content: bytes) -> bool:

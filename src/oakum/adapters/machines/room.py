@@ -16,6 +16,7 @@ from oakum.adapters.machines.addresses import (
 from oakum.adapters.machines.locked import locked
 from oakum.adapters.machines.programs import MachineError
 from oakum.core.errors import NotFoundError
+from oakum.core.text import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,12 @@ class Room:
             raise NotFoundError(
                 f"there is no machine {name!r}", hint=f"the machines are: {known}"
             ) from error
-        return msgspec.json.decode(content, type=Record)
+        return _record(name, content)
 
     def records(self) -> tuple[Record, ...]:
         """Return every finished machine, by name."""
         found = sorted(self._directory.glob("*/machine.json"))
-        return tuple(msgspec.json.decode(path.read_bytes(), type=Record) for path in found)
+        return tuple(_record(path.parent.name, path.read_bytes()) for path in found)
 
     def names(self) -> tuple[str, ...]:
         """Return every machine, also those whose building was interrupted."""
@@ -109,3 +110,13 @@ class Room:
             self._directory.rmdir()
         with contextlib.suppress(OSError):  # rooms of another kind are beside this one
             self._directory.parent.rmdir()
+
+
+def _record(name: str, content: bytes) -> Record:
+    try:
+        return msgspec.json.decode(content, type=Record)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MachineError(
+            f"the record of the machine {name!r} is damaged: {one_line(str(error))}",
+            hint="remove the machine, and build it anew",
+        ) from error

@@ -11,6 +11,8 @@ from oakum.core.text import one_line
 from oakum.ports.package_manager import SimulatedChange, Simulation
 
 END = ("end", "ok")
+SIMULATED = frozenset({"kept", "conffile", "restart", "reboot", "problem"})
+"""Kinds of lines that say one thing each; a change has columns of its own."""
 RESULT_STATES = {
     "succeeded": TransactionState.SUCCEEDED,
     "refused": TransactionState.REFUSED,
@@ -45,7 +47,7 @@ class RepackAnswer:
 
 
 def parse_simulation(output: bytes) -> Simulation:
-    """Read the answer of simulate.sh; a change that cannot be read becomes a problem."""
+    """Read the answer of simulate.sh; a line that cannot be read becomes a problem."""
     lines = tuple(_lines(output, "simulation"))
     changes, unreadable = [], []
     for kind, *columns in lines:
@@ -55,6 +57,8 @@ def parse_simulation(output: bytes) -> Simulation:
                 unreadable.append(f"apt printed what cannot be read: {' '.join(columns)}")
             else:
                 changes.append(change)
+        elif kind not in SIMULATED or not columns:
+            unreadable.append(f"the host printed what cannot be read: {' '.join((kind, *columns))}")
     return Simulation(
         changes=tuple(sorted(changes, key=lambda change: change.key)),
         kept_back=tuple((column[1], _rest(column, 2)) for column in _of(lines, "kept")),

@@ -14,6 +14,7 @@ class HostScript(Enum):
         "apt",
         "problems",
         "processes",
+        "advice",
         "journal",
         "updaters",
         "restore_point",

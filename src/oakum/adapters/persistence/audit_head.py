@@ -1,5 +1,6 @@
 """The head of the audit chain, kept in a file beside the database: a cut tail is found by it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from filelock import FileLock
 
 from oakum.core.audit.event import GENESIS, AuditEvent
 from oakum.core.errors import StorageError
+
+LINE = re.compile(r"(?P<number>[0-9]{1,18}) (?P<digest>[0-9a-f]{64})\n?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +37,18 @@ class HeadFile:
     def read(self) -> KeptHead | None:
         """Return what is kept, None where there is no file. Raises StorageError when damaged."""
         try:
-            number, digest = self.path.read_text().split()
-            kept = KeptHead(int(number), digest)
+            match = LINE.fullmatch(self.path.read_text())
         except FileNotFoundError:
             return None
         except OSError as error:
             raise StorageError(
                 f"{self.path} cannot be read: {error.strerror}", hint="whose file is it?"
             ) from error
-        except ValueError as error:
-            raise StorageError(f"{self.path} is damaged", hint=self.way_out) from error
-        return kept
+        except UnicodeDecodeError:
+            match = None
+        if match is None:
+            raise StorageError(f"{self.path} is damaged", hint=self.way_out)
+        return KeptHead(int(match["number"]), match["digest"])
 
     def begin(self) -> None:
         """Keep that there is no event yet: from now on a file that is missing was removed."""

@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 import msgspec
+from pyroaring import BitMap
 
 from oakum.core.errors import StorageError
 
@@ -19,7 +20,18 @@ def from_document(content: bytes, kind: type[T], what: str) -> T:
     """Return the value. Raises StorageError when the stored document is damaged."""
     try:
         return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise StorageError(
+            f"{what} in the database is damaged: {error}",
+            hint="restore the database from a backup; `oakum audit verify` shows what is intact",
+        ) from error
+
+
+def from_bitmap(content: bytes, what: str) -> BitMap:
+    """Return a stored set of numbers. Raises StorageError when it is damaged."""
+    try:
+        return BitMap.deserialize(content)
+    except (ValueError, IndexError) as error:
         raise StorageError(
             f"{what} in the database is damaged: {error}",
             hint="restore the database from a backup; `oakum audit verify` shows what is intact",

@@ -11,6 +11,7 @@ from oakum.core.text import one_line
 from oakum.ports.signing import Signed
 
 OWNER_ONLY = 0o600
+BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----"
 
 
 class OwnKey:
@@ -86,6 +87,9 @@ def _certificate(file: Path) -> Cert:
 
 
 def _verified(content: bytes, place: str, known: Callable[[], list[Cert]]) -> Signed:
+    # Any other message may be packed: it would be unpacked before anybody looks for a key.
+    if not content.startswith(BEGIN):
+        raise TrustError(f"{place}: it is not signed as a text")
     certificates = known()  # outside of `try`: a key that cannot be read is not a bad signature
     try:
         checked = verify(content, store=lambda _: certificates)
@@ -93,4 +97,8 @@ def _verified(content: bytes, place: str, known: Callable[[], list[Cert]]) -> Si
         raise TrustError(f"{place}: the signature does not hold: {error}") from error
     if checked.bytes is None or not checked.valid_sigs:
         raise TrustError(f"{place}: no signature of a key that is trusted here")
-    return Signed(bytes(checked.bytes).decode(), checked.valid_sigs[0].certificate)
+    try:
+        text = bytes(checked.bytes).decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{place}: what is signed is no text: {error}") from error
+    return Signed(text, checked.valid_sigs[0].certificate)

@@ -1,7 +1,6 @@
 """Host keys as people compare them."""
 
 import base64
-import binascii
 import hashlib
 
 from oakum.core.errors import HostKeyError, InputError
@@ -12,7 +11,7 @@ def fingerprint(public_key: str) -> str:
     """Return `SHA256:…`, as `ssh-keygen -l` prints it."""
     try:
         blob = base64.b64decode(public_key.split()[1], validate=True)
-    except (IndexError, binascii.Error) as error:
+    except (IndexError, ValueError) as error:
         raise InputError(f"{public_key[:40]!r} is no public host key") from error
     digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
     return f"SHA256:{digest}"

@@ -9,6 +9,11 @@ from oakum.core.text import one_line
 CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}")
 
 
+def is_damaged(name: str) -> bool:
+    """Tell whether a name begins like a CVE and is none, so that one is lost with it."""
+    return name[:4].upper() == "CVE-" and CVE.fullmatch(name) is None
+
+
 def parse_cve(text: str) -> CveId:
     """Return the id of a CVE that a person typed. Raises InputError for anything else."""
     wanted = text.strip().upper()

@@ -16,6 +16,14 @@ NUMBER = re.compile(r"[0-9]{1,9}")
 HOST_AND_PORT = re.compile(r"(?P<host>[^:]+):(?P<port>[0-9]+)")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 MAX_HOSTS = 100_000
+MAX_NAMINGS = 10 * MAX_HOSTS
+"""A host may stand in many groups."""
+MAX_STEPS = 10_000_000
+"""From hosts to the groups above them."""
+MAX_RANGES = 10
+"""In one name."""
+MAX_DEPTH = 100
+"""Groups nest some five deep; rings of them are held at this."""
 UNDERSTOOD = {
     "ansible_host": "ansible_host",
     "ansible_ssh_host": "ansible_host",
@@ -48,6 +56,8 @@ class _Inventory:
     children: dict[str, dict[str, str]] = field(default_factory=dict)
     """Group → child → the place that says so."""
     group_variables: dict[str, Variables] = field(default_factory=dict)
+    namings: int = 0
+    """How often a host was named, in whatever group."""
 
 
 def parse_ini(text: str, place: str, default_user: str) -> tuple[KnownAddress, ...]:
@@ -65,7 +75,8 @@ def parse_ini(text: str, place: str, default_user: str) -> tuple[KnownAddress, .
             key, equals, value = line.partition("=")
             if not equals:
                 raise InputError(f"{where}: {one_line(line)!r} is no `key=value`")
-            inventory.group_variables.setdefault(group, {})[key.strip()] = value.strip(" \"'")
+            said = {key.strip(): value.strip(" \"'")}
+            inventory.group_variables.setdefault(group, {}).update(_used(said))
         elif kind == "children":
             inventory.children.setdefault(group, {})[_child(line, where)] = where
         else:
@@ -115,13 +126,16 @@ def _host_line(inventory: _Inventory, group: str, line: str, where: str) -> None
 def _add_hosts(
     inventory: _Inventory, group: str, pattern: str, variables: Variables, where: str
 ) -> None:
+    if pattern.count("[") > MAX_RANGES:
+        raise InputError(f"{where}: {one_line(pattern, 80)!r} has more than {MAX_RANGES} ranges")
     for name in _expand(pattern, where):
         if not NAME.fullmatch(name):
             raise InputError(f"{where}: {one_line(name)!r} is no name of a host")
-        inventory.variables.setdefault(name, {}).update(variables)
+        inventory.variables.setdefault(name, {}).update(_used(variables))
         inventory.groups.setdefault(group, set()).add(name)
-        if len(inventory.variables) > MAX_HOSTS:
-            raise InputError(f"{where}: more than {MAX_HOSTS} hosts")
+        inventory.namings += 1
+        if len(inventory.variables) > MAX_HOSTS or inventory.namings > MAX_NAMINGS:
+            raise InputError(f"{where}: more than {MAX_HOSTS} hosts, or too often named")
 
 
 def _expand(pattern: str, where: str) -> Iterator[str]:
@@ -157,7 +171,7 @@ def _group(inventory: _Inventory, name: str, content: object, place: str) -> Non
         values = variables if isinstance(variables, Mapping) else {}
         _add_hosts(inventory, name, str(host), _texts(values), place)
     inventory.group_variables.setdefault(name, {}).update(
-        _texts(_mapping(content, "vars", name, place))
+        _used(_texts(_mapping(content, "vars", name, place)))
     )
     for child, inside in _mapping(content, "children", name, place).items():
         inventory.children.setdefault(name, {})[str(child)] = place
@@ -177,12 +191,18 @@ def _texts(values: Mapping[object, object]) -> Variables:
     return {str(key): str(value) for key, value in values.items()}
 
 
+def _used(variables: Variables) -> Variables:
+    """Return those that mean something here: a host has any number of others."""
+    return {
+        key: value
+        for key, value in variables.items()
+        if key in UNDERSTOOD or key in NOT_CARRIED_OUT
+    }
+
+
 def _addresses(inventory: _Inventory, place: str, default_user: str) -> tuple[KnownAddress, ...]:
     _require_known_children(inventory)
-    groups_of = {name: set[str]() for name in inventory.variables}
-    for group in {*inventory.groups, *inventory.children}:
-        for name in _members(inventory, group, set()):
-            groups_of[name].add(group)
+    groups_of = _groups_of(inventory, place)
     depths = _depths(inventory)
     return tuple(
         _address(
@@ -208,20 +228,34 @@ def _depths(inventory: _Inventory) -> dict[str, int]:
     """Return how far below the top each group is: variables of deeper groups win, as in Ansible."""
     depths = dict.fromkeys(inventory.known_groups | set(inventory.groups), 1)
     depths["all"] = 0
-    for _ in depths:  # a chain is no longer than there are groups; a ring ends here as well
+    deepest, before = min(len(depths), MAX_DEPTH), dict[str, int]()
+    while depths != before:
+        before = dict(depths)
         for group, children in inventory.children.items():
             for child in children:
-                depths[child] = max(depths[child], min(depths[group] + 1, len(depths)))
+                depths[child] = max(depths[child], min(depths[group] + 1, deepest))
     return depths
 
 
-def _members(inventory: _Inventory, group: str, seen: set[str]) -> set[str]:
-    if group in seen:
-        return set()
-    seen.add(group)
-    found = set(inventory.groups.get(group, ()))
-    for child in inventory.children.get(group, ()):
-        found |= _members(inventory, child, seen)
+def _groups_of(inventory: _Inventory, place: str) -> dict[str, set[str]]:
+    """Return the groups of each host: those that name it, and all above these."""
+    parents: dict[str, list[str]] = {}
+    for group, children in inventory.children.items():
+        for child in children:
+            parents.setdefault(child, []).append(group)
+    found, steps = {name: set[str]() for name in inventory.variables}, 0
+    for group, names in inventory.groups.items():
+        above, waiting = {group}, [group]
+        while waiting:
+            next_up = parents.get(waiting.pop(), [])
+            steps += len(next_up)
+            waiting += [parent for parent in next_up if parent not in above]
+            above.update(next_up)
+        steps += len(above) * len(names)
+        if steps > MAX_STEPS:
+            raise InputError(f"{place}: its groups are nested too much to be followed")
+        for name in names:
+            found[name] |= above
     return found
 
 

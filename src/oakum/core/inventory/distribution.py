@@ -57,6 +57,11 @@ class Distribution:
         return ""
 
     @property
+    def named(self) -> str:
+        """Return the release, or its codename where Oakum reads no vendor's data about it."""
+        return self.release or self.codename
+
+    @property
     def support(self) -> Support:
         """Tell whether vendor advisories can be matched: anything else is unknown, never fine."""
         return Support.COVERED if self.release else Support.UNKNOWN

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
+from oakum.core.choice import Choice
 from oakum.core.ids import HostId
 
+ZONE = "zone="
 
-class Exposure(Enum):
+
+class Exposure(Choice):
     """How reachable a host is for an attacker (SSVC `Exposure`, CISA `PE`)."""
 
     SMALL = "small"
@@ -17,7 +19,7 @@ class Exposure(Enum):
     """Counts as open: CERT/CC's rule for what nobody stated."""
 
 
-class Criticality(Enum):
+class Criticality(Choice):
     """What its loss would cost."""
 
     LOW = "low"
@@ -60,3 +62,8 @@ class Host:
     proxy_jump: str = ""
     guard: Guard | None = None
     """What its verifier asks for; None where the login itself may become root."""
+
+    @property
+    def zone(self) -> str:
+        """Return the network zone that its label `zone=` names; empty without one."""
+        return next((x.removeprefix(ZONE) for x in self.labels if x.startswith(ZONE)), "")

@@ -2,6 +2,8 @@
 
 import re
 import shlex
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from itertools import takewhile
 
 from oakum.core.errors import InputError
@@ -10,6 +12,8 @@ from oakum.core.text import is_plain, one_line
 
 SPLIT = re.compile(r"\s*=\s*|\s+")
 Options = dict[str, str]
+_Block = tuple[tuple[str, ...], Options]
+"""Patterns, and the options that hold for hosts that they fit."""
 NOT_CARRIED_OUT = {
     "bindaddress": "BindAddress",
     "bindinterface": "BindInterface",
@@ -22,6 +26,9 @@ NOT_CARRIED_OUT = {
 }
 """Without these ssh would come to another machine, by another way, or as somebody else."""
 OFF = {"none", "no"}
+WILD = frozenset("*?!")
+MAX_COMPARISONS = 10_000_000
+"""Of a host with a block: no configuration that people keep comes near it."""
 
 
 def parse_ssh_config(text: str, place: str, default_user: str) -> tuple[KnownAddress, ...]:
@@ -30,7 +37,7 @@ def parse_ssh_config(text: str, place: str, default_user: str) -> tuple[KnownAdd
     Options of `Host` blocks with wildcards are applied as ssh does: the first value found wins.
     `Match` and `Include` are refused, with their line: to guess at them could reach a wrong host.
     """
-    blocks: list[tuple[tuple[str, ...], Options]] = [(("*",), {})]
+    blocks: list[_Block] = [(("*",), {})]
     for number, line in enumerate(text.splitlines(), 1):
         words = line.strip()
         if not words or words.startswith("#"):
@@ -46,10 +53,27 @@ def parse_ssh_config(text: str, place: str, default_user: str) -> tuple[KnownAdd
             )
         else:
             if keyword == "port":
-                read_port(values[0], f"{where}: the port")
+                read_port(" ".join(values), f"{where}: the port")
             blocks[-1][1].setdefault(keyword, " ".join(values))
-    names = [name for patterns, _ in blocks for name in patterns if not set(name) & set("*?!")]
-    return tuple(_address(name, blocks, default_user) for name in dict.fromkeys(names))
+    return tuple(_addresses(blocks, place, default_user))
+
+
+def _addresses(blocks: list[_Block], place: str, default_user: str) -> Iterator[KnownAddress]:
+    """Give each host; only blocks that name it, and those with wildcards, are held against it."""
+    named, general = dict[str, list[int]](), list[int]()
+    for number, (patterns, _) in enumerate(blocks):
+        if any(set(pattern) & WILD for pattern in patterns):
+            general.append(number)
+        for name in patterns:
+            if not set(name) & WILD:
+                named.setdefault(name, []).append(number)
+    if len(named) * len(general) > MAX_COMPARISONS:
+        raise InputError(
+            f"{place}: {len(general)} blocks with wildcards are too many for {len(named)} hosts"
+        )
+    for name, numbers in named.items():
+        own = [blocks[number] for number in sorted({*numbers, *general})]
+        yield _address(name, own, default_user)
 
 
 def _option(line: str, where: str) -> tuple[str, tuple[str, ...]]:
@@ -67,9 +91,7 @@ def _option(line: str, where: str) -> tuple[str, tuple[str, ...]]:
     return keyword.lower(), values
 
 
-def _address(
-    name: str, blocks: list[tuple[tuple[str, ...], Options]], default_user: str
-) -> KnownAddress:
+def _address(name: str, blocks: list[_Block], default_user: str) -> KnownAddress:
     options: Options = {}
     for patterns, values in blocks:
         if _applies(name, patterns):
@@ -98,5 +120,5 @@ def _applies(name: str, patterns: tuple[str, ...]) -> bool:
 
 
 def _glob(pattern: str, name: str) -> bool:
-    inside = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.fullmatch(inside, name) is not None
+    # In ssh a bracket is a character like others. fnmatch goes back over nothing that it matched.
+    return fnmatchcase(name, pattern.replace("[", "[[]"))

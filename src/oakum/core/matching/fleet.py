@@ -254,12 +254,16 @@ def _effect(cve: CveId, named: _Named) -> object:
         step = None if ladder.others else ladder.step(said)
         if step is None:
             return cve
-        steps.append((id(ladder), said[0].status.value, step))
+        steps.append((id(ladder), said[0].status, step))
     return tuple(steps)
 
 
 def _joined(named: _Named) -> dict[FindingState, HostSet]:
     """Return each host in the worst state that any package of the source gives it."""
+    if len(named) == 1 and not named[0][0].others and named[0][0].step(named[0][1]) is not None:
+        # One package, and its version decides: no host is in two states. That is nearly always.
+        ladder, said = named[0]
+        return {state: hosts for state, hosts in ladder.states(said) if hosts}
     found: dict[FindingState, HostSet] = {}
     for ladder, said in named:
         for state, hosts in ladder.states(said):

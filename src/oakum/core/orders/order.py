@@ -102,8 +102,13 @@ def write_order(plan: Plan, manifest: SnapshotManifest, origin: Origin) -> bytes
 
 
 def install_until(plan: Plan) -> datetime:
-    """Return when hosts stop beginning a plan: as its window closes, or days after its making."""
-    return plan.window.closes_at or plan.created_at + timedelta(days=INSTALL_DAYS)
+    """Return when hosts stop beginning a plan: as its window closes, or days after its making.
+
+    Not before the last opening of its schedule: a host may wait four weeks for its own.
+    """
+    usual = plan.created_at + timedelta(days=INSTALL_DAYS)
+    last = [opening.closes_at for bound in plan.schedule for opening in bound.openings]
+    return plan.window.closes_at or max([usual, *last])
 
 
 def _class_rows(

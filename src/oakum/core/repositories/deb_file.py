@@ -4,11 +4,10 @@ The format is deb(5): an ar archive of `debian-binary`, `control.tar.*` and `dat
 """
 
 import io
-import lzma
 import tarfile
-import zlib
 from collections.abc import Iterator
 
+from oakum.core import tar
 from oakum.core.errors import InputError
 from oakum.core.ids import Digest
 from oakum.core.repositories.stanzas import parse_stanza, split_stanzas
@@ -25,7 +24,7 @@ def stanza_of(content: bytes, digest: Digest) -> str:
     """Return the paragraph that an index would have for a .deb. Raises InputError."""
     try:
         control = _control(content)
-    except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError, ValueError) as error:
+    except tar.BROKEN as error:
         raise InputError(f"this is no .deb file: {error}") from error
     try:
         fields = parse_stanza(control, "its control file")
@@ -43,9 +42,9 @@ def stanza_of(content: bytes, digest: Digest) -> str:
 
 def _control(content: bytes) -> str:
     packed = _member(content)
-    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-        member = _named_control(tar)
-        file = tar.extractfile(member)
+    with tarfile.open(fileobj=io.BytesIO(packed), tarinfo=tar.Heading) as archive:
+        member = _named_control(archive)
+        file = archive.extractfile(member)
         if file is None:
             message = "its control file cannot be read"
             raise ValueError(message)
@@ -93,9 +92,11 @@ def _size(field: bytes) -> int:
     return int(text)
 
 
-def _named_control(tar: tarfile.TarFile) -> tarfile.TarInfo:
-    for member in tar:
-        if member.size > MAX_CONTROL_BYTES:
+def _named_control(archive: tarfile.TarFile) -> tarfile.TarInfo:
+    passed = 0
+    for member in tar.members(archive):
+        passed += tarfile.BLOCKSIZE + member.size
+        if passed > MAX_CONTROL_BYTES:
             message = f"{one_line(member.name, 80)!r} of its control archive is too large"
             raise ValueError(message)
         # A link could point at nothing, or at another member than dpkg would take.

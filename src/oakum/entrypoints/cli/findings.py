@@ -64,9 +64,8 @@ def findings(
         feeds = work.advisories.feeds()
         knowledge = Knowledge.of(list(hosts.values()), work)
         scanned = work.facts.scanned(moment)
-    if package:
-        require_sources([package], knowledge.facts.values())
-
+        if package:
+            require_sources([package], work.facts.latest_of(hosts).values())
     filters = _Filters(wanted_cve, package, state, every=every)
     listed = [finding for finding in found if filters.take(finding)]
     if json:

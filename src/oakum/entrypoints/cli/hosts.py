@@ -136,14 +136,15 @@ def list_hosts(
     selector = parse_selector(limit)
     with application().begin() as work:
         hosts = [host for host in work.hosts.all() if selector.matches(host)]
-        facts, failures = work.facts.all_latest(), work.facts.failures()
+        outlines, seen = work.facts.outlines(), work.facts.last_seen()
+        failures = work.facts.failures()
     if json:
         output.print_json(hosts)
         return
     rows = []
     for host in hosts:
-        known, failure = facts.get(host.id), failures.get(host.id)
-        seen = f"{known.collected_at:%Y-%m-%d %H:%M}" if known else "never"
+        known, failure = outlines.get(host.id), failures.get(host.id)
+        last_scan = f"{seen[host.id]:%Y-%m-%d %H:%M}" if host.id in seen else "never"
         system = known.distribution.label if known else ""
         rows.append(
             (
@@ -152,7 +153,7 @@ def list_hosts(
                 system,
                 " ".join(host.labels),
                 host.guard.in_words() if host.guard else f"login as {host.user}",
-                seen,
+                last_scan,
                 failure.reason if failure else "",
             )
         )

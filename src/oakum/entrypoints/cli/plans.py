@@ -1,5 +1,6 @@
 """oakum plan, oakum approve: exactly what will change, and a person's word for it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -9,12 +10,13 @@ import typer
 from oakum.core.advisories.cve import parse_cve
 from oakum.core.errors import InputError, StorageError
 from oakum.core.ids import PlanId
-from oakum.core.inventory.facts import Facts
+from oakum.core.matching.coverage import Outline
 from oakum.core.orders.order import NAMESPACE, OrderSignature
 from oakum.core.planning.diff import diff as compare
 from oakum.core.planning.plan import Budget, Plan, RebootPolicy, RestartPolicy, Window
 from oakum.core.repositories.snapshot import Snapshot
 from oakum.core.staging.rehearsal import Rehearsal
+from oakum.core.text import one_line
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.entrypoints.cli.moments import parse_moment
@@ -27,6 +29,7 @@ from oakum.services.require_freshness import require_freshness
 
 app = typer.Typer(help="Create, show and compare plans.", no_args_is_help=True)
 
+PERCENT = re.compile(r"[0-9]{1,9}")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Which = Annotated[str, typer.Argument(help="Its id or the beginning of it; `latest`.")]
 
@@ -47,6 +50,9 @@ def create(
     soak: Annotated[int | None, typer.Option(min=0, help="Seconds after each ring.")] = None,
     opens: Annotated[str, typer.Option(help="Window: begin, ISO 8601 with zone.")] = "",
     closes: Annotated[str, typer.Option(help="Window: end, ISO 8601 with zone.")] = "",
+    by: Annotated[
+        str, typer.Option(help="Refuse a plan that would end later: ISO 8601 with zone.")
+    ] = "",
     concurrency: Annotated[int | None, typer.Option(min=1, help="Hosts at once.")] = None,
     max_failed: Annotated[int | None, typer.Option(min=0, help="Failed hosts to bear.")] = None,
     restart: Annotated[RestartPolicy, typer.Option()] = RestartPolicy.AFFECTED,
@@ -61,13 +67,14 @@ def create(
     settings = chosen.configuration.rollout
     with chosen.begin() as work:
         frozen = work.snapshots.get(snapshot)
-        facts = work.facts.all_latest()
+        outlines = work.facts.outlines()
         selected = choose_hosts(limit, work)
-    hosts = tuple(h for h in selected if h.id not in facts or _runs(facts[h.id], frozen))
+        hosts = tuple(h for h in selected if h.id not in outlines or _runs(outlines[h.id], frozen))
+        if package:
+            require_sources(package, work.facts.latest_of(host.id for host in hosts).values())
     if others := [host.name for host in selected if host not in hosts]:
         release = frozen.manifest.release
         output.say(f"not in this plan, for they do not run {release}: {', '.join(others)}")
-    require_sources(package or (), (facts[host.id] for host in hosts if host.id in facts))
     request = PlanRequest(
         title=title or f"security updates of {frozen.id[:12]}",
         created_by=actor(),
@@ -85,6 +92,8 @@ def create(
         ),
         restart_policy=restart,
         reboot_policy=reboot,
+        rules=chosen.rules,
+        by=parse_moment(by, "--by") if by else None,
     )
     require_freshness(chosen.begin, chosen.refusal_limits(frozen.manifest.release), chosen.clock)
     chosen.require_served()
@@ -101,7 +110,7 @@ def create(
     if json:
         output.print_json({"id": plan.id, "digest": plan.digest, "plan": plan.to_json()})
         return
-    show_plan(plan, (), (), {host.id: host.name for host in hosts})
+    show_plan(plan, (), (), {host.id: host.name for host in hosts}, chosen.clock.now())
     show_guards(plan, hosts)
     output.say(f"next: oakum rehearse {plan.id}")
 
@@ -154,7 +163,8 @@ def _show_list(
 @app.command()
 def show(which: Which = "latest", json: Json = False) -> None:
     """Show a plan: every change, the way back, the rings, and its evidence."""
-    with application().begin() as work:
+    chosen = application()
+    with chosen.begin() as work:
         plan = work.plans.get(which)
         rehearsals, approvals = work.plans.rehearsals(plan.id), work.plans.approvals(plan.id)
         hosts = work.hosts.all()
@@ -169,7 +179,8 @@ def show(which: Which = "latest", json: Json = False) -> None:
             }
         )
         return
-    show_plan(plan, rehearsals, approvals, {host.id: host.name for host in hosts})
+    names = {host.id: host.name for host in hosts}
+    show_plan(plan, rehearsals, approvals, names, chosen.clock.now())
     show_guards(plan, hosts)
 
 
@@ -263,14 +274,16 @@ def _signature(plan: Plan, key: str, file: Path | None) -> OrderSignature | None
     return None
 
 
-def _runs(facts: Facts, snapshot: Snapshot) -> bool:
-    return facts.distribution.codename == snapshot.manifest.release
+def _runs(known: Outline, snapshot: Snapshot) -> bool:
+    return known.distribution.codename == snapshot.manifest.release
 
 
 def _percents(text: str) -> tuple[int, ...]:
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
-        raise InputError(f"--rings {text!r}: not whole percentages", hint="write: 10,40,100")
+    parts = [part.strip(" ") for part in text.split(",")]
+    if not all(PERCENT.fullmatch(part) for part in parts):
+        raise InputError(
+            f"--rings {one_line(text, 60)!r}: not whole percentages", hint="write: 10,40,100"
+        )
     return tuple(int(part) for part in parts)
 
 

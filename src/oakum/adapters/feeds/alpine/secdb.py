@@ -11,7 +11,7 @@ import msgspec
 
 from oakum.adapters.feeds.parsing import Parsed, each
 from oakum.adapters.feeds.statements import Collected, require_version
-from oakum.core.advisories.cve import CVE
+from oakum.core.advisories.cve import CVE, is_damaged
 from oakum.core.advisories.statement import VendorStatement, VendorStatus
 from oakum.core.ids import CveId
 from oakum.core.text import one_line
@@ -70,7 +70,11 @@ def _take(release: str, package: _Package, source: str, collected: Collected) ->
         except InvalidVersionError as error:
             problems.append(f"{place}: {error.message}")
             continue
-        for cve in _cves(names or ()):
+        words = [word for name in names or () for word in name.split()]
+        problems += [
+            f"{place}: {one_line(word, 40)!r} is no CVE" for word in filter(is_damaged, words)
+        ]
+        for cve in _cves(words):
             collected.add(
                 VendorStatement(
                     release=release,
@@ -84,7 +88,6 @@ def _take(release: str, package: _Package, source: str, collected: Collected) ->
     return problems
 
 
-def _cves(names: Iterable[str]) -> list[CveId]:
+def _cves(words: Iterable[str]) -> list[CveId]:
     """Return the CVEs; an entry may hold other names beside: `CVE-2019-1 GHSA-x (+ regression)`."""
-    words = (word for name in names for word in name.split())
     return [CveId(word) for word in words if CVE.fullmatch(word)]

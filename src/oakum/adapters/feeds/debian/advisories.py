@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time
 from oakum.adapters.feeds.debian.tracker import SOURCE
 from oakum.adapters.feeds.parsing import Parsed
 from oakum.adapters.feeds.statements import Collected
-from oakum.core.advisories.cve import CVE
+from oakum.core.advisories.cve import CVE, is_damaged
 from oakum.core.advisories.first_fix import AdvisoryFix
 from oakum.core.advisories.statement import VendorStatement, VendorStatus
 from oakum.core.errors import InputError
@@ -128,8 +128,9 @@ def _detail(entry: _Entry | None, line: str, number: int) -> str:
         return "it belongs to no advisory"
     if match := CVES.fullmatch(line):
         # Older entries name candidates (CAN-…) and bugs too: what is no CVE has nothing to say.
-        entry.cves += [CveId(name) for name in match["names"].split() if CVE.fullmatch(name)]
-        return ""
+        names = match["names"].split()
+        entry.cves += [CveId(name) for name in names if CVE.fullmatch(name)]
+        return "it names what is no CVE" if any(map(is_damaged, names)) else ""
     fix = FIX.fullmatch(line)
     if fix is None:
         return "it is no fix and no list of CVEs"

@@ -14,7 +14,7 @@ from defusedxml.ElementTree import fromstring
 from oakum.adapters.feeds.osv.records import DEBUG, NAME
 from oakum.adapters.feeds.parsing import Parsed, each
 from oakum.adapters.feeds.statements import Collected, require_version
-from oakum.core.advisories.cve import CVE
+from oakum.core.advisories.cve import CVE, is_damaged
 from oakum.core.advisories.statement import VendorStatement, VendorStatus
 from oakum.core.ids import CveId
 from oakum.core.text import one_line
@@ -60,9 +60,11 @@ def _understand(content: bytes) -> Element:
 
 
 def _take(update: Element, issued: date | None, source: str, collected: Collected) -> Iterator[str]:
-    names = (reference.get("id", "") for reference in update.iter("reference"))
+    names = [reference.get("id", "") for reference in update.iter("reference")]
     cves = dict.fromkeys(CveId(name) for name in names if CVE.fullmatch(name))
     advisory = one_line(update.findtext("id", ""), 60)
+    for damaged in filter(is_damaged, names):
+        yield f"{advisory}: {one_line(damaged, 40)!r} is no CVE"
     if not cves:
         return  # a bug fix, or an enhancement
     for collection in update.iter("collection"):

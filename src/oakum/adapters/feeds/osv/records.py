@@ -14,7 +14,7 @@ import msgspec
 from oakum.adapters.feeds.osv.ecosystems import PRO, Stream, stream_of
 from oakum.adapters.feeds.parsing import Parsed, each, newest
 from oakum.adapters.feeds.statements import Collected, require_version
-from oakum.core.advisories.cve import CVE
+from oakum.core.advisories.cve import CVE, is_damaged
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.advisories.statement import (
     OF_SOURCE,
@@ -91,7 +91,12 @@ def parse_osv(records: Iterable[tuple[str, bytes]], source: str) -> Parsed:
             parsed.data_as_of = newest(parsed.data_as_of, record.modified, name)
         if record.withdrawn is not None:
             continue
-        cves = _cves(record)
+        names = _names(record)
+        cves = tuple(CveId(name) for name in names if CVE.fullmatch(name))
+        for damaged in filter(is_damaged, names):
+            parsed.unreadable.append(
+                f"{one_line(record.id, 60)}: {one_line(damaged, 40)!r} is no CVE"
+            )
         for cve in cves:
             if record.summary:
                 summaries.setdefault(cve, one_line(record.summary, 160))
@@ -102,17 +107,18 @@ def parse_osv(records: Iterable[tuple[str, bytes]], source: str) -> Parsed:
     return parsed
 
 
-def _cves(record: _Record) -> tuple[CveId, ...]:
+def _names(record: _Record) -> tuple[str, ...]:
+    """Return what the record is about, without vendors' prefixes."""
     names = (record.id, *record.aliases, *record.upstream, *record.related)
-    bare = (OWN_PREFIX.sub("", name, count=1) for name in names)
-    return tuple(dict.fromkeys(CveId(name) for name in bare if CVE.fullmatch(name)))
+    return tuple(dict.fromkeys(OWN_PREFIX.sub("", name, count=1) for name in names))
 
 
 def _take(
     record: _Record, cves: Iterable[CveId], source: str, collected: Collected
 ) -> Iterator[str]:
     """Take a record's statements up; give what is wrong with any."""
-    advisory = "" if CVE.fullmatch(OWN_PREFIX.sub("", record.id, count=1)) else record.id
+    is_cve = CVE.fullmatch(OWN_PREFIX.sub("", record.id, count=1))
+    advisory = "" if is_cve else one_line(record.id, 60)
     issued = record.published.date() if advisory and record.published else None
     mains, seen = _main_packages(record), set[tuple[Stream, str, str]]()
     for affected in record.affected:
@@ -212,4 +218,4 @@ def _main(versions: dict[str, str]) -> str:
     heads = [name for name in versions if name in kin]
     head = max(heads or sorted(versions), key=lambda name: (kin[name], name))
     upstream = versions[head].rpartition(":")[2].partition("-")[0]
-    return f"{head}:{upstream}"
+    return one_line(f"{head}:{upstream}", 80)

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from packageurl import PackageURL
 
+from oakum.adapters.feeds.osv.records import NAME
 from oakum.adapters.feeds.parsing import Parsed, each, newest
 from oakum.adapters.feeds.statements import Collected, require_version
 from oakum.core.advisories.cve import CVE
@@ -128,7 +129,9 @@ def _take(document: _Csaf, source: str, collected: Collected) -> Iterator[str]:
         common |= {"advisory": one_line(tracking.id, 40), "issued_on": issued.date()}
     for vulnerability in document.vulnerabilities:
         if not CVE.fullmatch(vulnerability.cve):
-            continue  # Red Hat and SUSE also publish on flaws that have no CVE
+            # Red Hat and SUSE also publish on flaws that have no CVE.
+            yield from [f"{one_line(vulnerability.cve, 40)!r} is no CVE"] * bool(vulnerability.cve)
+            continue
         for state, members in vulnerability.product_status.items():
             for member in members:
                 component, platform = parts.get(member, ("", ""))
@@ -182,6 +185,9 @@ def _component(product: _Product | None) -> tuple[str, str]:
     parsed = PackageURL.from_string(purl)
     if parsed.type != "rpm":
         message = f"{one_line(purl, 60)} is no rpm package"
+        raise ValueError(message)
+    if not NAME.fullmatch(parsed.name):
+        message = f"{one_line(purl, 60)} names no package"
         raise ValueError(message)
     epoch = parsed.qualifiers.get("epoch", "")
     version = parsed.version or ""

@@ -5,15 +5,17 @@ the fix: held against older ones it would call them affected that are not. So th
 over, and the vendor's tracker or advisories have to say from which version on.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import msgspec
 from packageurl import PackageURL
 
+from oakum.adapters.feeds.osv.records import NAME
 from oakum.adapters.feeds.parsing import Parsed, each, newest
 from oakum.adapters.feeds.statements import Collected
-from oakum.core.advisories.cve import CVE
+from oakum.core.advisories.cve import CVE, is_damaged
 from oakum.core.advisories.statement import OF_SOURCE, VendorStatement, VendorStatus
 from oakum.core.ids import CveId
 from oakum.core.inventory.distribution import DEBIAN_RELEASES, UBUNTU_RELEASES
@@ -25,6 +27,7 @@ STATES = {
     "not_affected": VendorStatus.NOT_AFFECTED,
     "under_investigation": VendorStatus.UNDETERMINED,
 }
+NUMBER, BRANCH = re.compile(r"[0-9]+"), re.compile(r"[0-9]+\.[0-9]+")
 ENTERPRISE = {"redhat": "rhel", "almalinux": "almalinux", "rocky": "rocky", "rocky-linux": "rocky"}
 
 
@@ -80,7 +83,10 @@ def _take(statement: _Statement, source: str, collected: Collected) -> Iterator[
         yield f"unknown status {statement.status!r}"
         return
     if not cve:
-        return  # a flaw that has no CVE
+        # A flaw that has no CVE is none of ours; one whose CVE is damaged is lost.
+        for damaged in filter(is_damaged, _names(statement.vulnerability)):
+            yield f"{one_line(damaged, 40)!r} is no CVE"
+        return
     status = STATES[statement.status]
     for product in statement.products:
         for purl in _purls(product):
@@ -95,11 +101,13 @@ def _take(statement: _Statement, source: str, collected: Collected) -> Iterator[
 
 
 def _cve(vulnerability: _Vulnerability | str) -> CveId | None:
+    return next((CveId(name) for name in _names(vulnerability) if CVE.fullmatch(name)), None)
+
+
+def _names(vulnerability: _Vulnerability | str) -> list[str]:
     if isinstance(vulnerability, str):
-        names = [vulnerability]
-    else:
-        names = [vulnerability.name, *vulnerability.aliases, vulnerability.id.rpartition("/")[2]]
-    return next((CveId(name) for name in names if CVE.fullmatch(name)), None)
+        return [vulnerability]
+    return [vulnerability.name, *vulnerability.aliases, vulnerability.id.rpartition("/")[2]]
 
 
 def _purls(product: _Product) -> Iterator[str]:
@@ -118,6 +126,9 @@ def _package(purl: str) -> tuple[str, str] | None:
     stream than its release: what is said of it says nothing here.
     """
     parsed = PackageURL.from_string(purl)
+    if not NAME.fullmatch(parsed.name):
+        message = "it names no package"
+        raise ValueError(message)
     arch, distro = parsed.qualifiers.get("arch"), parsed.qualifiers.get("distro", "")
     if "/" in distro:
         return None
@@ -128,10 +139,10 @@ def _package(purl: str) -> tuple[str, str] | None:
         case "rpm", ("redhat" | "almalinux" | "rocky" | "rocky-linux") as system:
             number = distro.rpartition("-")[2].partition(".")[0]
             name = f"{OF_SOURCE}{parsed.name}" if arch == "src" else parsed.name
-            return (f"{ENTERPRISE[system]}:{number}", name) if number.isdigit() else None
+            return (f"{ENTERPRISE[system]}:{number}", name) if NUMBER.fullmatch(number) else None
         case "apk", "alpine":
             branch = ".".join(distro.removeprefix("alpine-").split(".")[:2])
-            return (f"alpine:{branch}", parsed.name) if branch else None
+            return (f"alpine:{branch}", parsed.name) if BRANCH.fullmatch(branch) else None
         case _:
             return None
 

@@ -155,12 +155,18 @@ download() {
 
 # undo REASON: the last rung. The true reason is kept; that the host was put back is said beside it.
 undo() {
-  reason=$1
+  leave_if_going_down
+  reason=${1:-$(why_unwritten "$T/why")}
+  free_reserve
   begin undo "$reason"
   if [ "$(setting may_undo)" != yes ]; then finish failed "$reason; this plan has no way back by itself: look at the host"; fi
   if gather "$T/inverse.tsv" && go_back "$T/inverse.tsv"; then
     settle_back "$T/inverse.tsv"
     finish failed "$reason; every package is back at its old version"
+  fi
+  if remaining "$T/inverse.tsv" >"$T/left" 2>/dev/null && [ ! -s "$T/left" ]; then
+    # What is broken now is not of this plan: somebody else left it, and dpkg stops at it.
+    finish failed "every package is back at its old version, but $(find_broken_states | one_line | cut -c1-200); before: $reason"
   fi
   finish failed "$reason; and going back failed too: $(cat "$T/why"); look at $T/log"
 }

@@ -136,7 +136,7 @@ def _event(sequence: int, content: bytes, digest: str) -> AuditEvent:
             Digest(fields["previous"]),
             Digest(digest),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StorageError(
             f"audit event {sequence} cannot be read: {error}",
             hint="`oakum audit verify` says what is intact",

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from pyroaring import BitMap
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, tuple_, update
 
+from oakum.adapters.persistence.documents import from_bitmap
 from oakum.adapters.persistence.parts import in_parts
 from oakum.adapters.persistence.stores.components import component_of
 from oakum.adapters.persistence.stores.hosts import last_number
@@ -29,6 +30,7 @@ FIRST_DAY = date(1970, 1, 1)
 
 Place = tuple[int, int, bool]
 """(component, day, is it a successor): a row of component_hosts."""
+HOSTS = "a set of hosts"
 
 
 @dataclass
@@ -94,7 +96,10 @@ class SqlFleetStore:
         parts = [query] if topics is None else [query.where(w) for w in _about(set(topics))]
         for part in parts:
             for document, since, is_successor, content in self._connection.execute(part):
-                day, holders = FIRST_DAY + timedelta(days=since), BitMap.deserialize(content)
+                day, holders = (
+                    FIRST_DAY + timedelta(days=since),
+                    from_bitmap(content, HOSTS),
+                )
                 found[document][since, is_successor] = Holding(day, is_successor, holders)
         return {component_of(document): tuple(held.values()) for document, held in found.items()}
 
@@ -128,7 +133,7 @@ class SqlFleetStore:
         topics: Mapping[int, Topic] = {}
         moves: dict[str, _Move] = {}
         for row in rows:
-            now, old = BitMap.deserialize(row.components), before.get(row.host)
+            now, old = from_bitmap(row.components, "the components of a host"), before.get(row.host)
             if old is not None and not topics:
                 topics = self._topics()
             day = (row.since.date() - FIRST_DAY).days
@@ -159,7 +164,7 @@ class SqlFleetStore:
                 .order_by(facts_table.c.id)
             )
             for host, content in self._connection.execute(query):
-                found[host] = BitMap.deserialize(content)
+                found[host] = from_bitmap(content, HOSTS)
         return found
 
     def _apply(self, gained: Mapping[Place, list[int]], lost: Mapping[int, list[int]]) -> None:
@@ -168,7 +173,7 @@ class SqlFleetStore:
         for part in in_parts(sorted(touched)):
             query = select(component_hosts).where(component_hosts.c.component.in_(part))
             for component, since, is_successor, content in self._connection.execute(query):
-                stored[component, since, is_successor] = BitMap.deserialize(content)
+                stored[component, since, is_successor] = from_bitmap(content, HOSTS)
         written: dict[Place, BitMap] = {}
         for place, holders in stored.items():
             if place[0] in lost:

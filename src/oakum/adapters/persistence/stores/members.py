@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from pyroaring import BitMap
 
+from oakum.adapters.persistence.documents import from_bitmap
 from oakum.core.errors import StorageError
 
 Member = tuple[int, str, bool]
 """(id of the package version, dpkg's status, was it installed automatically)."""
 PLAIN = "ii"
+SET = "a set of packages"
 
 
 class _Members(msgspec.Struct, array_like=True):
@@ -35,16 +37,16 @@ def unpack(content: bytes) -> list[Member]:
     """Return the set, by id. Raises StorageError when the bytes are damaged."""
     try:
         document = msgspec.msgpack.decode(content, type=_Members)
-        return sorted([*_plain(document), *document.odd])
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StorageError(
-            f"a set of packages in the database is damaged: {error}",
+            f"{SET} in the database is damaged: {error}",
             hint="restore the database from a backup; `oakum audit verify` shows what is intact",
         ) from error
+    return sorted([*_plain(document), *document.odd])
 
 
 def _plain(document: _Members) -> Iterator[Member]:
-    for number in BitMap.deserialize(document.manual):
+    for number in from_bitmap(document.manual, SET):
         yield number, PLAIN, False
-    for number in BitMap.deserialize(document.automatic):
+    for number in from_bitmap(document.automatic, SET):
         yield number, PLAIN, True
