@@ -12,6 +12,8 @@ from oakum.ports.transport import GuardedSession, Session
 
 SCRIPT = (files(__package__) / "facts.sh").read_text()
 TIMEOUT_SECONDS = 120
+PREPARE_AGAIN = "if Oakum was upgraded since, prepare the host again: oakum hosts prepare"
+"""A prepared host answers with the script that lies there, which may be an older one."""
 
 
 class ShellFactCollector:
@@ -28,6 +30,7 @@ class ShellFactCollector:
             return parse_facts(result.stdout, token, now)
         except HostError as error:
             said = one_line(result.stderr.decode(errors="replace"))
+            hint = PREPARE_AGAIN if isinstance(session, GuardedSession) else error.hint
             raise HostError(
-                f"{error.message}" + (f" (it also said: {said})" if said else ""), hint=error.hint
+                f"{error.message}" + (f" (it also said: {said})" if said else ""), hint=hint
             ) from error
