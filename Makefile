@@ -30,7 +30,11 @@ check: .venv/ready ## The fast part: format, lint, types, layers, unit and golde
 
 .PHONY: test
 test: check ## All tests: check, then conformance, integration, lab and end to end (root)
-	$(BIN)/pytest -q tests/conformance tests/integration tests/lab tests/e2e
+	$(BIN)/pytest -q tests/fuzz tests/conformance tests/integration tests/lab tests/e2e
+
+.PHONY: fuzz
+fuzz: .venv/ready ## A million hostile inputs for all parsers; FUZZ_FLAGS as docs/robustness.md says
+	$(BIN)/python -m tests.fuzz $(FUZZ_FLAGS)
 
 .PHONY: nightly
 nightly: .venv/ready ## 1,000 faults on booted hosts, at every step of a transaction (root, more than an hour)

@@ -17,6 +17,12 @@ from tests.lab.faults.points import (
 NOT_IN_HAND = "until [ -e /run/oak-fault/go ]; do sleep 0.02; done"
 """What the transaction does while a fault comes from outside of the host."""
 
+NOT_STOPPED_IN_DPKG = (
+    "! cut -f 2,3 /var/lib/oakum/transactions/*/journal | grep -A 1 '^install.started'"
+    " | grep -q '^resume'"
+)
+"""An orderly shutdown waits until the packages are installed; the rest is done after it."""
+
 
 class End(Enum):
     """How a case may end."""
@@ -228,6 +234,7 @@ KINDS = (
         "rebooted",
         "somebody reboots the host in an orderly way",
         inject="systemctl reboot --no-block",
+        keeps=NOT_STOPPED_IN_DPKG,
     ),
     Kind(
         "never back",

@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -66,12 +67,21 @@ class FaultLab:
         """Have a case run on the next idle host."""
         return self._workers.submit(self._run, case)
 
-    def run_all(self, cases: Iterable[Case], said: Callable[[Outcome], None]) -> list[Outcome]:
-        """Run cases on all hosts; `said` is told of each as it ends."""
-        outcomes = []
-        for future in as_completed([self.submit(case) for case in cases]):
+    def run_all(
+        self, cases: Iterable[Case], said: Callable[[Outcome], None], minutes: float
+    ) -> list[Outcome]:
+        """Run cases on all hosts, none begun after so many minutes; `said` is told of each."""
+        until = time.monotonic() + 60 * minutes
+        outcomes: list[Outcome] = []
+        futures = [self.submit(case) for case in cases]
+        for future in as_completed(futures):
+            if future.cancelled():
+                continue
             outcomes.append(future.result())
             said(outcomes[-1])
+            if time.monotonic() > until:
+                for waiting in futures:
+                    waiting.cancel()
         return outcomes
 
     def _run(self, case: Case) -> Outcome:

@@ -2,10 +2,12 @@
 
 import argparse
 import random
+import signal
 import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from tests.lab.faults.case import Case, Outcome
 from tests.lab.faults.kinds import BY_NAME, KINDS
@@ -35,20 +37,23 @@ def main() -> int:
     """Run the cases that are asked for; return 1 when one was not good."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=1000)
+    parser.add_argument("--skip", type=int, default=0, help="cases that were run before")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--hosts", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--kind", choices=sorted(BY_NAME), action="append")
     parser.add_argument("--point", choices=[p.name.lower() for p in Point], action="append")
     options = parser.parse_args()
     chosen = [
         case
-        for case in cases(options.cases, options.seed)
+        for case in islice(cases(options.cases, options.seed), options.skip, None)
         if (not options.kind or case.kind.name in options.kind)
         and (not options.point or case.point.name.lower() in options.point)
     ]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     begun = time.monotonic()
     with fault_lab(options.hosts) as lab:
-        outcomes = lab.run_all(chosen, tell)
+        outcomes = lab.run_all(chosen, tell, options.minutes)
     say("", *table(outcomes))
     bad = sum(bool(outcome.faults) for outcome in outcomes)
     rebuilt = sum(runner.rebuilt for runner in lab.runners)

@@ -13,17 +13,19 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 
-HOSTS = 2
+HOSTS = 3
 
 
 def chosen() -> list[Case]:
-    """Return for each kind its first point, its last, and one between that differs by kind."""
-    cases = []
+    """Return two or three points of each kind, spread over the run and others for each kind."""
+    cases = {}
     for number, kind in enumerate(KINDS):
-        between = kind.points[1:-1]
-        points = (kind.points[0], between[number % len(between)], kind.points[-1])
-        cases += [Case(kind, point) for point in points]
-    return cases
+        picks = 3 - number % 2
+        step = max(1, len(kind.points) // picks)
+        for pick in range(picks):
+            point = kind.points[(number + pick * step) % len(kind.points)]
+            cases[kind.name, point] = Case(kind, point)
+    return list(cases.values())
 
 
 CASES = chosen()

@@ -286,3 +286,35 @@ def test_paid_channels_and_livepatches() -> None:
     assert known.livepatched == ("CVE-2026-0001", "CVE-2026-0002")
     assert [line.line for line in known.unreadable] == ["CVE-x"]
     assert read().subscriptions == ()
+
+
+def test_a_library_is_of_the_package_that_was_named_first() -> None:
+    """Several may hold files of its stem; the same answer comes whatever else is named."""
+    path = "/usr/lib/libx.so.1.2"
+    stale = [f"7\tnginx\t/\t{path}", f"8\tnginx\t/\t{path}"]
+    others = [f"other:all: /lib/{name}" for name in ("libx", "libx.s", "libxa.so.1", "libw.so.1")]
+    owners = [*others, "first:amd64: /lib/libx.so.9", "second:amd64: /lib/libx.so.1"]
+    facts = read(stale=stale, owners=owners)
+    assert [process.package for process in facts.stale_processes] == ["first:amd64"] * 2
+
+
+@given(
+    st.lists(st.sampled_from(["/usr/lib/a", "/lib/a", "/lib/b.so", "a"]), max_size=4),
+    st.lists(st.sampled_from(["", ".so", ".so.1", ".so.1.2", ".sox"]), min_size=4, max_size=4),
+    st.sampled_from(["/usr/lib/a.so.1", "/lib/a.so.2.1", "/lib/b.so.so.1", "a.so.", "/lib/a"]),
+)
+def test_owners_are_found_as_by_looking_at_each(
+    stems: list[str], ends: list[str], path: str
+) -> None:
+    """The index says what a walk through all files would."""
+    known = {
+        f"{stem}{end}": f"p{n}" for n, (stem, end) in enumerate(zip(stems, ends, strict=False))
+    }
+    names = (path, path.removeprefix("/usr"), f"/usr{path}")
+    stem, so, _ = path.partition(".so.")
+    begins = (f"{stem}.so", f"{stem.removeprefix('/usr')}.so", f"/usr{stem}.so")
+    by_stem = (owner for name, owner in known.items() if so and name.startswith(begins))
+    expected = next((known[name] for name in names if name in known), next(by_stem, ""))
+    owners = [f"{owner}: {name}" for name, owner in known.items()]
+    (process,) = read(stale=[f"7\tx\t/\t{path}"], owners=owners).stale_processes
+    assert process.package == expected

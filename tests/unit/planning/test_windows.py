@@ -134,6 +134,11 @@ def test_a_rule_ends_with_its_until() -> None:
         "FREQ=WEEKLY;BYDAY=XX",
         "FREQ=MONTHLY;BYMONTHDAY=32",
         "FREQ=MONTHLY;BYDAY=6MO",
+        "FREQ=MONTHLY;BYDAY=8TU",  # looked for beyond the end of December
+        "FREQ=MONTHLY;BYDAY=0MO",
+        "FREQ=YEARLY;BYMONTH=12;BYDAY=8TU",
+        "FREQ=YEARLY;BYDAY=54MO",
+        "FREQ=WEEKLY;BYDAY=2TU",
         "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=6",
         "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
         "FREQ=YEARLY;BYMONTH=13",

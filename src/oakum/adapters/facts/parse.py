@@ -1,11 +1,14 @@
 """Understand what facts.sh printed. Nothing is dropped: what cannot be read is counted."""
 
 import re
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from typing import TypeVar
 
+from oakum.adapters.facts.dpkg_words import ARCHITECTURE, NOT_ON_DISK, PACKAGE_NAME, STATUS
 from oakum.core.advisories.cve import CVE
 from oakum.core.errors import HostError
 from oakum.core.ids import CveId
@@ -32,12 +35,6 @@ SECTIONS = (
     "unread", "owners", "reboot", "sources", "indices", "origins", "unlisted", "file-systems",
     "failed-units", "sockets", "end",
 )  # fmt: skip
-NOT_ON_DISK = "nc"
-"""dpkg's second letter: not installed; only configuration files are left."""
-
-STATUS = re.compile(r"[uihrp][nicurFUHWt][R ]?")
-PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
-ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*")
 RPM_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 RPM_WORD = re.compile(r"[A-Za-z0-9_()]+")
 SOURCE_RPM = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-(?P<release>[^-]+)\.(?:no)?src\.rpm")
@@ -157,6 +154,7 @@ def _os_release_pair(line: str) -> tuple[str, str] | None:
 
 def _packages(reader: _Reader) -> tuple[InstalledPackage, ...]:
     automatic = set(reader.read("automatic", _word))
+    automatic_names = {mark.partition(":")[0] for mark in automatic}
     built_using = reader.pairs("built-using")
     found: dict[tuple[str, str], InstalledPackage] = {}
     for package in reader.read("packages", _package):
@@ -172,7 +170,7 @@ def _packages(reader: _Reader) -> tuple[InstalledPackage, ...]:
             package.source_name,
             package.source_version,
             package.status,
-            _is_automatic(package, automatic),
+            _is_automatic(package, automatic, automatic_names),
             built_using.get(package.key, ""),
         )
     return _sorted(found.values())
@@ -236,12 +234,9 @@ def _cve(line: str) -> CveId | None:
     return CveId(line) if CVE.fullmatch(line) else None
 
 
-def _is_automatic(package: InstalledPackage, automatic: set[str]) -> bool:
+def _is_automatic(package: InstalledPackage, automatic: set[str], names: set[str]) -> bool:
     """Tell whether apt installed it by itself: it files `all` packages under the native one."""
-    if package.key in automatic:
-        return True
-    is_all = package.architecture == "all"
-    return is_all and any(mark.partition(":")[0] == package.name for mark in automatic)
+    return package.key in automatic or (package.architecture == "all" and package.name in names)
 
 
 def _package(line: str) -> InstalledPackage | None:
@@ -265,10 +260,10 @@ def _package(line: str) -> InstalledPackage | None:
 
 
 def _stale_processes(reader: _Reader) -> tuple[StaleProcess, ...]:
-    owners = dict(_flat(reader.read("owners", _owners)))
+    owners = _Owners(_flat(reader.read("owners", _owners)))
     lines = reader.read("stale", _stale_line)
     return tuple(
-        StaleProcess(pid, command, unit, path, _owner(path, owners))
+        StaleProcess(pid, command, unit, path, owners.of(path))
         for pid, command, unit, path in sorted(lines)
     )
 
@@ -292,22 +287,41 @@ def _owners(line: str) -> list[tuple[str, str]] | None:
     return [(path, name.strip()) for name in names.split(",")]
 
 
-def _owner(path: str, owners: dict[str, str]) -> str:
-    """Return the package of a file, also by its other name on a merged /usr, also by its stem."""
-    names = (path, path.removeprefix("/usr"), f"/usr{path}")
-    for name in names:
-        if name in owners:
-            return owners[name]
-    stem, so, _ = path.partition(".so.")
-    stems = (stem, stem.removeprefix("/usr"), f"/usr{stem}")
-    return next(
-        (
-            owner
-            for known, owner in owners.items()
-            if so and any(known.startswith(f"{name}.so") for name in stems)
-        ),
-        "",
-    )
+class _Owners:
+    """Whose a file is. A host may name any number: none is looked for among all of them."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._owners = dict(pairs)
+        self._places = {path: number for number, path in enumerate(self._owners)}
+        self._sorted = sorted(self._owners)
+        self._found: dict[str, str] = {}
+
+    def of(self, path: str) -> str:
+        """Return the package of a file, also by its other name on a merged /usr, or by its stem."""
+        if path not in self._found:
+            self._found[path] = self._look_for(path)
+        return self._found[path]
+
+    def _look_for(self, path: str) -> str:
+        for name in _both_names(path):
+            if name in self._owners:
+                return self._owners[name]
+        stem, so, _ = path.partition(".so.")
+        begins = [f"{name}.so" for name in _both_names(stem)] if so else []
+        alike = [known for begin in begins for known in self._beginning_with(begin)]
+        first = min(alike, key=self._places.__getitem__, default=None)
+        return "" if first is None else self._owners[first]
+
+    def _beginning_with(self, begin: str) -> Iterator[str]:
+        first = bisect_left(self._sorted, begin)
+        numbers = range(first, len(self._sorted))
+        return takewhile(
+            lambda known: known.startswith(begin), (self._sorted[number] for number in numbers)
+        )
+
+
+def _both_names(path: str) -> tuple[str, str, str]:
+    return (path, path.removeprefix("/usr"), f"/usr{path}")
 
 
 def _flat(parts: Iterable[list[tuple[str, str]]]) -> list[tuple[str, str]]:

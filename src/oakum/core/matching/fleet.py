@@ -209,10 +209,12 @@ class Fleet:
         return Tally({state: counts[state, False] for state in FindingState}, unimportant)
 
     def standings(
-        self, index: AdvisoryIndex, cves: frozenset[CveId] = frozenset()
+        self, index: AdvisoryIndex, cves: frozenset[CveId] = frozenset(), only: str = ""
     ) -> Iterator[Standing]:
-        """Give how the fleet stands to each CVE, or to some, in each source package."""
+        """Give how the fleet stands to each CVE, or to some, in each source package, or in one."""
         for release, source in sorted(self.ladders):
+            if only not in {"", source}:
+                continue
             for said, named in self._topics((release, source), index):
                 if not cves or said.cve in cves:
                     yield Standing(release, source, said.cve, _joined(named))

@@ -36,6 +36,7 @@ _PARTS_OF: Final = {
 """What is read of each frequency. dateutil walks to the year 9999 when a rule falls on no day;
 daily and weekly rules of these parts always fall on one, and the others are few steps."""
 _ZONE: Final = re.compile(r"UTC|(?!posix/|right/)[A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2}", re.ASCII)
+_WEEKDAY: Final = re.compile(r"(?:[+-]?(?P<number>[0-9]{1,2}))?(?:MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _UNTIL: Final = re.compile(r"\d{8}(T\d{6}Z?)?", re.ASCII)
 
 
@@ -110,6 +111,7 @@ def _parts(rule: str, place: str) -> dict[str, str]:
             "the time of day comes from its start",
         )
     _require_interval(parts, f"{place}: rule {shown!r}")
+    _require_days(parts, f"{place}: rule {shown!r}")
     return parts
 
 
@@ -122,6 +124,21 @@ def _require_interval(parts: dict[str, str], place: str) -> None:
         raise InputError(
             f"{place}: a daily rule has INTERVAL or BYDAY, not both", hint="use FREQ=WEEKLY"
         )
+
+
+def _require_days(parts: dict[str, str], place: str) -> None:
+    """Refuse an eighth Tuesday of a month: dateutil looks for it beyond the end of the year."""
+    in_month = parts["FREQ"] == "MONTHLY" or "BYMONTH" in parts
+    most = 5 if in_month else 53 if parts["FREQ"] == "YEARLY" else 0
+    for day in parts["BYDAY"].split(",") if "BYDAY" in parts else ():
+        match = _WEEKDAY.fullmatch(day)
+        number = match and (match["number"] or "")
+        if number is None or (number and not 0 < int(number) <= most):
+            raise InputError(
+                f"{place}: BYDAY={one_line(day, SHOWN)} is no day",
+                hint="days are MO, TU, WE, TH, FR, SA, SU; 2TU is the second Tuesday of the month, "
+                "with FREQ=MONTHLY, and -1FR the last Friday",
+            )
 
 
 def _until(text: str | None, zone: ZoneInfo, place: str) -> datetime | None:

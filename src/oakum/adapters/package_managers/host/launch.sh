@@ -3,11 +3,13 @@
 
 is_taken() { [ -e "$T/result" ] || ! flock -n "$T/running" true; }
 
+# A shutdown asks a unit to end by a signal, and kills what is left when its first process has ended; that is flock,
+# which would obey. SIGCONT asks nothing: the shutdown waits until dpkg is through.
 launch() {
   : >>"$T/log"
   if has_systemd; then
     systemd-run -q --unit="oakum-$1" --slice=oakum.slice --collect --property=Type=exec --property=KillMode=mixed \
-      --property=TimeoutStopSec=infinity --property=OOMScoreAdjust=-900 --property=Nice=5 \
+      --property=KillSignal=SIGCONT --property=TimeoutStopSec=infinity --property=OOMScoreAdjust=-900 --property=Nice=5 \
       --property=StandardInput=null --property=StandardOutput="append:$T/log" --property=StandardError=inherit \
       /bin/sh "$T/transaction.sh" enter "$T" 2>"$T/launch.log" </dev/null
   else
