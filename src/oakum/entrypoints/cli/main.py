@@ -4,32 +4,15 @@ import gc
 import os
 import sys
 import traceback
-from importlib import metadata
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from oakum.core.errors import OakumError
 from oakum.core.text import harmless
-from oakum.entrypoints.cli import (
-    advisories,
-    audit,
-    backtest,
-    exceptions,
-    explain,
-    export,
-    findings,
-    hosts,
-    lab,
-    plans,
-    queue,
-    rehearse,
-    rollback,
-    rollouts,
-    scan,
-    snapshots,
-)
 
 EXIT_INTERRUPTED = 130
 EXIT_DEFECT = 70
@@ -37,38 +20,29 @@ YOUNG_OBJECTS = 200_000
 """How many new objects make Python look for garbage: a fleet is hundreds of thousands of values
 that all stay, and at Python's own 700 a third of the time went into looking at them again."""
 
-app = typer.Typer(
-    help="Keep fleets of Linux servers patched, and prove it.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (
-    scan, findings, explain, queue, export, rehearse, rollback, backtest,
-):  # fmt: skip
-    command.register(app)
-plans.register(app)
-for name, group in (
-    ("hosts", hosts.app),
-    ("advisories", advisories.app),
-    ("exceptions", exceptions.app),
-    ("snapshots", snapshots.app),
-    ("plan", plans.app),
-    ("rollout", rollouts.app),
-    ("audit", audit.app),
-    ("lab", lab.app),
-):
-    app.add_typer(group, name=name)
+EVERYDAY = {
+    **{word: word for word in ("scan", "findings", "explain", "queue", "export", "rehearse")},
+    **{word: word for word in ("rollback", "backtest")},
+    "approve": "plans",
+}
+"""The commands that stand at the top, in the order of `oakum --help`, and the modules of each."""
+GROUPS = {
+    **{word: word for word in ("hosts", "advisories", "exceptions", "snapshots")},
+    "plan": "plans",
+    "rollout": "rollouts",
+    **{word: word for word in ("audit", "lab")},
+}
+"""The nouns, and the modules of their commands."""
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata  # noqa: PLC0415 (only this option needs it)
+
         print(f"oakum {metadata.version('oakum')}")  # noqa: T201 (data for programs)
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: Annotated[
         bool,
@@ -80,11 +54,46 @@ def _options(
     del version
 
 
+def whole() -> typer.Typer:
+    """Return all commands."""
+    return _with([*EVERYDAY, *GROUPS])
+
+
+def _asked(words: Sequence[str]) -> typer.Typer:
+    """Return the command that these words begin with, or all where they begin with none.
+
+    Loading every command takes longer than most of them do.
+    """
+    first = words[0] if words else ""
+    return _with([first]) if first in EVERYDAY or first in GROUPS else whole()
+
+
+def _with(words: Iterable[str]) -> typer.Typer:
+    app = typer.Typer(
+        help="Keep fleets of Linux servers patched, and prove it.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for word in words:
+        if word in EVERYDAY:
+            _module(EVERYDAY[word]).register(app)
+        else:
+            app.add_typer(_module(GROUPS[word]).app, name=word)
+    return app
+
+
+def _module(name: str) -> Any:  # noqa: ANN401 (a module's names are known when it is loaded)
+    return import_module(f"oakum.entrypoints.cli.{name}")
+
+
 def main() -> None:
     """Run a command; every failure ends in words, a next step and a status other than 0."""
     gc.set_threshold(YOUNG_OBJECTS)
     try:
-        app()
+        _asked(sys.argv[1:])()
     except OakumError as error:
         _tell(f"error: {error.message}")
         if error.hint:
