@@ -56,7 +56,7 @@ def _unsigned(host: BenchHost) -> BenchHost:
         else p
         for p in host.facts.packages
     ]
-    return replace(host, name=f"{host.name}, linux", named=packages, status=_status(packages))
+    return replace(host, name=f"{host.name}, linux", named=packages, status=written(packages))
 
 
 def inventory(name: str) -> BenchHost:
@@ -70,10 +70,11 @@ def inventory(name: str) -> BenchHost:
         RunningKernel("6.1.0-amd64", f"#1 SMP Debian {booted} (2026-11-02)"),
         has_systemd=True, is_container=False, packages=packages,
     )  # fmt: skip
-    return BenchHost(name, facts, packages, _status(packages))
+    return BenchHost(name, facts, packages, written(packages))
 
 
-def _status(packages: Sequence[InstalledPackage]) -> bytes:
+def written(packages: Sequence[InstalledPackage]) -> bytes:
+    """Return packages as dpkg keeps them."""
     stanzas = (
         f"Package: {p.name}\nStatus: install ok installed\nArchitecture: {p.architecture}\n"
         f"Source: {p.source_name} ({p.source_version})\nVersion: {p.version}\n\n"

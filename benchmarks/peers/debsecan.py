@@ -29,9 +29,13 @@ class Debsecan:
 
     def ask(self, host: HostCopy, place: Path) -> tuple[set[Pair], Cost]:
         """Return what it lists."""
+        return self.ask_file(host.status, place)
+
+    def ask_file(self, status: Path, place: Path) -> tuple[set[Pair], Cost]:
+        """Return what it lists of a host of which dpkg's status is in this file."""
         done = run(
             ["debsecan", "--source", f"file://{place}", "--suite", RELEASE,
-             "--status", str(host.status)],
+             "--status", str(status)],
             place,
         )  # fmt: skip
         lines = (line.split() for line in done.stdout.splitlines())

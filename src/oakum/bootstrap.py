@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from oakum.core.repositories.archive import ArchiveSource
     from oakum.core.repositories.snapshot import Snapshot
     from oakum.core.risk.assessment import Assessor
-    from oakum.ports.advisory_feed import AdvisorySource, BundleWriter, FrozenFeeds
+    from oakum.ports.advisory_feed import AdvisorySource, BundleWriter, FrozenFeeds, Rulings
     from oakum.ports.archive import PackageArchive
     from oakum.ports.clock import Clock
     from oakum.ports.exports import Exporter, ExportFormat
@@ -268,6 +268,19 @@ class Application:
         from oakum.adapters.feeds.bundle import shipped_bundle
 
         return shipped_bundle()
+
+    @cached_property
+    def shipped_rulings(self) -> Rulings:
+        """What counts of the shipped bundle, from the cache."""
+        from oakum.adapters.feeds.compact import CompactAdvisories
+
+        return CompactAdvisories(self.settings.cache, self.shipped_bundle)
+
+    def read_dpkg_status(self, path: Path) -> Facts:
+        """Return what a copy of dpkg's list tells of a host."""
+        from oakum.adapters.facts.dpkg_status import read_dpkg_status
+
+        return read_dpkg_status(path, self.clock.now())
 
     def frozen_feeds(
         self,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import typer
 
-from oakum.entrypoints.cli.main import EVERYDAY, GROUPS, _asked, whole
+from oakum.entrypoints.cli.commands import EVERYDAY, GROUPS, asked, whole
 
 WITHOUT_JSON = {
     "export": "is asked for a format, JSON among them",
@@ -45,11 +45,11 @@ def test_every_command_and_option_is_explained(path: str) -> None:
 @pytest.mark.parametrize("word", [*EVERYDAY, *GROUPS])
 def test_a_command_is_loaded_alone(word: str) -> None:
     """What is typed finds its command without the others, and the same as among all of them."""
-    alone = dict(commands(typer.main.get_command(_asked([word, "--help"]))))
+    alone = dict(commands(typer.main.get_command(asked([word, "--help"]))))
     assert set(alone) == {path for path in EVERY if path.split()[0] == word}
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["--version"], ["nonsense"]])
 def test_anything_else_is_answered_by_all(words: list[str]) -> None:
     """Help and wrong words need every command: to list them, or to name the nearest."""
-    assert set(dict(commands(typer.main.get_command(_asked(words))))) == set(EVERY)
+    assert set(dict(commands(typer.main.get_command(asked(words))))) == set(EVERY)
