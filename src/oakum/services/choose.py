@@ -7,6 +7,7 @@ from oakum.core.errors import NotFoundError
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.selector import parse_selector
+from oakum.core.matching.kernel import judged_as
 from oakum.core.text import counted, one_line
 from oakum.ports.stores import UnitOfWork
 
@@ -33,6 +34,7 @@ def require_sources(names: Iterable[str], facts: Iterable[Facts]) -> None:
     """Raise NotFoundError for a name that is no source package of any of these hosts."""
     packages = [package for known in facts for package in known.packages]
     sources = {package.source_name for package in packages}
+    sources |= {judged_as(package)[0] for package in packages}
     for name in names:
         if name not in sources:
             raise _unknown_source(

@@ -20,6 +20,7 @@ from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.finding import Finding, FindingState
+from oakum.core.matching.kernel import SIGNED, judged_as
 from oakum.core.planning.change import ChangeKind, PackageChange
 from oakum.core.planning.groups import groups_of
 from oakum.core.planning.openings import HostOpenings
@@ -123,7 +124,7 @@ class PlanMaker:
                 hint="`oakum queue` shows what is open, `oakum snapshots list` what is frozen",
             )
         fixable = [f for f in findings if f.state is FindingState.AFFECTED_FIX_AVAILABLE]
-        closed = _closed(classes, request.snapshot.manifest, fixable)
+        closed = _closed(classes, request.snapshot.manifest, request.reboot_policy, fixable)
         plan = _assemble(
             request,
             classes,
@@ -298,7 +299,7 @@ def _targets(
         candidate = offered.get((package.name, package.architecture))
         if (
             candidate is not None
-            and candidate.source_name in sources
+            and {candidate.source_name, judged_as(package)[0]} & sources
             and compare(candidate.version, package.version) > 0
         ):
             targets.append(Target(package.name, package.architecture, candidate.version))
@@ -456,19 +457,34 @@ def _way_back(
 
 
 def _closed(
-    classes: tuple[HostClass, ...], manifest: SnapshotManifest, fixable: Sequence[Finding]
+    classes: tuple[HostClass, ...],
+    manifest: SnapshotManifest,
+    policy: RebootPolicy,
+    fixable: Sequence[Finding],
 ) -> list[Finding]:
     """Return the findings that the plan closes."""
     reached: dict[tuple[HostId, str], str] = {}
     for host_class in classes:
+        # A kernel that is only installed mends nothing yet.
+        reboots = host_class.needs_reboot and policy is RebootPolicy.WHEN_NEEDED
         for change in host_class.changes:
             new = manifest.find(change.name, change.new_version, change.architecture)
-            if new is not None:
+            if new is not None and (reboots or not new.source_name.startswith(SIGNED)):
+                source, brought = _judged_as(new)
                 for host in host_class.hosts:
-                    reached[host, new.source_name] = new.source_version
+                    reached[host, source] = brought
     return [
         f
         for f in fixable
         if (version := reached.get((f.host, f.source_name))) is not None
         and compare(version, f.evidence.fixed_version) >= 0
     ]
+
+
+def _judged_as(new: SnapshotPackage) -> tuple[str, str]:
+    """Return the source and version by which findings speak of a package of a snapshot."""
+    return judged_as(
+        InstalledPackage(
+            new.name, new.version, new.architecture, new.source_name, new.source_version
+        )
+    )

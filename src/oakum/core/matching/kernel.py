@@ -166,6 +166,13 @@ def _built_using(package: InstalledPackage) -> tuple[str, str] | None:
     return next((b for b in built_using(package) if b[0].split("-")[0] == KERNEL), None)
 
 
+def judged_as(package: InstalledPackage) -> tuple[str, str]:
+    """Return the source and version by which findings speak of any deb package."""
+    if is_kernel(package):
+        return kernel_source(package), tracker_version(package)
+    return tracked_as(package)
+
+
 def tracked_as(package: InstalledPackage) -> tuple[str, str]:
     """Return the source and version by which trackers know a deb package that is no kernel.
 
