@@ -36,6 +36,10 @@ test: check ## All tests: check, then conformance, integration, lab and end to e
 fuzz: .venv/ready ## A million hostile inputs for all parsers; FUZZ_FLAGS as docs/robustness.md says
 	$(BIN)/python -m tests.fuzz $(FUZZ_FLAGS)
 
+.PHONY: nightly
+nightly: .venv/ready ## 1,000 faults on booted hosts, at every step of a transaction (root, more than an hour)
+	$(BIN)/python -m tests.lab.faults.nightly $(NIGHTLY_FLAGS)
+
 .PHONY: demo
 demo: .venv/ready ## The whole loop on eight booted hosts, narrated (root, under 15 minutes)
 	$(BIN)/python -m demo $(DEMO_FLAGS)

@@ -1,9 +1,10 @@
 """A plan with something in every field, for tests that change one."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from oakum.core.ids import CveId, Digest, HostId, SnapshotId
 from oakum.core.planning.change import ChangeKind, PackageChange, RollbackClass
+from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.planning.plan import (
     PLAN_FORMAT,
     Budget,
@@ -60,5 +61,9 @@ PLAN = Plan(
     risk_removed_ppm=1000,
     predicted_seconds=120,
     groups=(Group(GroupKind.AVAILABILITY, "web", 1, (HostId("web-1"), HostId("web-2"))),),
+    schedule=(
+        HostOpenings(("night",), (Opening(NOW, NOW + timedelta(hours=2)),), (HostId("web-2"),)),
+    ),
+    pace_percent=120,
     format=PLAN_FORMAT,
 )

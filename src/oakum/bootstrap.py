@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oakum.core.advisories.feed import FeedName
-from oakum.core.errors import InputError
+from oakum.core.errors import InputError, RefusedError
 from oakum.core.ids import HostId
 from oakum.core.staging.check import Check
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from oakum.adapters.engines.procrastinate_engine import WorkerRole
     from oakum.adapters.feeds.bundle import Bundle
     from oakum.adapters.feeds.kept import KeptFeeds
     from oakum.adapters.machines.lab_files import DirectoryLabFiles
@@ -34,23 +35,28 @@ if TYPE_CHECKING:
     from oakum.core.inventory.support import Supported
     from oakum.core.matching.finding import Finding
     from oakum.core.planning.plan import Plan
+    from oakum.core.planning.schedule import Rules
     from oakum.core.reconciling.report import ScannerReport
     from oakum.core.repositories.archive import ArchiveSource
     from oakum.core.repositories.snapshot import Snapshot
     from oakum.core.risk.assessment import Assessor
-    from oakum.ports.advisory_feed import AdvisorySource, BundleWriter, FrozenFeeds
+    from oakum.ports.advisory_feed import AdvisorySource, BundleWriter, FrozenFeeds, Rulings
     from oakum.ports.archive import PackageArchive
     from oakum.ports.clock import Clock
+    from oakum.ports.deliveries import WorkerSeen
+    from oakum.ports.engine import Engine as WorkEngine
     from oakum.ports.exports import Exporter, ExportFormat
     from oakum.ports.fact_collector import FactCollector
     from oakum.ports.lab import ProviderChoice
     from oakum.ports.locks import CommandLocks
     from oakum.ports.package_manager import PackageManager, SnapshotAccess
     from oakum.ports.progress import Progress
-    from oakum.ports.signing import Verifier
+    from oakum.ports.signing import OrderSigner, Verifier
     from oakum.ports.stores import UnitOfWork
     from oakum.ports.transport import Transport
     from oakum.services.drive_host import Assignment, Tools
+    from oakum.services.drive_run import AssignmentOf, Driver, MayAct
+    from oakum.services.prepare_host import HostPreparer
     from oakum.services.rehearse_plan import Rehearser, Report
     from oakum.services.run_rollout import OnChange, Reconciler
     from oakum.settings import ArchiveSettings, Settings
@@ -67,10 +73,19 @@ class Application:
 
     @cached_property
     def clock(self) -> Clock:
-        """The real time."""
+        """The real time; that of the database server where several machines share it."""
+        if self.is_distributed:
+            from oakum.adapters.persistence.server_clock import ServerClock
+
+            return ServerClock(self._engine)
         from oakum.adapters.system_clock import SystemClock
 
         return SystemClock()
+
+    @property
+    def is_distributed(self) -> bool:
+        """Tell whether workers elsewhere drive the hosts."""
+        return self.configuration.engine.kind == "distributed"
 
     def begin(self) -> UnitOfWork:
         """Begin a unit of work."""
@@ -103,13 +118,15 @@ class Application:
     @cached_property
     def transport(self) -> Transport:
         """How hosts are reached, as configured."""
+        from oakum.adapters.transports.guarded import GuardedTransport
         from oakum.adapters.transports.openssh import OpensshTransport
 
         match self.configuration.transport:
             case "asyncssh":
-                return self.ssh
+                return GuardedTransport(self.ssh)
             case "openssh":
-                return OpensshTransport(self.configuration.rollout.connect_timeout_seconds)
+                seconds = self.configuration.rollout.connect_timeout_seconds
+                return GuardedTransport(OpensshTransport(seconds))
 
     @cached_property
     def local_transport(self) -> Transport:
@@ -131,6 +148,30 @@ class Application:
         from oakum.adapters.package_managers.apt import AptPackageManager
 
         return AptPackageManager()
+
+    def host_preparer(self, actor: str) -> HostPreparer:
+        """Return what prepares hosts to obey signed orders only."""
+        from oakum.adapters.facts.collector import SCRIPT
+        from oakum.adapters.package_managers.host_scripts import host_programs
+        from oakum.adapters.preparation.shell import ShellHostFiles
+        from oakum.services.prepare_host import HostPreparer
+
+        return HostPreparer(
+            begin=self.begin,
+            transport=self.transport,
+            files=ShellHostFiles(),
+            signer=self.order_signer,
+            programs=host_programs() | {"facts.sh": SCRIPT},
+            clock=self.clock,
+            actor=actor,
+        )
+
+    @cached_property
+    def order_signer(self) -> OrderSigner:
+        """How approvers' signatures are made and read."""
+        from oakum.adapters.signing.ssh_keygen import SshKeygen
+
+        return SshKeygen()
 
     @cached_property
     def tools(self) -> Tools:
@@ -155,6 +196,26 @@ class Application:
             )
             for c in self.configuration.checks
         )
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The declared maintenance windows and freezes. Raises InputError for one without sense."""
+        from datetime import timedelta
+
+        from oakum.core.planning.openings import Freeze
+        from oakum.core.planning.schedule import FreezeRule, Rules, WindowRule
+
+        windows = tuple(
+            WindowRule(w.name, w.hosts, w.rule, w.starts, timedelta(minutes=w.minutes), w.zone)
+            for w in self.configuration.windows
+        )
+        freezes = tuple(
+            FreezeRule(f.hosts, Freeze(f.begins, f.ends, f.reason))
+            for f in self.configuration.freezes
+        )
+        rules = Rules(windows, freezes, str(self.settings.home / "oakum.toml"))
+        rules.require_sense()
+        return rules
 
     def read_inventory(
         self, ssh_config: Path | None, ansible: Path | None, user: str
@@ -269,6 +330,19 @@ class Application:
 
         return shipped_bundle()
 
+    @cached_property
+    def shipped_rulings(self) -> Rulings:
+        """What counts of the shipped bundle, from the cache."""
+        from oakum.adapters.feeds.compact import CompactAdvisories
+
+        return CompactAdvisories(self.settings.cache, self.shipped_bundle)
+
+    def read_dpkg_status(self, path: Path) -> Facts:
+        """Return what a copy of dpkg's list tells of a host."""
+        from oakum.adapters.facts.dpkg_status import read_dpkg_status
+
+        return read_dpkg_status(path, self.clock.now())
+
     def frozen_feeds(
         self,
         kev: Path,
@@ -338,7 +412,7 @@ class Application:
         from oakum.adapters.snapshots.store import DiskSnapshotStore
 
         home = self.settings.home
-        key = OwnKey(home / "keys" / "snapshots.key", "Oakum snapshots")
+        key = OwnKey(self._own_snapshot_key, "Oakum snapshots")
         return DiskSnapshotStore(home / "pool", self.published, key)
 
     def archive_sources(self, release: str) -> tuple[ArchiveSource, ...]:
@@ -380,8 +454,25 @@ class Application:
             snapshot=snapshot.id,
             url=f"{self.configuration.snapshots.url}/snapshots/{snapshot.id}",
             suite=snapshot.manifest.release,
-            public_key=self.snapshot_store.public_key(),
+            public_key=self._snapshot_key(),
         )
+
+    def _snapshot_key(self) -> str:
+        """Return the key that hosts must trust; a worker must not make one of its own."""
+        file = self.configuration.snapshots.public_key
+        if file:
+            return self.read_text(self.settings.home / file)
+        if self.is_distributed and not self._own_snapshot_key.exists():
+            raise RefusedError(
+                "the key that snapshots are signed with is not on this machine",
+                hint="`oakum snapshots key` prints it where they are frozen; name its file in "
+                "`[snapshots] public_key`",
+            )
+        return self.snapshot_store.public_key()
+
+    @property
+    def _own_snapshot_key(self) -> Path:
+        return self.settings.home / "keys" / "snapshots.key"
 
     # machines
 
@@ -452,25 +543,102 @@ class Application:
         with self.begin() as work:
             return match(HostId("twin"), facts, index_for(work, topics_of(facts)))
 
-    def reconciler(self, rollout: RolloutId, actor: str, on_change: OnChange) -> Reconciler:
-        """Return what drives a rollout from this process."""
-        from oakum.adapters.engines.embedded import EmbeddedEngine
+    def reconciler(
+        self, rollout: RolloutId, actor: str, on_change: OnChange, say: Callable[[str], None]
+    ) -> Reconciler:
+        """Return what drives a rollout from this process, or has workers drive it."""
         from oakum.services.assign_hosts import plan_of
-        from oakum.services.run_rollout import Reconciler
+        from oakum.services.run_rollout import Reconciler, keeps_lease
 
         with self.begin() as work:
             plan = plan_of(work.rollouts.get(rollout), work)
+        assignments, holder = self.assignments(plan), self.controller_name()
+        driver = None
+        if not self.is_distributed:
+            driver = self._driver(
+                actor, lambda _, host: assignments[host], keeps_lease(holder, self.clock)
+            )
         return Reconciler(
             rollout=rollout,
-            holder=self.controller_name(),
+            holder=holder,
             actor=actor,
-            assignments=self.assignments(plan),
+            zones={host: job.host.zone for host, job in assignments.items()},
             begin=self.begin,
-            transport=self.transport,
-            engine=EmbeddedEngine(),
-            tools=self.tools,
+            clock=self.clock,
+            engine=self._work_engine(),
+            driver=driver,
             on_change=on_change,
+            say=say,
         )
+
+    async def work(self, groups: Collection[str], actor: str) -> None:
+        """Drive hosts of these worker groups for whoever runs a rollout, until cancelled.
+
+        Raises RefusedError where this machine could not know the key that snapshots are signed
+        with, or the database is not one that several machines can share.
+        """
+        from importlib.metadata import version
+
+        from oakum.adapters.engines.procrastinate_engine import WorkerRole
+        from oakum.services.assign_hosts import plan_of
+        from oakum.services.remember_assignments import RememberedAssignments
+
+        self._require_shared_database()
+        self._snapshot_key()
+
+        def assign(rollout: RolloutId) -> dict[HostId, Assignment]:
+            with self.begin() as work:
+                plan = plan_of(work.rollouts.get(rollout), work)
+            return self.assignments(plan)
+
+        role = WorkerRole(
+            self.controller_name(),
+            tuple(groups),
+            self.configuration.engine.hosts_at_once,
+            version("oakum"),
+        )
+        engine = self._work_engine(role)
+        driver = self._driver(actor, RememberedAssignments(assign), engine.holds)
+        await engine.run_worker(driver.perform)
+
+    def live_workers(self) -> tuple[WorkerSeen, ...]:
+        """Return the workers that were seen of late."""
+        from oakum.adapters.engines.procrastinate_engine import Timing
+
+        with self.begin() as work:
+            return work.deliveries.workers(self.clock.now() - Timing().alive)
+
+    def _driver(self, actor: str, assignment_of: AssignmentOf, may_act: MayAct) -> Driver:
+        from oakum.services.drive_run import Driver
+
+        return Driver(actor, assignment_of, may_act, self.begin, self.transport, self.tools)
+
+    def _work_engine(self, role: WorkerRole | None = None) -> WorkEngine:
+        if not self.is_distributed:
+            from oakum.adapters.engines.embedded import EmbeddedEngine
+
+            return EmbeddedEngine()
+        from importlib.metadata import version
+
+        from oakum.adapters.engines.procrastinate_engine import ProcrastinateEngine, Timing
+        from oakum.adapters.engines.procrastinate_schema import bring_up_to_date
+
+        self._require_shared_database()
+        with self.begin() as work:
+            others = work.deliveries.workers(self.clock.now() - Timing().alive)
+            older = any(worker.version != version("oakum") for worker in others)
+            bring_up_to_date(work.driver_connection(), others_are_older=older)
+            work.commit()
+        url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        return ProcrastinateEngine(url, self.begin, self.clock, role)
+
+    def _require_shared_database(self) -> None:
+        if not self.is_distributed or self._engine.dialect.name != "postgresql":
+            raise RefusedError(
+                "workers need a PostgreSQL database that they share with the controllers",
+                hint='set `database` and `[engine] kind = "distributed"` in oakum.toml, on every '
+                "machine; docs/guides/workers.md",
+            )
 
     def controller_name(self) -> str:
         """Return a name for this process among all controllers."""

@@ -1,6 +1,7 @@
 """Typed settings: where things are, and the configuration file, read once."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -188,6 +189,9 @@ class SnapshotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     listen: Annotated[str, Meta(pattern=r"^.+:\d{1,5}$")] = "127.0.0.1:8321"
     url: HttpUrl = "http://127.0.0.1:8321"
     """As hosts reach it; behind a proxy or a name it differs from `listen`."""
+    public_key: str = ""
+    """A file, from OAKUM_HOME on, with the key that snapshots are signed with: for a worker on
+    another machine than the one that freezes them."""
 
 
 class RolloutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -203,6 +207,16 @@ class RolloutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     connect_timeout_seconds: Seconds = 15
 
 
+class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[engine]` table: who drives the hosts of a rollout."""
+
+    kind: Literal["embedded", "distributed"] = "embedded"
+    """Embedded: the command that runs the rollout. Distributed: every `oakum worker` that shares
+    its PostgreSQL database."""
+    hosts_at_once: AtLeastOne = 100
+    """How many hosts one worker drives at a time."""
+
+
 class CheckSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One `[[checks]]` table."""
 
@@ -213,6 +227,31 @@ class CheckSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expect_status: HttpStatus = 200
     expect_text: str = ""
     timeout_seconds: Seconds = 10
+
+
+class WindowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[windows]]` table: when hosts may begin to be changed, again and again."""
+
+    name: Text
+    rule: Text
+    """A recurrence of RFC 5545: `FREQ=WEEKLY;BYDAY=SA,SU`."""
+    starts: datetime
+    """The first opening, in local time: the time of day of all of them."""
+    minutes: AtLeastOne
+    """How long it stays open."""
+    zone: str = ""
+    """By the name that IANA gives it; empty: each host's own."""
+    hosts: Text = "*"
+
+
+class FreezeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[freezes]]` table: when nothing is begun, whatever the windows say."""
+
+    begins: datetime
+    ends: datetime
+    """Both with an offset."""
+    reason: Text
+    hosts: Text = "*"
 
 
 class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -243,7 +282,11 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     advisories: AdvisorySettings = AdvisorySettings()
     snapshots: SnapshotSettings = SnapshotSettings()
     rollout: RolloutSettings = RolloutSettings()
+    engine: EngineSettings = EngineSettings()
     checks: tuple[CheckSettings, ...] = ()
+    windows: tuple[WindowSettings, ...] = ()
+    """Hosts that none of them names may begin at any time."""
+    freezes: tuple[FreezeSettings, ...] = ()
     rehearsal: RehearsalSettings = RehearsalSettings()
     policy: PolicySettings = PolicySettings()
     transport: Literal["asyncssh", "openssh"] = "asyncssh"

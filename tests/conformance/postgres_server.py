@@ -33,6 +33,10 @@ class PostgresServer:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
         return f"postgresql://{USER}@/{name}?host={self._directory}"
 
+    def restart(self) -> None:
+        """Cut every connection in the middle of what it does, as a crash of the server would."""
+        _run("pg_ctl", "-D", str(self._directory / "cluster"), "-m", "immediate", "-w", "restart")
+
 
 @contextmanager
 def running_postgres() -> Iterator[PostgresServer]:

@@ -185,3 +185,49 @@ def test_the_past_is_answered_with_what_was_known(fleet: Path) -> None:
     assert "0 findings on 2 hosts, 0 of them scanned by 2026-03-13 00:00 UTC" in done.stderr
     assert "nothing was known of web-1 then" in done.stderr
     assert "has not come yet" in oakum(fleet, "findings", "--as-of", "2999-01-01").stderr
+
+
+STATUS = """Package: base-files
+Status: install ok installed
+Architecture: amd64
+Version: 12.4+deb12u12
+
+Package: openssl
+Status: install ok installed
+Architecture: amd64
+Version: {}
+"""
+
+
+def test_lists_of_packages_are_judged_without_their_hosts(home: Path, tmp_path: Path) -> None:
+    """The same answer whether options stand first or last; the status says whether to patch."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_text(STATUS.format("3.0.9-1"))
+    new.write_text(STATUS.format("9:9"))
+    done = oakum(home, "judge", str(old), str(new), "--json")
+    assert done.returncode == 100, done.stderr
+    first, second = json.loads(done.stdout)
+    assert "CVE-2023-2975" in {finding["cve"] for finding in first["findings"]}
+    assert all(f["state"] != "affected, fix available" for f in second["findings"])
+    assert oakum(home, "judge", "--json", "--", str(old), str(new)).stdout == done.stdout
+    assert oakum(home, "judge", str(new)).returncode == 0
+    told = oakum(home, "judge", str(old))
+    assert "openssl" in told.stdout
+    assert "not judged: memory" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        ((), 2, "Missing argument"),
+        (("--nonsense",), 2, "No such option"),
+        (("nowhere",), 1, "nowhere cannot be read"),
+        (("--help",), 0, ""),
+    ],
+)
+def test_what_is_no_list_is_told(
+    home: Path, words: tuple[str, ...], status: int, said: str
+) -> None:
+    """In the words that every command has for it."""
+    done = oakum(home, "judge", *words)
+    assert (done.returncode, said in done.stderr) == (status, True)

@@ -11,17 +11,18 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, text
 from tests.conformance.stores import examples
 from tests.integration.tiny_disk import fill, run_without_privilege, tiny_disk
 
-from oakum.adapters.persistence.database import migration_config, open_database
+from oakum.adapters.persistence.database import LAYOUT, open_database
+from oakum.adapters.persistence.migrations.upgrading import migration_config
 from oakum.adapters.persistence.tables import metadata
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 from oakum.core.audit.event import Action
 from oakum.core.errors import InputError, RefusedError, StorageError
 
-HEAD = "0006"
 OPEN_AND_TELL = """
 import sys
 from pathlib import Path
@@ -93,6 +94,11 @@ def test_tables_and_migrations_agree(path: Path) -> None:
     engine.dispose()
 
 
+def test_the_present_layout_is_that_of_the_last_migration() -> None:
+    """Every command compares with it, without loading what runs migrations."""
+    assert ScriptDirectory.from_config(migration_config()).get_current_head() == LAYOUT
+
+
 def test_a_home_is_made_for_its_owner_alone(path: Path) -> None:
     """Nobody else on the controller reads which hosts are vulnerable."""
     open_database(f"sqlite:///{path}", path.parent).dispose()
@@ -111,11 +117,11 @@ def test_an_upgrade_keeps_a_backup_of_all_that_was_committed(path: Path) -> None
     with other_command.connect():
         open_database(f"sqlite:///{path}", path.parent).dispose()
     other_command.dispose()
-    with closing(sqlite3.connect(path.with_suffix(f".before-{HEAD}"))) as backup:
+    with closing(sqlite3.connect(path.with_suffix(f".before-{LAYOUT}"))) as backup:
         assert backup.execute("SELECT name FROM hosts").fetchall() == [("a",)]
         assert backup.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
     with closing(sqlite3.connect(path)) as upgraded:
-        assert upgraded.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+        assert upgraded.execute("SELECT version_num FROM alembic_version").fetchall() == [(LAYOUT,)]
 
 
 def test_rollouts_of_an_older_layout_learn_what_was_approved(path: Path) -> None:

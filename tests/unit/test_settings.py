@@ -1,5 +1,6 @@
 """The configuration file: what it may say, and what holds without it."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,48 @@ def test_only_chosen_distributions_are_fetched(tmp_path: Path) -> None:
     assert FeedName.ALPINE_SECDB in fetched
     assert FeedName.KEV in fetched
     assert FeedName.DEBIAN_TRACKER not in fetched
+
+
+WINDOWS = """
+[[windows]]
+name = "nights"
+rule = "FREQ=WEEKLY;BYDAY=SA,SU"
+starts = 2026-01-03T02:00:00
+minutes = 240
+hosts = "role:web"
+
+[[freezes]]
+begins = 2026-12-20T00:00:00+01:00
+ends = 2027-01-02T00:00:00+01:00
+reason = "end of the year"
+"""
+
+
+def test_windows_and_freezes_are_read(tmp_path: Path) -> None:
+    """A window is in local time, of its own zone or of each host's."""
+    rules = Application(_settings(tmp_path, WINDOWS)).rules
+    (window,), (frozen,) = rules.windows, rules.freezes
+    assert (window.name, window.selector, window.zone) == ("nights", "role:web", "")
+    assert window.duration == timedelta(hours=4)
+    assert frozen.freeze.begins_at == datetime(2026, 12, 19, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("FREQ=WEEKLY", "FREQ=SECONDLY", r"oakum\.toml: window 'nights'"),
+        ("02:00:00\n", "02:00:00+01:00\n", "cannot start"),
+        ("2026-12-20T00:00:00+01:00", "2026-12-20T00:00:00", "no offset"),
+        ("2027-01-02", "2026-01-02", "ends before it begins"),
+        ("minutes = 240", "minutes = 99999", "cannot be open"),
+    ],
+)
+def test_a_window_without_sense_is_an_error_with_its_place(
+    tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    """Before any plan is made of it."""
+    with pytest.raises(InputError, match=words):
+        _ = Application(_settings(tmp_path, WINDOWS.replace(old, new))).rules
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ OakumError
 ├── HostError             a host was asked and its answer is an error or makes no sense
 ├── SourceError           an advisory source or a package archive could not be fetched
 └── StorageError          the database or the disk of the controller failed
+    └── StorageAwayError  … for now: the server cannot be reached, or has no turn for us
 """
 
 
@@ -83,3 +84,7 @@ class SourceError(OakumError):
 
 class StorageError(OakumError):
     """The controller's own database or disk failed."""
+
+
+class StorageAwayError(StorageError):
+    """The database server cannot be reached at the moment; nothing was changed, try again."""

@@ -1,6 +1,6 @@
 """Where advisories come from."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -56,6 +56,20 @@ class AdvisorySource(Protocol):
         Raises SourceError when it cannot be fetched, InputError when it cannot be understood,
         TrustError when it is not what its manifest says.
         """
+        ...
+
+
+class Rulings(Protocol):
+    """Gives the statements that count, by package: decided before, and quickly found."""
+
+    def feeds(self) -> Mapping[FeedName, FeedState]:
+        """Return the feeds that they come from. Raises StorageError when they cannot be read."""
+        ...
+
+    def rulings(
+        self, topics: Collection[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], Iterable[VendorStatement]]:
+        """Return what counts by (release, package). Raises StorageError when it cannot be read."""
         ...
 
 

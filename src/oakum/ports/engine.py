@@ -1,20 +1,11 @@
 """Who carries out the work: an engine only delivers it; the stored state decides what it is."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from oakum.core.ids import HostRunId, RolloutId
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A host run to be driven on, by whoever holds this epoch of the rollout's lease."""
-
-    rollout: RolloutId
-    host_run: HostRunId
-    epoch: int
-
+from oakum.core.ids import HostRunId
+from oakum.ports.deliveries import Job
+from oakum.ports.stores import UnitOfWork
 
 Perform = Callable[[Job], Awaitable[None]]
 
@@ -22,12 +13,19 @@ Perform = Callable[[Job], Awaitable[None]]
 class Engine(Protocol):
     """Delivers jobs. A job that comes twice, late or to a dead worker must do no harm."""
 
-    def submit(self, job: Job) -> None:
-        """Have the job done soon; one that is already at work is not begun again."""
+    def submit(self, jobs: Sequence[Job], work: UnitOfWork) -> None:
+        """Have jobs done soon, once this unit of work is committed, and not at all if it is not.
+
+        One that waits or is at work already is not begun again.
+        """
         ...
 
     def cancel(self, host_run: HostRunId) -> None:
         """Stop looking after a host run. What runs on the host goes on."""
+        ...
+
+    def holds(self, job: Job, work: UnitOfWork) -> bool:
+        """Tell, before what a job saw is stored, whether the job is still this worker's."""
         ...
 
     async def run_worker(self, perform: Perform) -> None:
@@ -35,5 +33,9 @@ class Engine(Protocol):
         ...
 
     def janitor(self) -> tuple[HostRunId, ...]:
-        """Forget jobs that ended; return those that ended by a defect of ours."""
+        """Free what nobody will end any more; return the runs that ended by a defect of ours."""
+        ...
+
+    def lacking(self) -> tuple[str, ...]:
+        """Return the worker groups that jobs wait for and that have no worker."""
         ...

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Protocol
 
 from oakum.core.ids import SnapshotId, TransactionId
+from oakum.core.orders.order import SignedOrder
 from oakum.core.planning.change import ChangeKind, PackageChange
 from oakum.core.planning.plan import RestartPolicy
 from oakum.core.rollout.transaction import TransactionStatus
@@ -88,6 +89,8 @@ class Transaction:
     restart_policy: RestartPolicy
     undoes: TransactionId | None = None
     """For a roll-back: the transaction whose restore point (marks, conffiles) is put back."""
+    order: SignedOrder | None = None
+    """For a host that obeys nothing else."""
 
 
 class PackageManager(Protocol):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from oakum.core.orders.order import OrderSignature
+
 
 @dataclass(frozen=True, slots=True)
 class Signed:
@@ -30,4 +32,23 @@ class Signer(Verifier, Protocol):
 
     def sign(self, text: str) -> bytes:
         """Return the text signed within itself (OpenPGP's cleartext signature, RFC 9580, 7)."""
+        ...
+
+
+class OrderSigner(Protocol):
+    """Makes and reads approvers' signatures of orders. It judges no signer: hosts do."""
+
+    def sign(self, document: bytes, key_file: str) -> OrderSignature:
+        """Sign with a private key, or with the agent's when the file holds the public one.
+
+        Raises InputError when that key cannot sign.
+        """
+        ...
+
+    def read(self, document: bytes, text: str) -> OrderSignature:
+        """Return a signature of exactly these bytes. Raises TrustError for any other."""
+        ...
+
+    def fingerprint(self, public_key: str) -> str:
+        """Return a public key as signatures name it. Raises InputError for one that is none."""
         ...

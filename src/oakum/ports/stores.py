@@ -11,17 +11,20 @@ from oakum.core.advisories.signals import CveSignals
 from oakum.core.advisories.statement import VendorStatement
 from oakum.core.audit.event import Action, AuditEvent
 from oakum.core.canonical import Json
-from oakum.core.ids import CveId, Digest, HostId, PlanId, RolloutId, SnapshotId
+from oakum.core.ids import CveId, Digest, HostId, HostRunId, PlanId, RolloutId, SnapshotId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.component import Component, Topic
+from oakum.core.matching.coverage import Outline
 from oakum.core.matching.fleet import Holding, HostSet
+from oakum.core.orders.order import OrderSignature
 from oakum.core.planning.plan import Plan
 from oakum.core.repositories.snapshot import Snapshot
 from oakum.core.risk.exceptions import RiskException
-from oakum.core.rollout.rollout import Rollout
+from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.staging.rehearsal import Rehearsal
+from oakum.ports.deliveries import DeliveryStore
 
 
 class HostStore(Protocol):
@@ -81,7 +84,17 @@ class FactsStore(Protocol):
 
     def latest(self, host: HostId) -> Facts | None: ...
 
-    def all_latest(self) -> Mapping[HostId, Facts]: ...
+    def latest_of(self, hosts: Iterable[HostId]) -> Mapping[HostId, Facts]:
+        """Return the newest facts of those of these hosts that have some."""
+        ...
+
+    def outlines(self) -> Mapping[HostId, Outline]:
+        """Return what of every scanned host decides how much of it can be judged."""
+        ...
+
+    def last_seen(self) -> Mapping[HostId, datetime]:
+        """Return when each scanned host last answered."""
+        ...
 
     def scanned(self, as_of: datetime | None = None) -> frozenset[HostId]:
         """Return the hosts that have facts, or had them at a moment."""
@@ -198,6 +211,8 @@ class Approval:
     reason: str
     accepts_no_way_back: bool
     overrides_rehearsal: bool
+    signature: OrderSignature | None = None
+    """Of the plan's order; without it no prepared host counts this approval."""
 
 
 class PlanStore(Protocol):
@@ -226,14 +241,37 @@ class PlanStore(Protocol):
     def approvals(self, plan: PlanId) -> tuple[Approval, ...]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class SeenRollout:
+    """A rollout as it stood, and the number of the last change that is in it."""
+
+    rollout: Rollout
+    revision: int
+
+
 class RolloutStore(Protocol):
     """Rollouts, their host runs, and who may act on them."""
 
-    def save(self, rollout: Rollout) -> None:
-        """Write the whole new state of the rollout and its host runs."""
+    def save(self, rollout: Rollout, before: Rollout | None = None) -> int:
+        """Write the new state of the rollout and its host runs; return the change's number.
+
+        Given what was read in the same unit of work, only the runs that are others are written.
+        """
+        ...
+
+    def save_run(self, rollout: RolloutId, run: HostRun) -> None:
+        """Write one host run of a rollout that is there."""
         ...
 
     def get(self, id_or_prefix: str) -> Rollout: ...
+
+    def look(self, rollout: RolloutId, seen: SeenRollout | None = None) -> SeenRollout:
+        """Return a rollout as it stands; of what was seen already, only changes are read."""
+        ...
+
+    def run(self, host_run: HostRunId) -> HostRun | None:
+        """Return one host run."""
+        ...
 
     def all(self) -> tuple[Rollout, ...]: ...
 
@@ -276,6 +314,7 @@ class UnitOfWork(Protocol):
     snapshots: SnapshotRecords
     plans: PlanStore
     rollouts: RolloutStore
+    deliveries: DeliveryStore
     audit: AuditLog
 
     def __enter__(self) -> Self: ...
@@ -288,6 +327,10 @@ class UnitOfWork(Protocol):
     ) -> None: ...
 
     def commit(self) -> None: ...
+
+    def driver_connection(self) -> object:
+        """Return the database driver's own connection, for what writes in this transaction too."""
+        ...
 
 
 class UnitOfWorkFactory(Protocol):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from oakum.core.inventory.host import Host
+from oakum.core.orders.preparation import VERIFIER
 
 MAX_OUTPUT_BYTES = 32 * 1024 * 1024
 
@@ -31,6 +32,36 @@ class Session(Protocol):
         not run to its end; a non-zero exit is a result.
         """
         ...
+
+
+ASK_VERIFIER = f'exec sudo -n -- {VERIFIER} "$@"'
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedSession:
+    """A session with a prepared host: an ordinary login, beside which one program runs as root."""
+
+    inner: Session
+
+    async def run(
+        self, script: str, *arguments: str, stdin: bytes = b"", timeout_seconds: float
+    ) -> CommandResult:
+        """Run a script as the ordinary login."""
+        return await self.inner.run(
+            script, *arguments, stdin=stdin, timeout_seconds=timeout_seconds
+        )
+
+    async def ask(
+        self, verb: str, *arguments: str, stdin: bytes = b"", timeout_seconds: float
+    ) -> CommandResult:
+        """Ask the host's verifier. Its refusals are results; their exit status is REFUSED."""
+        return await self.inner.run(
+            ASK_VERIFIER, verb, *arguments, stdin=stdin, timeout_seconds=timeout_seconds
+        )
+
+
+REFUSED = 6
+"""The exit status with which a verifier refuses; sudo's own is 1."""
 
 
 class Transport(Protocol):

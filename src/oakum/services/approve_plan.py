@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from oakum.core.audit.event import Action
+from oakum.core.canonical import Json
 from oakum.core.errors import RefusedError
+from oakum.core.orders.order import OrderSignature
 from oakum.core.planning.plan import Plan, RollbackVerdict
 from oakum.core.staging.check import Verdict
 from oakum.core.staging.rehearsal import Rehearsal
@@ -20,6 +22,8 @@ class ApprovalRequest:
     reason: str
     accepts_no_way_back: bool
     overrides_rehearsal: bool
+    signature: OrderSignature | None = None
+    """Of the plan's order, read and found to hold."""
 
 
 def approve_plan(request: ApprovalRequest, begin: UnitOfWorkFactory, clock: Clock) -> Approval:
@@ -84,6 +88,7 @@ def _approval(request: ApprovalRequest, plan: Plan, work: UnitOfWork, clock: Clo
         reason=request.reason,
         accepts_no_way_back=request.accepts_no_way_back,
         overrides_rehearsal=request.overrides_rehearsal,
+        signature=request.signature,
     )
     work.plans.add_approval(approval)
     work.audit.append(
@@ -96,9 +101,14 @@ def _approval(request: ApprovalRequest, plan: Plan, work: UnitOfWork, clock: Clo
             "reason": request.reason,
             "accepts_no_way_back": request.accepts_no_way_back,
             "overrides_rehearsal": request.overrides_rehearsal,
+            **_signature_details(request.signature),
         },
     )
     return approval
+
+
+def _signature_details(signature: OrderSignature | None) -> dict[str, Json]:
+    return {} if signature is None else {"order": signature.order, "signed_by": signature.key}
 
 
 def _record_refusal(

@@ -12,6 +12,7 @@ from oakum.core.staging.check import Check
 from oakum.ports.package_manager import SnapshotAccess
 from oakum.ports.stores import UnitOfWork
 from oakum.services.drive_host import Assignment
+from oakum.services.order_plan import order_of, signed_order
 
 
 def assign_hosts(
@@ -23,8 +24,11 @@ def assign_hosts(
     """
     manifest = work.snapshots.get(plan.snapshot).manifest
     found: dict[HostId, Assignment] = {}
+    document = b""
     for identity in plan.hosts:
         host = _host(identity, plan, work)
+        if host.guard is not None and not document:
+            document = order_of(plan, access, work)
         found[identity] = Assignment(
             host=host,
             plan=plan,
@@ -32,6 +36,7 @@ def assign_hosts(
             manifest=manifest,
             access=access,
             checks=checks_for(host, checks),
+            order=signed_order(plan, host, document, work),
         )
     return found
 
@@ -48,6 +53,7 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
         rollout.window,
         Budget(rollout.concurrency, rollout.max_failed, rollout.base_rate_ppm),
         rollout.groups,
+        rollout.schedule,
         tuple(zip(rollout.rings, rings, strict=True)),
     )
     approved = (
@@ -55,6 +61,7 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
         plan.window,
         plan.budget,
         plan.groups,
+        plan.schedule,
         tuple((RolloutRing(ring.name, ring.soak_seconds), ring.hosts) for ring in plan.rings),
     )
     if taken != approved:

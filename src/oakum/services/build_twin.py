@@ -88,6 +88,7 @@ class TwinBuilder:
                 host_key=machine.host_key,
                 identity_file=self.identity_file,
                 proxy_jump="",
+                guard=None,
             )
             await await_boot(self.transport, twin)
             yield twin

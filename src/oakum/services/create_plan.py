@@ -1,13 +1,20 @@
 """Create a plan: ask every host what exactly it would do with the snapshot, and write it down."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from oakum.core.audit.event import Action
 from oakum.core.canonical import digest_of
-from oakum.core.errors import InputError, NotFoundError, OakumError, RefusedError
+from oakum.core.errors import (
+    InputError,
+    NotFoundError,
+    OakumError,
+    RefusedError,
+    StorageError,
+)
 from oakum.core.ids import CveId, Digest, HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
@@ -15,6 +22,7 @@ from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.planning.change import ChangeKind, PackageChange
 from oakum.core.planning.groups import groups_of
+from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import (
     PLAN_FORMAT,
     Budget,
@@ -25,7 +33,14 @@ from oakum.core.planning.plan import (
     RollbackVerdict,
     Window,
 )
-from oakum.core.planning.rings import Candidate, form_rings, predicted_seconds, require_percents
+from oakum.core.planning.prediction import (
+    learnt_pace,
+    predict,
+    predicted_seconds,
+    seconds_of_hosts,
+)
+from oakum.core.planning.rings import Candidate, form_rings, require_percents
+from oakum.core.planning.schedule import Rules, ScheduledHost
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
 from oakum.core.risk.queue import MILLION, risk_of
 from oakum.core.rollback.classes import class_of, verdict
@@ -44,10 +59,11 @@ from oakum.ports.transport import Transport
 from oakum.services.find_exposure import findings_of
 from oakum.services.prioritise_findings import removable_risk_of_fleet
 
-SECONDS_A_HOST = 20
-SECONDS_A_PACKAGE = 1
-SECONDS_A_REBOOT = 45
 """First guesses, from the lab; later issues learn them from past transactions."""
+
+
+LEARNT_FROM = 20
+"""Rollouts, the newest, from which one learns how long hosts take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +82,10 @@ class PlanRequest:
     budget: Budget
     restart_policy: RestartPolicy
     reboot_policy: RebootPolicy
+    rules: Rules
+    """Maintenance windows and freezes."""
+    by: datetime | None = None
+    """When the rollout must have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +124,16 @@ class PlanMaker:
             )
         fixable = [f for f in findings if f.state is FindingState.AFFECTED_FIX_AVAILABLE]
         closed = _closed(classes, request.snapshot.manifest, fixable)
-        removed = self._share_of_risk(closed)
-        plan = _assemble(request, classes, closed, removed, self.clock.now())
+        plan = _assemble(
+            request,
+            classes,
+            closed,
+            self.clock.now(),
+            risk_removed_ppm=self._share_of_risk(closed),
+            pace_percent=self._pace(),
+        )
+        plan = replace(plan, schedule=_schedule(plan, request, facts))
+        _require_in_time(plan, request.by)
         with self.begin() as work:
             plan = replace(plan, groups=groups_of(work.hosts.all(), plan.hosts))
             work.plans.add(plan)
@@ -127,7 +155,7 @@ class PlanMaker:
 
     def _known_facts(self, request: PlanRequest) -> Mapping[HostId, Facts]:
         with self.begin() as work:
-            facts = work.facts.all_latest()
+            facts = work.facts.latest_of(host.id for host in request.hosts)
             failures = work.facts.failures()
         unknown = [h.name for h in request.hosts if h.id not in facts or h.id in failures]
         if unknown:
@@ -152,6 +180,21 @@ class PlanMaker:
             total = removable_risk_of_fleet(work)
         removed = risk_of([f for f in closed if f.is_to_patch], hosts, signals)
         return MILLION * removed // total if total else 0
+
+    def _pace(self) -> int:
+        """Return how long hosts took lately, in percent of what was guessed of them."""
+        done: list[tuple[int, int]] = []
+        with self.begin() as work:
+            for rollout in work.rollouts.all()[-LEARNT_FROM:]:
+                with contextlib.suppress(StorageError):  # a damaged plan is told of elsewhere
+                    plan = work.plans.get(rollout.plan)
+                    guesses = seconds_of_hosts(plan.classes, 100)
+                    done += [
+                        (guesses[run.host], run.seconds)
+                        for run in rollout.runs
+                        if run.seconds is not None
+                    ]
+        return learnt_pace(done)
 
     async def _simulate_all(
         self,
@@ -188,6 +231,31 @@ class PlanMaker:
                 hint="mend what is named, or leave the hosts out with --limit",
             )
         return done
+
+
+def _require_in_time(plan: Plan, by: datetime | None) -> None:
+    """Raise RefusedError for a plan that is predicted to end after it must have ended."""
+    if by is None:
+        return
+    prediction = predict(plan, plan.created_at)
+    if prediction.ends_at is None or prediction.ends_at > by:
+        raise RefusedError(
+            f"it would not be done by {by:%Y-%m-%d %H:%M %Z}: {prediction.in_words()}",
+            hint="what is named is what to change: longer windows, more hosts at once "
+            "(--concurrency), a shorter soak (--soak), fewer rings (--rings) or hosts (--limit)",
+        )
+
+
+def _schedule(
+    plan: Plan, request: PlanRequest, facts: Mapping[HostId, Facts]
+) -> tuple[HostOpenings, ...]:
+    seconds = seconds_of_hosts(plan.classes, plan.pace_percent)
+    planned = (
+        ScheduledHost(host, facts[host.id].timezone, seconds[host.id])
+        for host in request.hosts
+        if host.id in seconds
+    )
+    return request.rules.schedule(planned, plan.created_at)
 
 
 def _require_fixes(request: PlanRequest, findings: Iterable[Finding]) -> None:
@@ -344,8 +412,10 @@ def _assemble(
     request: PlanRequest,
     classes: tuple[HostClass, ...],
     closed: Sequence[Finding],
-    risk_removed_ppm: int,
     now: datetime,
+    *,
+    risk_removed_ppm: int,
+    pace_percent: int,
 ) -> Plan:
     class_names = {host: c.name for c in classes for host in c.hosts}
     planned = [host for host in request.hosts if host.id in class_names]
@@ -355,7 +425,7 @@ def _assemble(
         request.soak_seconds,
     )
     way_back, reasons = _way_back(classes, request.snapshot.manifest)
-    seconds = {host: _seconds(c) for c in classes for host in c.hosts}
+    seconds = seconds_of_hosts(classes, pace_percent)
     return Plan(
         created_at=now,
         created_by=request.created_by,
@@ -373,13 +443,9 @@ def _assemble(
         fixes=tuple(sorted({(f.cve, f.source_name) for f in closed})),
         risk_removed_ppm=risk_removed_ppm,
         predicted_seconds=predicted_seconds(rings, seconds, request.budget.concurrency),
+        pace_percent=pace_percent,
         format=PLAN_FORMAT,
     )
-
-
-def _seconds(host_class: HostClass) -> int:
-    reboot = SECONDS_A_REBOOT if host_class.needs_reboot else 0
-    return SECONDS_A_HOST + SECONDS_A_PACKAGE * len(host_class.changes) + reboot
 
 
 def _way_back(

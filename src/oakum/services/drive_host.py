@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from oakum.core.errors import HostError
+from oakum.core.errors import HostError, OakumError
 from oakum.core.inventory.host import Host
+from oakum.core.orders.order import SignedOrder
 from oakum.core.planning.change import PackageChange
 from oakum.core.planning.plan import Plan, RebootPolicy, RestartPolicy
 from oakum.core.repositories.snapshot import SnapshotManifest
@@ -16,6 +18,7 @@ from oakum.core.rollout.observation import (
     ChecksDone,
     Observation,
     TransactionSeen,
+    Unreachable,
     Verified,
 )
 from oakum.core.rollout.rollout import HostRun
@@ -35,6 +38,7 @@ from oakum.ports.package_manager import (
 from oakum.ports.transport import Session
 
 SETTLE_TRIES = 6
+STEP_DEADLINE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,25 @@ class Assignment:
     manifest: SnapshotManifest
     access: SnapshotAccess
     checks: tuple[Check, ...]
+    order: SignedOrder | None = None
+    """What a prepared host is given in the place of trust."""
+
+
+def deadline_of(work: Work, job: Assignment, tools: Tools) -> timedelta:
+    """Return how long one piece of work may take before whoever does it must be stuck.
+
+    Transactions run on the host by themselves: to hand one over and to read its journal is short,
+    however long it takes. Checks bring their own limits, and are asked again while services settle.
+    """
+    checks = timedelta(seconds=sum(check.timeout_seconds for check in job.checks))
+    match work:
+        case Work.DRIVE_UPGRADE | Work.DRIVE_ROLLBACK | Work.DRIVE_REBOOT:
+            return STEP_DEADLINE
+        case Work.ASK_CHECKS:
+            return STEP_DEADLINE + checks
+        case Work.VERIFY | Work.VERIFY_ROLLBACK:
+            settling = timedelta(seconds=tools.settle_seconds)
+            return STEP_DEADLINE + settling + (1 + SETTLE_TRIES) * checks
 
 
 async def do(
@@ -80,6 +103,11 @@ async def do(
             return await _verify(rollback_of(run, job), run, job, session, tools)
 
 
+def not_asked(error: OakumError) -> Unreachable:
+    """Return what is learnt when a host could not be asked: why, and what to do about it."""
+    return Unreachable(f"{error.message}; {error.hint}" if error.hint else error.message)
+
+
 def upgrade_of(run: HostRun, job: Assignment) -> Transaction:
     """Return the transaction that carries out the plan on this host."""
     return Transaction(
@@ -88,6 +116,7 @@ def upgrade_of(run: HostRun, job: Assignment) -> Transaction:
         job.access,
         job.changes,
         job.plan.restart_policy,
+        order=job.order,
     )
 
 
@@ -100,6 +129,7 @@ def rollback_of(run: HostRun, job: Assignment) -> Transaction:
         invert(job.changes, job.manifest),
         job.plan.restart_policy,
         undoes=run.transaction,
+        order=job.order,
     )
 
 

@@ -11,7 +11,7 @@ from oakum.core.audit.event import Action, AuditEvent
 from oakum.core.ids import CveId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
-from oakum.core.matching.coverage import Coverage, coverage
+from oakum.core.matching.coverage import Coverage, coverage, outline_of
 from oakum.core.matching.finding import Finding
 from oakum.core.matching.matcher import topics_of
 from oakum.core.planning.change import PackageChange
@@ -85,7 +85,7 @@ def explain_finding(cve: CveId, name: str, assessor: Assessor, work: UnitOfWork)
     return Explanation(
         host=host,
         facts=facts,
-        coverage=coverage(facts, work.advisories.covered()) if facts else None,
+        coverage=coverage(outline_of(facts), work.advisories.covered()) if facts else None,
         statements=statements,
         deciding=tuple(decide(statements, made_on)),
         signals=signals,

@@ -115,8 +115,9 @@ class Freezer:
     def _fleet(self, release: str) -> tuple[dict[HostId, Facts], dict[HostId, Host]]:
         with self.begin() as work:
             hosts = {host.id: host for host in work.hosts.all()}
-            known = work.facts.all_latest()
-        facts = {h: f for h, f in known.items() if f.distribution.codename == release}
+            outlines = work.facts.outlines()
+            running = [h for h, o in outlines.items() if o.distribution.codename == release]
+            facts = dict(work.facts.latest_of(running))
         if not facts:
             raise RefusedError(
                 f"no scanned host runs {release}: a snapshot would hold nothing",
@@ -134,7 +135,8 @@ class Freezer:
         found: list[_Repacked] = []
         by_host: dict[HostId, list[Target]] = {}
         for package in missing:
-            having = next(iter(_having(package, facts)))
+            # A prepared host makes no packages: one that does is asked where there is one.
+            having = min(_having(package, facts), key=lambda name: hosts[name].guard is not None)
             target = Target(package.name, package.architecture, package.version)
             by_host.setdefault(having, []).append(target)
         for number, (host_id, targets) in enumerate(by_host.items(), 1):

@@ -9,7 +9,7 @@ from oakum.core.ids import HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.matching.component import components_of
-from oakum.core.matching.coverage import Coverage, coverage
+from oakum.core.matching.coverage import Coverage, coverage, outline_of
 from oakum.core.matching.finding import Finding
 from oakum.core.matching.fleet import Fleet, Holding, HostSet
 from oakum.core.matching.matcher import AdvisoryIndex, match
@@ -52,6 +52,6 @@ def judge_host(
             if signal.cve in wanted:
                 signals[signal.cve] = signals[signal.cve].laid_over(signal)
     view = FleetView(Population({ONLY: host}, signals), assessor, lambda *_: today)
-    known = coverage(facts, index.covered)
+    known = coverage(outline_of(facts), index.covered)
     states = tuple(content.state for content in contents.values())
     return Judgement(facts, findings, build_queue(exposed, view), known, states)

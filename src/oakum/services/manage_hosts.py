@@ -157,7 +157,8 @@ def _differences(host: Host, new: NewHost, host_key: str | None) -> list[str]:
     pairs = {
         "address": (host.address, known.address),
         "port": (host.port, known.port),
-        "user": (host.user, known.user),
+        # A prepared host has an account of its own, of which no inventory knows.
+        "user": (host.user, host.user if host.guard else known.user),
         "private key": (host.identity_file, known.identity_file),
         "jump host": (host.proxy_jump, known.proxy_jump),
         "labels": (host.labels, tuple(sorted({*known.labels, *new.labels}))),

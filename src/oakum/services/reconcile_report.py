@@ -33,9 +33,9 @@ def reconcile_report(
     meant = {found.id for found, _ in map(index.find, report.hosts) if found is not None}
     covered = work.advisories.covered()
     coverages = {
-        identity: coverage(facts, covered)
-        for identity in meant
-        if (facts := work.facts.latest(identity)) is not None
+        identity: coverage(known, covered)
+        for identity, known in work.facts.outlines().items()
+        if identity in meant
     }
     return reconcile(report, hosts, _findings_of(meant, work), coverages, every=every)
 

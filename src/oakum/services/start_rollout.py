@@ -12,7 +12,7 @@ from oakum.core.rollout.state import Phase, RunState, Wish
 from oakum.ports.clock import Clock
 from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
 from oakum.services.assign_hosts import plan_of
-from oakum.services.run_rollout import Change, changes_between
+from oakum.services.record_changes import Change, changes_between, record
 
 
 def start_rollout(plan_id: str, by: str, begin: UnitOfWorkFactory, clock: Clock) -> Rollout:
@@ -100,6 +100,7 @@ def _rollout(plan: Plan, number: int, by: str, clock: Clock) -> Rollout:
         max_failed=plan.budget.max_failed,
         base_rate_ppm=plan.budget.base_rate_ppm,
         groups=plan.groups,
+        schedule=plan.schedule,
         opens_at=plan.window.opens_at,
         closes_at=plan.window.closes_at,
         started_by=by,
@@ -152,14 +153,8 @@ def want(wanted: Wanted, begin: UnitOfWorkFactory, clock: Clock) -> Rollout:
         if wanted.wish is Wish.ABORT and not any(run.state.is_busy for run in rollout.runs):
             after = settle(after, clock.now())
         work.rollouts.save(after)
-        for event in (asked, *changes_between(rollout, after)):
-            work.audit.append(
-                at=clock.now(),
-                actor=wanted.by,
-                action=event.action,
-                subject=event.subject,
-                details=event.details,
-            )
+        changes = (asked, *changes_between(rollout, after))
+        record(changes, work, at=clock.now(), actor=wanted.by)
         work.commit()
     return after
 

@@ -115,6 +115,7 @@ def facts(packages: tuple[InstalledPackage, ...] = PACKAGES, at: datetime = NOW)
         subscriptions=("esm-apps",),
         livepatched=(CveId("CVE-2024-0001"),),
         reboot_flag=None,
+        timezone="Europe/Berlin",
         unreadable=(UnreadableLine("packages", "what \\x1b is this"),),
     )
 

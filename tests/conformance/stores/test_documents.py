@@ -153,7 +153,7 @@ def test_equal_package_sets_are_stored_once(begin: Begin, engine: Engine) -> Non
     assert _count(engine, package_sets) == 1
     assert _count(engine, package_versions) == len(examples.PACKAGES)
     with begin() as work:
-        both = work.facts.all_latest()
+        both = work.facts.latest_of([WEB, HostId("web-2")])
     assert set(both) == {"web-1", "web-2"}
     assert set(both[HostId("web-2")].packages) == set(examples.PACKAGES)
 

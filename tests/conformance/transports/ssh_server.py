@@ -64,7 +64,7 @@ def running_sshd(*settings: str, address: str = "127.0.0.1", port: int = 0) -> I
             stderr=subprocess.DEVNULL,
         )
         try:
-            _wait_until_it_answers(address, port)
+            wait_until_it_answers(address, port)
             yield SshServer(directory, _host(directory, address, port), process)
         finally:
             process.send_signal(signal.SIGTERM)
@@ -116,7 +116,8 @@ def _host(directory: Path, address: str, port: int) -> Host:
     )
 
 
-def _wait_until_it_answers(address: str, port: int) -> None:
+def wait_until_it_answers(address: str, port: int) -> None:
+    """Return once an sshd greets; fail when none does."""
     for _ in range(200):
         try:
             with socket.create_connection((address, port), timeout=1) as connection:

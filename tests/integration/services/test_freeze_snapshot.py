@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from oakum.core.audit.event import Action
 from oakum.core.ids import HostId
 from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Facts, RunningKernel
-from oakum.core.inventory.host import Host
+from oakum.core.inventory.host import Guard, Host
 from oakum.core.inventory.package import InstalledPackage
 from oakum.ports.stores import UnitOfWorkFactory
 from oakum.ports.transport import Session
@@ -126,3 +126,22 @@ def test_a_pool_that_was_damaged_before_makes_no_damaged_snapshot(shelf: Shelf) 
     shelf.upstream.add("third", b"third" * 100)
     shelf.upstream.publish()
     assert _faults(shelf, shelf.freeze()) == ()
+
+
+def test_a_prepared_host_is_not_asked_for_packages(
+    shelf: Shelf, begin: UnitOfWorkFactory, clock: SteppingClock
+) -> None:
+    """Making them takes root: of two hosts that have a version, the other one is asked."""
+    gone = InstalledPackage("gone", "1.0", "amd64", "gone", "1.0")
+    facts = replace(_facts(clock), packages=(gone,))
+    with begin() as work:
+        first = work.hosts.get(HostId("a"))
+        second = replace(first, id=HostId("b"), name="b", address="b")
+        work.hosts.update(replace(first, guard=Guard(1, ("SHA256:ann",))))
+        work.hosts.add(second)
+        for host in (first, second):
+            work.facts.save(host.id, facts)
+        work.commit()
+    with pytest.raises(AssertionError) as asked:
+        shelf.freeze()
+    assert asked.value.args == (second,)

@@ -9,6 +9,7 @@ from tests.integration.services.conftest import SteppingClock
 
 from oakum.core.audit.event import Action
 from oakum.core.errors import ConflictError, InputError, NotFoundError
+from oakum.core.inventory.host import Guard
 from oakum.core.inventory.known_address import KnownAddress
 from oakum.ports.stores import UnitOfWorkFactory
 from oakum.services.manage_hosts import HostKeeper, NewHost, is_known
@@ -132,6 +133,17 @@ def test_a_host_that_differs_is_named_with_what_differs(
     with pytest.raises(ConflictError, match=said) as caught:
         is_known(new, key, here)
     assert "hosts remove web-1" in (caught.value.hint or "")
+
+
+def test_a_prepared_host_is_known_by_an_inventory_that_names_another_login(
+    keeper: HostKeeper,
+) -> None:
+    """It was imported as root; that it is logged in to as oakum since is no other machine."""
+    host = keeper.add(NewHost(_known()), KEY)
+    prepared = replace(host, user="oakum", guard=Guard(1, ("SHA256:ann",)))
+    assert is_known(NewHost(_known()), KEY, {"web-1": prepared})
+    with pytest.raises(ConflictError, match="user"):
+        is_known(NewHost(_known()), KEY, {"web-1": replace(prepared, guard=None)})
 
 
 def test_a_host_that_is_reached_in_a_way_of_its_own_is_refused(keeper: HostKeeper) -> None:

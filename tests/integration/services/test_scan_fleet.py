@@ -107,7 +107,7 @@ def test_one_failing_host_of_many_fails_alone(
     assert (failure.host, failure.hint) == ("web-2", "is it up?")
     assert failure.reason == "web-2 does not \\x1b[31manswer"
     with begin() as work:
-        assert set(work.facts.all_latest()) == set(result.facts)
+        assert set(work.facts.outlines()) == set(result.facts)
         assert list(work.facts.failures()) == ["web-2"]
     assert sorted(a.name for a in actions()) == ["HOST_SCANNED"] * 5 + ["SCAN_FAILED"]
 

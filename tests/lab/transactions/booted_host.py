@@ -19,18 +19,18 @@ ASKED_FOR_REBOOT = 133
 PACKAGES = "systemd,systemd-sysv,dbus"
 
 
-def unpack_base_image(directory: Path) -> Path:
-    """Return a plain bookworm tree; it is made once and kept in the user's cache."""
+def unpack_base_image(directory: Path, *more: str) -> Path:
+    """Return a bookworm tree with these packages more; made once, kept in the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "oakum"
-    image = cache / "tests-bookworm-systemd.tar"
+    image = cache / f"{'-'.join(('tests-bookworm-systemd', *more))}.tar"
     if not image.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        partial = cache / f"tests-bookworm-systemd.{os.getpid()}.tar"
+        partial = image.with_suffix(f".{os.getpid()}.tar")
         _run(
             "mmdebstrap",
             "--quiet",
             "--variant=apt",
-            f"--include={PACKAGES}",
+            f"--include={','.join((PACKAGES, *more))}",
             "bookworm",
             str(partial),
         )

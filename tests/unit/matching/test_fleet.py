@@ -13,10 +13,15 @@ from oakum.core.ids import CveId, Digest, HostId
 from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Facts, RunningKernel, StaleProcess
 from oakum.core.inventory.package import InstalledPackage
-from oakum.core.matching.component import Component, components_of
+from oakum.core.matching.component import (
+    Component,
+    components_of,
+    parts_of,
+    stale_by_source,
+)
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.matching.fleet import Fleet, Holding, HostSet
-from oakum.core.matching.matcher import AdvisoryIndex, match
+from oakum.core.matching.matcher import AdvisoryIndex, match, match_open
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 DAY = date(2026, 11, 25)
@@ -152,3 +157,16 @@ def test_only_chosen_hosts_count() -> None:
     part = Fleet(fleet.holdings, HostSet([1, 3]))
     assert part.tally(index).by_state[FindingState.AFFECTED_FIX_AVAILABLE] == 2
     assert [rung.hosts for e in part.exposed(index) for rung in e.rungs] == [HostSet([1, 3])]
+
+
+@given(hosts, statements)
+def test_open_findings_alone_are_those_among_all(
+    found: list[Facts], said: list[VendorStatement]
+) -> None:
+    """Good news hides no bad news, where a source is installed twice."""
+    index = AdvisoryIndex.of({FEED.feed: FEED}, said)
+    for known in found:
+        host = HostId(known.hostname)
+        parts = parts_of(components_of(known), known.packages, stale_by_source(known))
+        every = match(host, known, index)
+        assert match_open(host, parts, index) == tuple(f for f in every if f.state.is_open)

@@ -12,7 +12,7 @@ from oakum.core.ids import CveId, Digest, HostId
 from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Facts, RunningKernel, StaleProcess, UnreadableLine
 from oakum.core.inventory.package import InstalledPackage
-from oakum.core.matching.coverage import coverage
+from oakum.core.matching.coverage import coverage, outline_of
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.matching.matcher import AdvisoryIndex, match, topics_of
 
@@ -66,7 +66,7 @@ def state(known: Facts, *statements: VendorStatement) -> FindingState:
 
 
 def unknown(known: Facts) -> dict[str, str]:
-    return dict(coverage(known, COVERED).unknown)
+    return dict(coverage(outline_of(known), COVERED).unknown)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_third_party_packages_are_unknown_and_never_judged() -> None:
     """Another archive's openssl is not held against Debian's versions, nor counted as judged."""
     known = replace(facts(OPENSSL, NEW_IMAGE), package_origins=((OPENSSL.key, "Vendor"),))
     assert judge(known, statement()) == ()
-    assert coverage(known, COVERED).judged == 1
+    assert coverage(outline_of(known), COVERED).judged == 1
     assert unknown(known) == {"libssl3:amd64": "comes from Vendor, not Debian"}
 
 
@@ -248,7 +248,7 @@ def test_what_no_index_has_and_no_tracker_knows_is_unknown() -> None:
     assert unknown(known) == {
         "tool:amd64": "no package index has it: installed by hand, or its archive is gone"
     }
-    assert coverage(known, COVERED).judged == 3
+    assert coverage(outline_of(known), COVERED).judged == 3
     assert [found.source_name for found in judge(known, statement())] == ["openssl"]
 
 
@@ -275,7 +275,7 @@ def test_backports_are_told_by_their_version() -> None:
 def test_a_host_without_package_indices_says_so() -> None:
     """Third-party packages cannot be told from Debian's there: that is unknown, not fine."""
     known = replace(facts(OPENSSL), has_package_indices=False)
-    assert coverage(known, COVERED).unknown == (
+    assert coverage(outline_of(known), COVERED).unknown == (
         (
             "origin of packages",
             "the host has no package indices, so third-party packages cannot be told from Debian's",
@@ -297,7 +297,7 @@ def test_an_unknown_distribution_has_no_findings_and_says_so(distribution: Distr
     """Nothing is judged with another vendor's data."""
     known = replace(facts(OPENSSL), distribution=distribution)
     assert judge(known, statement()) == ()
-    assert coverage(known, COVERED).judged == 0
+    assert coverage(outline_of(known), COVERED).judged == 0
     assert unknown(known) == {distribution.label: "no vendor data for this distribution"}
 
 
@@ -358,6 +358,6 @@ def test_the_same_input_gives_the_same_findings(
 def test_a_release_of_which_the_advisories_are_silent_is_unknown() -> None:
     """No statement about a release is not good news: its packages are not counted as judged."""
     trixie = replace(facts(OPENSSL), distribution=Distribution("debian", "13", "trixie"))
-    found = coverage(trixie, COVERED)
+    found = coverage(outline_of(trixie), COVERED)
     assert found.judged == 0
     assert found.unknown[0][1] == "the advisories hold nothing about this release"

@@ -15,7 +15,7 @@ from oakum.core.ids import CveId, Digest, HostId
 from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Facts, RunningKernel
 from oakum.core.inventory.package import InstalledPackage
-from oakum.core.matching.coverage import coverage
+from oakum.core.matching.coverage import coverage, outline_of
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.matching.matcher import AdvisoryIndex, match
 
@@ -142,7 +142,7 @@ def test_builds_of_other_channels_are_unknown_and_never_compared(version: str, o
     """Their versions do not follow the release's fixes."""
     known = facts(JAMMY, deb("openssl", version))
     assert judge(known, said("jammy", "openssl", "3.0.2-0ubuntu1.20")) == ()
-    unknown = dict(coverage(known, {"jammy": frozenset({"openssl"})}).unknown)
+    unknown = dict(coverage(outline_of(known), {"jammy": frozenset({"openssl"})}).unknown)
     assert unknown["openssl:amd64"] == f"comes from {origin}, not Ubuntu"
 
 
@@ -152,7 +152,7 @@ def test_a_third_party_archive_is_unknown_and_never_compared() -> None:
         facts(JAMMY, deb("nginx", "1.18.0")), package_origins=(("nginx:amd64", "LP-PPA-nginx"),)
     )
     assert judge(known, said("jammy", "nginx", "1.18.0-6ubuntu14.4")) == ()
-    unknown = dict(coverage(known, {"jammy": frozenset({"nginx"})}).unknown)
+    unknown = dict(coverage(outline_of(known), {"jammy": frozenset({"nginx"})}).unknown)
     assert unknown["nginx:amd64"] == "comes from LP-PPA-nginx, not Ubuntu"
 
 
@@ -269,7 +269,7 @@ def test_a_kernel_that_the_vendor_did_not_build_is_unknown() -> None:
     """Neither safe nor exposed: nothing is known."""
     known = facts(ALMA, rpm("kernel-core", "5.14.0-1.el9"), uname=("6.9.1-custom", ""))
     assert judge(known, said("almalinux:9", "kernel-core", "5.14.0-9.el9")) == ()
-    unknown = dict(coverage(known, {"almalinux:9": frozenset({"bash"})}).unknown)
+    unknown = dict(coverage(outline_of(known), {"almalinux:9": frozenset({"bash"})}).unknown)
     assert unknown["kernel 6.9.1-custom"] == "no AlmaLinux build is named"
 
 

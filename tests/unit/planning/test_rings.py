@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from oakum.core.errors import InputError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Criticality
-from oakum.core.planning.rings import Candidate, form_rings, predicted_seconds, require_percents
+from oakum.core.planning.rings import Candidate, form_rings, require_percents
 
 candidates = st.lists(
     st.builds(
@@ -46,13 +46,6 @@ def test_the_least_critical_host_of_a_class_goes_first() -> None:
         Candidate(HostId("b"), "web", Criticality.LOW),
     ]
     assert form_rings(hosts, [10, 100], 0)[0].hosts == ("b",)
-
-
-def test_prediction_counts_rows_of_hosts_and_soaks() -> None:
-    """Three hosts of 60 s, two at once, and a soak of 10 s take 130 s."""
-    hosts = [Candidate(HostId(name), "web", Criticality.LOW) for name in "abc"]
-    rings = form_rings(hosts, [100], 10)
-    assert predicted_seconds(rings, dict.fromkeys([HostId(n) for n in "abc"], 60), 2) == 130
 
 
 @pytest.mark.parametrize("percents", [(), (50, 10), (10,), (0, 100), (10, 10, 100), (10, 110)])

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.rollout.decide import decide, settle
 from oakum.core.rollout.gate import what_the_evidence_allows
 from oakum.core.rollout.host_run import PATIENCE, Work, advance, work_for
@@ -244,6 +245,62 @@ def test_no_host_begins_outside_the_window() -> None:
     assert [run.state for run in closed.runs].count(RunState.PENDING) == 2
 
 
+def night(*hours: int) -> tuple[Opening, ...]:
+    """Return openings of an hour each, so many hours after the start."""
+    return tuple(
+        Opening(START + timedelta(hours=hour), START + timedelta(hours=hour + 1)) for hour in hours
+    )
+
+
+def state_of(rollout: Rollout, host: str) -> RunState:
+    return rollout.run_of(HostId(host)).state
+
+
+def test_a_host_waits_for_its_own_window_while_others_begin() -> None:
+    """Two hosts of a ring: one may begin at any time, one from three o'clock on."""
+    bound = HostOpenings(("night",), night(1), (HostId("h0-1"),))
+    begun = settle(replace(make_rollout([2]), schedule=(bound,)), START)
+    assert state_of(begun, "h0-0") is RunState.CHECKING
+    assert state_of(begun, "h0-1") is RunState.PENDING
+    later = settle(begun, START + timedelta(hours=1))
+    assert state_of(later, "h0-1") is RunState.CHECKING
+
+
+def test_a_ring_that_nobody_may_begin_in_waits_and_says_until_when() -> None:
+    """It goes on by itself when the window opens; the next night is as good."""
+    bound = HostOpenings(("night",), night(1, 25), (HostId("h0-0"),))
+    rollout = replace(make_rollout([1]), schedule=(bound,))
+    waiting = settle(rollout, START)
+    assert waiting.phase is Phase.WAITING
+    assert waiting.reason == "the next maintenance window of ring 1 opens at 2026-11-23 03:00 UTC"
+    assert settle(waiting, START + timedelta(minutes=59)) == waiting
+    missed = settle(waiting, START + timedelta(hours=3))
+    assert missed.reason.endswith("2026-11-24 03:00 UTC")
+    begun = settle(missed, START + timedelta(hours=25))
+    assert begun.phase is Phase.PROGRESSING
+    assert state_of(begun, "h0-0") is RunState.CHECKING
+
+
+def test_when_no_window_opens_any_more_a_person_decides() -> None:
+    """Who resumes goes on without the hosts that were too late."""
+    bound = HostOpenings(("night",), night(1), (HostId("h0-0"),))
+    rollout = replace(make_rollout([1, 1]), schedule=(bound,))
+    stuck = settle(rollout, START + timedelta(hours=2))
+    assert stuck.phase is Phase.PAUSED
+    assert stuck.reason == "no window opens any more for h0-0; resume to go on without them"
+    resumed = settle(replace(stuck, wish=Wish.RESUME), START + timedelta(hours=2))
+    assert state_of(resumed, "h0-0") is RunState.SKIPPED
+    assert "its windows are over" in resumed.run_of(HostId("h0-0")).reason
+
+
+def test_the_plans_window_holds_beside_the_hosts() -> None:
+    """An opening after the plan's window has closed is none."""
+    bound = HostOpenings(("night",), night(5), (HostId("h0-0"),))
+    closes = START + timedelta(hours=4)
+    rollout = replace(make_rollout([1]), schedule=(bound,), closes_at=closes)
+    assert settle(rollout, START).phase is Phase.PAUSED
+
+
 def test_refused_hosts_pause_for_a_person_and_resuming_forgives_them() -> None:
     """A host that was never changed is no evidence against the plan, nor for it."""
     rollout = make_rollout([1, 1])
@@ -257,11 +314,54 @@ def test_refused_hosts_pause_for_a_person_and_resuming_forgives_them() -> None:
 
 def test_a_silent_host_is_given_time_and_then_taken_at_its_silence() -> None:
     """Unreachable is no answer at first; after the set patience it counts as failed."""
-    run = replace(make_rollout([1]).runs[0], state=RunState.UPGRADING, changed_at=START)
-    soon = advance(run, Unreachable("timed out"), START + timedelta(minutes=1))
-    late = advance(run, Unreachable("timed out"), START + PATIENCE)
+    run = replace(make_rollout([1]).runs[0], state=RunState.UPGRADING)
+    soon = advance(run, Unreachable("timed out"), START)
+    late = advance(soon, Unreachable("timed out"), START + PATIENCE)
     assert soon.state is RunState.UPGRADING
     assert late.state is RunState.FAILED
+
+
+def test_how_long_a_host_took_is_counted_once() -> None:
+    """From its beginning to the first time that it was found well: a soak is no work."""
+    rollout = settle(make_rollout([1]), START)
+    moments = [START + timedelta(seconds=seconds) for seconds in (10, 30, 50, 200)]
+    for moment in moments:
+        (run,) = rollout.runs
+        after = advance(run, observe(run, "good"), moment) if work_for(run.state) else run
+        rollout = settle(replace(rollout, runs=(after,)), moment)
+    assert rollout.phase is Phase.PROGRESSING or rollout.phase.is_final
+    assert rollout.runs[0].seconds == 50
+
+
+def test_patience_begins_with_the_silence_and_not_with_the_work() -> None:
+    """A long upgrade that loses its connection once, or now and then, has not failed."""
+    run = replace(make_rollout([1]).runs[0], state=RunState.UPGRADING)
+    at_work = TransactionSeen(
+        TransactionStatus(TransactionState.RUNNING, "install", "", ()), may_reboot=False
+    )
+    for hour in range(3):
+        now = START + timedelta(hours=hour)
+        run = advance(run, Unreachable("reset by peer"), now)
+        assert run.state is RunState.UPGRADING
+        run = advance(run, at_work, now + timedelta(minutes=1))
+        assert run.silent_since is None
+
+
+def test_a_host_that_does_not_reboot_fails_in_the_end() -> None:
+    """It answers, so it is not silent; a run that waited for ever would hold its rollout up."""
+    run = replace(
+        make_rollout([1]).runs[0],
+        state=RunState.REBOOTING,
+        reason="old code runs in dbus.service",
+        boot_id_before="boot-1",
+        changed_at=START,
+    )
+    soon = advance(run, Booted("boot-1"), START + timedelta(minutes=14))
+    late = advance(run, Booted("boot-1"), START + PATIENCE)
+    assert soon == run
+    assert late.state is RunState.FAILED
+    assert "told to reboot 15 minutes ago" in late.reason
+    assert advance(run, Booted("boot-2"), START + PATIENCE).state is RunState.VERIFYING
 
 
 def test_late_and_doubled_observations_change_nothing() -> None:

@@ -98,7 +98,7 @@ def test_a_hard_signal_stops_the_first_rings_at_once(
 def test_silence_after_the_change_is_a_hard_signal() -> None:
     """A host that stays unreachable once it was changed says so by its silence."""
     silent = advance(
-        replace(run(1, BUSY), changed_at=NOW - PATIENCE), Unreachable("timed out"), NOW
+        replace(run(1, BUSY), silent_since=NOW - PATIENCE), Unreachable("timed out"), NOW
     )
     assert (silent.state, silent.signals) == (BAD, (HardSignal.UNREACHABLE,))
 

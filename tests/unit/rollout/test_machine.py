@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from oakum.adapters.persistence.documents import from_document, to_document
 from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.planning.plan import Group, GroupKind
 from oakum.core.rollout.decide import settle
 from oakum.core.rollout.gate import judge
@@ -29,6 +30,11 @@ from oakum.core.staging.check import CheckResult, Verdict
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 OPENS, CLOSES = START + timedelta(minutes=10), START + timedelta(minutes=300)
+
+NIGHTS = (
+    Opening(START + timedelta(minutes=30), START + timedelta(minutes=60)),
+    Opening(START + timedelta(minutes=200), START + timedelta(minutes=220)),
+)
 
 results = st.lists(
     st.builds(CheckResult, st.just("web"), st.sampled_from(Verdict), st.just("said"), st.just(1)),
@@ -78,9 +84,7 @@ class RolloutMachine(RuleBasedStateMachine):
         sizes=st.lists(st.integers(1, 5), min_size=1, max_size=3),
         concurrency=st.integers(1, 4),
         max_failed=st.integers(0, 3),
-        pairs=st.booleans(),
-        zones=st.booleans(),
-        quorum=st.booleans(),
+        limits=st.sets(st.sampled_from(["pairs", "zones", "quorum", "night"])),
         base_rate_ppm=st.sampled_from([10_000, 400_000]),
     )
     def begin(
@@ -89,20 +93,18 @@ class RolloutMachine(RuleBasedStateMachine):
         sizes: list[int],
         concurrency: int,
         max_failed: int,
-        pairs: bool,
-        zones: bool,
-        quorum: bool,
+        limits: set[str],
         base_rate_ppm: int,
     ) -> None:
         """Make a rollout of some rings, with groups across them."""
         rings = [ring for ring, size in enumerate(sizes) for _ in range(size)]
         names = [HostId(f"h{number}") for number in range(len(rings))]
         groups: list[Group] = []
-        if pairs:
+        if "pairs" in limits:
             groups.append(Group(GroupKind.AVAILABILITY, "db", 1, tuple(names[:2])))
-        if quorum:
+        if "quorum" in limits:
             groups.append(Group(GroupKind.QUORUM, "etcd", 2, tuple(names[2:7])))
-        if zones:
+        if "zones" in limits:
             groups.append(Group(GroupKind.DOMAIN, "a", 1, tuple(names[::2])))
             groups.append(Group(GroupKind.DOMAIN, "b", 1, tuple(names[1::2])))
         self.rollout = Rollout(
@@ -132,6 +134,7 @@ class RolloutMachine(RuleBasedStateMachine):
             started_by="tester",
             started_at=START,
             groups=tuple(groups),
+            schedule=(HostOpenings(("night",), NIGHTS, tuple(names[::3])),) * ("night" in limits),
             base_rate_ppm=base_rate_ppm,
         )
 
@@ -146,6 +149,9 @@ class RolloutMachine(RuleBasedStateMachine):
         ]
         if begun:
             assert OPENS <= self.now < CLOSES
+            for bound in after.schedule:
+                if {run.host for run in begun} & set(bound.hosts):
+                    assert any(o.opens_at <= self.now < o.closes_at for o in NIGHTS)
             assert {run.ring for run in begun} == {after.ring}
             assert judge(after).verdict is Verdict.PASSED
             earlier = [run for run in before.runs if run.ring < after.ring]

@@ -60,7 +60,7 @@ AS_PLANNED = tuple(installed(name) for name in NAMES)
 FAULTS: dict[str, Callable[[InstalledPackage], InstalledPackage | None]] = {
     "is not installed": lambda _: None,
     "is at 1": lambda package: replace(package, version="1"),
-    "is in state iF": lambda package: replace(package, status="iF"),
+    "is in state iF: run dpkg --configure -a": lambda package: replace(package, status="iF"),
     "not installed": lambda package: replace(package, status="rc"),
 }
 
@@ -86,7 +86,10 @@ def test_finds_each_planted_difference(faults: dict[str, str]) -> None:
 def test_finds_what_should_be_gone_and_what_is_half_done() -> None:
     """A removal that did not happen and a broken package outside the plan are differences."""
     found = verify((change("bash", ""),), facts(installed("bash"), installed("x", "1", "iU")), GOOD)
-    assert found.differences == ("bash:amd64 2 is still installed", "x:amd64 is in state iU")
+    assert found.differences == (
+        "bash:amd64 2 is still installed",
+        "x:amd64 is in state iU: run dpkg --configure -a",
+    )
 
 
 @pytest.mark.parametrize(

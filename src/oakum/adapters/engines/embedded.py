@@ -1,10 +1,13 @@
 """The engine inside the controller's own process: an asyncio task for each host run."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Never
 
 from oakum.core.ids import HostRunId
-from oakum.ports.engine import Job, Perform
+from oakum.ports.deliveries import Job
+from oakum.ports.engine import Perform
+from oakum.ports.stores import UnitOfWork
 
 
 class EmbeddedEngine:
@@ -16,17 +19,28 @@ class EmbeddedEngine:
         self._tasks: dict[HostRunId, asyncio.Task[None]] = {}
         self._defects: dict[HostRunId, BaseException] = {}
 
-    def submit(self, job: Job) -> None:
-        """Have the job wait for the worker unless its host run is being driven already."""
-        if not self._is_at_work(job.host_run):
-            self._waiting[job.host_run] = job
-            self._has_work.set()
+    def submit(self, jobs: Sequence[Job], work: UnitOfWork) -> None:
+        """Have jobs wait for the worker unless their host runs are being driven already.
+
+        The worker is in this event loop, so it comes to them after the unit of work has ended;
+        what it does follows from what was stored, whether that was committed or not.
+        """
+        del work
+        for job in jobs:
+            if not self._is_at_work(job.host_run):
+                self._waiting[job.host_run] = job
+                self._has_work.set()
 
     def cancel(self, host_run: HostRunId) -> None:
         """Forget the job, or stop its task; the transaction on the host goes on."""
         self._waiting.pop(host_run, None)
         if task := self._tasks.get(host_run):
             task.cancel()
+
+    def holds(self, job: Job, work: UnitOfWork) -> bool:
+        """Tell whether the job's task is there: nobody else can have it."""
+        del work
+        return self._is_at_work(job.host_run)
 
     async def run_worker(self, perform: Perform) -> Never:
         """Start a task for every job until cancelled; then end the tasks."""
@@ -47,6 +61,10 @@ class EmbeddedEngine:
         self._tasks = {run: task for run, task in self._tasks.items() if not task.done()}
         broken, self._defects = tuple(self._defects), {}
         return broken
+
+    def lacking(self) -> tuple[str, ...]:
+        """Return nothing: the worker is here."""
+        return ()
 
     def _is_at_work(self, host_run: HostRunId) -> bool:
         task = self._tasks.get(host_run)

@@ -8,10 +8,12 @@ from oakum.adapters.facts.parse import parse_facts
 from oakum.core.errors import HostError
 from oakum.core.inventory.facts import Facts
 from oakum.core.text import one_line
-from oakum.ports.transport import Session
+from oakum.ports.transport import GuardedSession, Session
 
 SCRIPT = (files(__package__) / "facts.sh").read_text()
 TIMEOUT_SECONDS = 120
+PREPARE_AGAIN = "if Oakum was upgraded since, prepare the host again: oakum hosts prepare"
+"""A prepared host answers with the script that lies there, which may be an older one."""
 
 
 class ShellFactCollector:
@@ -20,11 +22,15 @@ class ShellFactCollector:
     async def collect(self, session: Session, *, now: datetime) -> Facts:
         """Return the host's facts."""
         token = secrets.token_hex(16)
-        result = await session.run(SCRIPT, token, timeout_seconds=TIMEOUT_SECONDS)
+        if isinstance(session, GuardedSession):
+            result = await session.ask("facts", token, timeout_seconds=TIMEOUT_SECONDS)
+        else:
+            result = await session.run(SCRIPT, token, timeout_seconds=TIMEOUT_SECONDS)
         try:
             return parse_facts(result.stdout, token, now)
         except HostError as error:
             said = one_line(result.stderr.decode(errors="replace"))
+            hint = PREPARE_AGAIN if isinstance(session, GuardedSession) else error.hint
             raise HostError(
-                f"{error.message}" + (f" (it also said: {said})" if said else ""), hint=error.hint
+                f"{error.message}" + (f" (it also said: {said})" if said else ""), hint=hint
             ) from error

@@ -24,6 +24,12 @@ printf 'release\t%s\n' "$(uname -r)"
 printf 'version\t%s\n' "$(uname -v)"
 printf 'architecture\t%s\n' "$(dpkg --print-architecture 2>/dev/null || uname -m)"
 printf 'uid\t%s\n' "$(id -u)"
+zone=$(readlink -f /etc/localtime 2>/dev/null)
+case $zone in
+  */zoneinfo/*) zone=${zone##*/zoneinfo/} ;;
+  *) zone=$(cat /etc/timezone 2>/dev/null) ;;
+esac
+printf 'timezone\t%s\n' "$zone"
 [ -d /run/systemd/system ] && echo "init${tab}systemd" || echo "init${tab}other"
 container=no
 if have systemd-detect-virt; then

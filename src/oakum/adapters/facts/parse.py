@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import TypeVar
 
+from oakum.adapters.facts.dpkg_words import ARCHITECTURE, NOT_ON_DISK, PACKAGE_NAME, STATUS
 from oakum.core.advisories.cve import CVE
 from oakum.core.errors import HostError
 from oakum.core.ids import CveId
@@ -34,12 +35,6 @@ SECTIONS = (
     "unread", "owners", "reboot", "sources", "indices", "origins", "unlisted", "file-systems",
     "failed-units", "sockets", "end",
 )  # fmt: skip
-NOT_ON_DISK = "nc"
-"""dpkg's second letter: not installed; only configuration files are left."""
-
-STATUS = re.compile(r"[uihrp][nicurFUHWt][R ]?")
-PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
-ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*")
 RPM_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 RPM_WORD = re.compile(r"[A-Za-z0-9_()]+")
 SOURCE_RPM = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-(?P<release>[^-]+)\.(?:no)?src\.rpm")
@@ -107,6 +102,7 @@ def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
         subscriptions=_subscriptions(reader),
         livepatched=tuple(sorted(set(reader.read("livepatch", _cve)))),
         reboot_flag=_reboot_flag(reader),
+        timezone=one_line(identity.get("timezone", "")),
         unreadable=tuple(reader.unreadable),
     )
 

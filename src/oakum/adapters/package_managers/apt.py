@@ -10,7 +10,7 @@ from oakum.adapters.package_managers.answers import (
     parse_simulation,
     parse_status,
 )
-from oakum.adapters.package_managers.bundle import bundle
+from oakum.adapters.package_managers.bundle import bundle, framed
 from oakum.adapters.package_managers.host_scripts import HostScript, text_of
 from oakum.core.errors import ConflictError, HostError, InputError, RefusedError, TrustError
 from oakum.core.ids import TransactionId
@@ -25,7 +25,7 @@ from oakum.ports.package_manager import (
     Transaction,
     TransactionMode,
 )
-from oakum.ports.transport import CommandResult, Session
+from oakum.ports.transport import REFUSED, CommandResult, GuardedSession, Session
 
 ASK_SECONDS = 60.0
 SIMULATE_SECONDS = 300.0
@@ -33,6 +33,10 @@ REPACK_SECONDS = 900.0
 LOCK_SECONDS = 300
 CHUNK_BYTES = 16 * 1024 * 1024
 EVERYTHING = "*"
+
+ORDER_SECONDS = 120.0
+ORDER_VERBS = {TransactionMode.UPGRADE: "begin", TransactionMode.ROLL_BACK: "roll-back"}
+NO_SUDO = 1
 
 CANNOT_WRITE, ALREADY_ANOTHER, DID_NOT_START = 3, 4, 5
 UNKNOWN_HERE, AT_WORK, CANNOT_REBOOT = 3, 4, 5
@@ -56,47 +60,65 @@ class AptPackageManager:
     ) -> Simulation:
         """Ask the host's resolver; `None` as targets means all that the snapshot offers."""
         _require_safe_access(access)
-        files = {"key.asc": access.public_key, "targets": _target_lines(targets)}
-        result = await session.run(
-            text_of(HostScript.SIMULATE),
-            access.url,
-            access.suite,
-            stdin=bundle(files),
-            timeout_seconds=SIMULATE_SECONDS,
-        )
+        lines = _target_lines(targets)
+        if isinstance(session, GuardedSession):
+            result = await session.ask(
+                "simulate",
+                access.url,
+                access.suite,
+                stdin=framed({"k": access.public_key, "t": lines}),
+                timeout_seconds=SIMULATE_SECONDS,
+            )
+            _raise_if_refused(result)
+        else:
+            result = await session.run(
+                text_of(HostScript.SIMULATE),
+                access.url,
+                access.suite,
+                stdin=bundle({"key.asc": access.public_key, "targets": lines}),
+                timeout_seconds=SIMULATE_SECONDS,
+            )
         return parse_simulation(result.stdout)
 
     async def start(self, session: Session, transaction: Transaction) -> None:
         """Hand over a transaction; handing over the same id again does nothing.
 
         A transaction that was interrupted is taken up where it stood. Raises ConflictError when
-        the id stands for another transaction on this host.
+        the id stands for another transaction on this host. A prepared host is given the signed
+        order, and takes from it what to do; HostError says why it refused one.
         """
-        files = self._files_of(transaction)
-        result = await session.run(
-            text_of(HostScript.START),
-            _safe_id(transaction.id),
-            stdin=bundle(files),
-            timeout_seconds=ASK_SECONDS,
-        )
+        if isinstance(session, GuardedSession):
+            result = await _give_order(session, transaction)
+        else:
+            result = await session.run(
+                text_of(HostScript.START),
+                _safe_id(transaction.id),
+                stdin=bundle(self._files_of(transaction)),
+                timeout_seconds=ASK_SECONDS,
+            )
         _raise_if_not_started(result, transaction.id)
 
     async def status(self, session: Session, transaction: TransactionId) -> TransactionStatus:
         """Read the journal."""
-        result = await session.run(
-            text_of(HostScript.STATUS), _safe_id(transaction), timeout_seconds=ASK_SECONDS
-        )
+        result = await _about("status", HostScript.STATUS, session, transaction)
         return parse_status(result.stdout)
 
     async def reboot(self, session: Session, transaction: TransactionId) -> None:
         """Reboot the host once for this transaction; a second call does nothing."""
-        result = await session.run(
-            text_of(HostScript.REBOOT), _safe_id(transaction), timeout_seconds=ASK_SECONDS
-        )
+        result = await _about("reboot", HostScript.REBOOT, session, transaction)
         _raise_if_not_rebooting(result, transaction)
 
     async def repack(self, session: Session, targets: tuple[Target, ...]) -> tuple[bytes, ...]:
-        """Return .deb files for installed versions that no archive has any more, in order."""
+        """Return .deb files for installed versions that no archive has any more, in order.
+
+        Raises RefusedError for a prepared host: that takes root, and no order is for it.
+        """
+        if isinstance(session, GuardedSession):
+            names = ", ".join(f"{t.name}:{t.architecture} {t.version}" for t in targets)
+            raise RefusedError(
+                f"a prepared host makes no packages of what it has installed: {names}",
+                hint="put the .deb of the old version into an archive that snapshots are made of",
+            )
         result = await session.run(
             text_of(HostScript.REPACK),
             stdin=_target_lines(targets).encode(),
@@ -121,6 +143,51 @@ class AptPackageManager:
             "changes.tsv": "".join(f"{change.line()}\n" for change in transaction.changes),
             "settings": _settings_of(transaction, self._lock_seconds),
         }
+
+
+async def _about(
+    verb: str, script: HostScript, session: Session, transaction: TransactionId
+) -> CommandResult:
+    """Ask something about a transaction that the host knows."""
+    name = _safe_id(transaction)
+    if isinstance(session, GuardedSession):
+        result = await session.ask(verb, name, timeout_seconds=ASK_SECONDS)
+        _raise_if_refused(result)
+        return result
+    return await session.run(text_of(script), name, timeout_seconds=ASK_SECONDS)
+
+
+async def _give_order(session: GuardedSession, transaction: Transaction) -> CommandResult:
+    order = transaction.order
+    if order is None:
+        raise HostError(
+            "the host obeys signed orders only, and this plan has none for it",
+            hint="was it prepared after the rollout began? end the rollout, and start another",
+        )
+    texts = {"o": order.document.decode(), "k": transaction.access.public_key}
+    texts |= {str(n): signature.text for n, signature in enumerate(order.signatures, 1)}
+    words = [_safe_id(transaction.id)]
+    if transaction.undoes is not None:
+        words.append(_safe_id(transaction.undoes))
+    result = await session.ask(
+        ORDER_VERBS[transaction.mode], *words, stdin=framed(texts), timeout_seconds=ORDER_SECONDS
+    )
+    _raise_if_refused(result)
+    return result
+
+
+def _raise_if_refused(result: CommandResult) -> None:
+    said = one_line(result.stderr.decode("utf-8", errors="replace"))
+    if result.exit_status == REFUSED:
+        raise HostError(
+            f"the host's verifier: {said}",
+            hint="`oakum plan show` has who signed; `oakum hosts prepare` whom the host obeys",
+        )
+    if result.exit_status == NO_SUDO:
+        raise HostError(
+            f"the host's verifier cannot be asked: {said}",
+            hint="prepare the host again: oakum hosts prepare",
+        )
 
 
 def _settings_of(transaction: Transaction, lock_seconds: int) -> str:

@@ -14,6 +14,7 @@ class HostScript(Enum):
         "apt",
         "problems",
         "processes",
+        "advice",
         "journal",
         "updaters",
         "restore_point",
@@ -22,9 +23,10 @@ class HostScript(Enum):
         "go_back",
         "transaction",
     )
-    START = ("common", "start")
-    STATUS = ("common", "status")
-    REBOOT = ("common", "reboot")
+    START = ("common", "launch", "start")
+    STATUS = ("common", "report", "status")
+    REBOOT = ("common", "boot_again", "reboot")
+    VERIFIER = ("common", "launch", "report", "boot_again", "verifier")
     REPACK = ("common", "repack")
     FETCH = ("common", "fetch")
 
@@ -34,3 +36,12 @@ def text_of(script: HostScript) -> str:
     """Return the script as one text."""
     folder = resources.files(__package__) / "host"
     return "\n".join((folder / f"{part}.sh").read_text("utf-8") for part in script.value)
+
+
+def host_programs() -> dict[str, str]:
+    """Return the programs of a host that obeys signed orders, apart from the one for facts."""
+    return {
+        "verifier": text_of(HostScript.VERIFIER),
+        "transaction.sh": text_of(HostScript.TRANSACTION),
+        "simulate.sh": text_of(HostScript.SIMULATE),
+    }

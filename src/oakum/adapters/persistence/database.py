@@ -4,22 +4,20 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, event, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from oakum.adapters.persistence.audit_head import HeadFile
 from oakum.adapters.persistence.tables import audit_events
-from oakum.core.errors import InputError, OakumError, RefusedError, StorageError
+from oakum.core.errors import InputError, OakumError, StorageAwayError, StorageError
 from oakum.core.text import one_line
 
 BUSY_SECONDS = 30
+LAYOUT = "0008"
+"""The last migration: what a database is brought to."""
+LAYOUT_TABLE = "alembic_version"
 POSTGRESQL_DRIVER = "postgresql+psycopg"
 WRITER_LOCK = 0x0A4B_0001
 """Any number will do, as long as every Oakum takes the same."""
@@ -110,8 +108,9 @@ def explained(error: Exception, path: Path | None) -> StorageError:
     """Return what a driver's error means for a person."""
     place = str(path) if path else "the database"
     words = one_line(str(error.__cause__ or error).partition("\n")[0])
+    is_away = path is None and _is_circumstance(error)
     if "locked" in words or "lock timeout" in words:
-        return StorageError(
+        return (StorageAwayError if is_away else StorageError)(
             f"{place} is in use by another command: {words}", hint="wait for it, or end it"
         )
     if "is full" in words or "No space left" in words:
@@ -119,7 +118,7 @@ def explained(error: Exception, path: Path | None) -> StorageError:
             f"the disk is full: {place} cannot grow", hint="make room; nothing was half-done"
         )
     if "malformed" not in words and _is_circumstance(error):
-        return StorageError(
+        return (StorageAwayError if is_away else StorageError)(
             f"{place} cannot be used: {words}",
             hint="is the directory there and writable, is the server up?",
         )
@@ -162,38 +161,32 @@ def _prepare_sqlite(connection: sqlite3.Connection, entry: ConnectionPoolEntry) 
         connection.execute(f"PRAGMA {pragma}")
 
 
-def migration_config() -> Config:
-    """Return Alembic's configuration; the scripts ship with the package."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    return config
-
-
 def _bring_up_to_date(engine: Engine, path: Path | None, kept: HeadFile) -> None:
     place = str(path) if path else "the database"
-    config = migration_config()
-    head = ScriptDirectory.from_config(config).get_current_head()
     # One transaction from looking to done: a second Oakum waits, and then finds it up to date.
     with engine.begin() as connection:
-        present = MigrationContext.configure(connection).get_current_revision()
-        if present == head:
+        present = _layout_of(connection)
+        if present == LAYOUT:
             if connection.execute(select(audit_events.c.sequence).limit(1)).first() is None:
                 _require_beginning(kept, f"the audit log in {place} is empty")
             return
         if present is None:
             _require_beginning(kept, f"{place} is empty")
         if path is not None and present is not None:
-            _back_up(path, path.with_suffix(f".before-{head}"))
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise RefusedError(
-                f"the database was written by a newer Oakum (its layout is {present})",
-                hint="use that version, or restore the backup that it made",
-            ) from error
+            _back_up(path, path.with_suffix(f".before-{LAYOUT}"))
+        # Alembic takes a tenth of a second to load, and nearly no command needs it.
+        from oakum.adapters.persistence.migrations.upgrading import upgrade  # noqa: PLC0415
+
+        upgrade(connection, present)
     if present is None:
         kept.begin()
+
+
+def _layout_of(connection: Connection) -> str | None:
+    """Return the last migration that a database went through; None for an empty one."""
+    if not inspect(connection).has_table(LAYOUT_TABLE):
+        return None
+    return connection.execute(text(f"SELECT version_num FROM {LAYOUT_TABLE}")).scalar()  # noqa: S608 (ours)
 
 
 def _back_up(path: Path, target: Path) -> None:

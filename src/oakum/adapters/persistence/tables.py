@@ -125,11 +125,14 @@ facts = Table(
     Column("collected_at", Moment, nullable=False),
     Column("package_set", String, ForeignKey("package_sets.digest"), nullable=False),
     Column("components", LargeBinary, nullable=False),
+    Column("outline", LargeBinary),
     Column("document", LargeBinary),
     Index(None, "host", "since"),
 )
 """A row holds from `since` until the host's next one begins; a scan that finds nothing new only
-moves `collected_at`. The document, of a host's newest rows only, is what else the scan brought."""
+moves `collected_at`. The outline is what questions about the whole fleet ask of a host; a row of
+before there were any has none. The document, of a host's newest rows only, is what else the scan
+brought."""
 
 component_hosts = Table(
     "component_hosts",
@@ -268,7 +271,9 @@ rollouts = Table(
     Column("lease_holder", String, nullable=False, default=""),
     Column("lease_until", Moment),
     Column("epoch", Integer, nullable=False, default=0),
+    Column("revision", Integer, nullable=False, server_default="0"),
 )
+"""Revision: the number of the last change to the rollout or to one of its runs."""
 
 host_runs = Table(
     "host_runs",
@@ -281,8 +286,45 @@ host_runs = Table(
     Column("state", String, nullable=False),
     Column("reason", Text, nullable=False),
     Column("document", LargeBinary, nullable=False),
+    Column("revision", Integer, nullable=False, server_default="0"),
     Index(None, "rollout", "position"),
+    Index(None, "rollout", "revision"),
 )
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("host_run", String, ForeignKey("host_runs.id"), primary_key=True),
+    Column("rollout", String, ForeignKey("rollouts.id"), nullable=False),
+    Column("worker_group", String, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("worker", String, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("defect", Text, nullable=False),
+    Index(None, "rollout", "state"),
+    Index(None, "state", "worker"),
+)
+"""Where a host run is with the workers. Since: when it came into its state, or was last known to
+get on. Attempts are counted for ever: one that was taken back is never mistaken for a later one."""
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("groups", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+)
+
+engine_migrations = Table(
+    "engine_migrations",
+    metadata,
+    Column("name", String, primary_key=True),
+)
+"""Changes of the job queue's own tables that were made here, by their makers' names for them."""
 
 audit_events = Table(
     "audit_events",

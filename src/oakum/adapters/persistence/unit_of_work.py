@@ -1,5 +1,6 @@
 """One transaction over all stores."""
 
+import contextlib
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,6 +12,7 @@ from oakum.adapters.persistence.audit_head import HeadFile
 from oakum.adapters.persistence.database import explained, sqlite_path
 from oakum.adapters.persistence.stores.advisories import SqlAdvisoryStore
 from oakum.adapters.persistence.stores.audit import SqlAuditLog
+from oakum.adapters.persistence.stores.deliveries import SqlDeliveryStore
 from oakum.adapters.persistence.stores.exceptions import SqlExceptionStore
 from oakum.adapters.persistence.stores.facts import SqlFactsStore
 from oakum.adapters.persistence.stores.fleet import SqlFleetStore
@@ -18,6 +20,7 @@ from oakum.adapters.persistence.stores.hosts import SqlHostStore
 from oakum.adapters.persistence.stores.plans import SqlPlanStore
 from oakum.adapters.persistence.stores.rollouts import SqlRolloutStore
 from oakum.adapters.persistence.stores.snapshots import SqlSnapshotRecords
+from oakum.ports.deliveries import DeliveryStore
 from oakum.ports.stores import (
     AdvisoryStore,
     AuditLog,
@@ -42,6 +45,7 @@ class SqlUnitOfWork:
     snapshots: SnapshotRecords
     plans: PlanStore
     rollouts: RolloutStore
+    deliveries: DeliveryStore
     audit: AuditLog
 
     def __init__(self, engine: Engine, home: Path) -> None:
@@ -65,6 +69,7 @@ class SqlUnitOfWork:
         self.snapshots = SqlSnapshotRecords(connection)
         self.plans = SqlPlanStore(connection)
         self.rollouts = SqlRolloutStore(connection)
+        self.deliveries = SqlDeliveryStore(connection)
         self._audit = SqlAuditLog(connection, self._head_file)
         self.audit = self._audit
         return self
@@ -77,7 +82,9 @@ class SqlUnitOfWork:
     ) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.rollback()
+            # Of a connection that is lost there is nothing to roll back; the first error counts.
+            with contextlib.suppress(DBAPIError):
+                connection.rollback()
             connection.close()
         if isinstance(error, DBAPIError):
             raise explained(error, self._path) from error
@@ -88,3 +95,10 @@ class SqlUnitOfWork:
             self._connection.commit()
             self._audit.write_head()
             self._connection.begin()
+
+    def driver_connection(self) -> object:
+        """Return the database driver's own connection, for what writes in this transaction too."""
+        if self._connection is None:
+            message = "outside a unit of work"
+            raise RuntimeError(message)
+        return self._connection.connection.driver_connection

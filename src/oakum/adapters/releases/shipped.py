@@ -6,6 +6,6 @@ from oakum.core.inventory.support import Supported, parse_support
 
 
 def shipped_releases() -> Supported:
-    """Return data/releases/debian.csv."""
-    file = files("oakum") / "data" / "releases" / "debian.csv"
-    return parse_support(file.read_text(encoding="utf-8"), "data/releases/debian.csv")
+    """Return data/releases/support.csv."""
+    file = files("oakum") / "data" / "releases" / "support.csv"
+    return parse_support(file.read_text(encoding="utf-8"), "data/releases/support.csv")

@@ -4,10 +4,11 @@ from dataclasses import dataclass, fields, replace
 from datetime import date
 from enum import Enum
 
+from oakum.core.choice import Choice
 from oakum.core.ids import CveId
 
 
-class Exploitation(Enum):
+class Exploitation(Choice):
     """SSVC `Exploitation`."""
 
     NONE = "none"
@@ -15,7 +16,7 @@ class Exploitation(Enum):
     ACTIVE = "active"
 
 
-class TechnicalImpact(Enum):
+class TechnicalImpact(Choice):
     """SSVC `Technical Impact`."""
 
     PARTIAL = "partial"

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 
+from oakum.core.choice import Choice
 from oakum.core.ids import CveId
 
 
-class VendorStatus(Enum):
+class VendorStatus(Choice):
     """The vendor's answer (Debian tracker `status`, with its `fixed_version` of `0` told apart)."""
 
     FIXED = "fixed"
@@ -16,7 +17,7 @@ class VendorStatus(Enum):
     UNDETERMINED = "undetermined"
 
 
-class Urgency(Enum):
+class Urgency(Choice):
     """Debian's urgency words."""
 
     NOT_YET_ASSIGNED = "not yet assigned"

@@ -15,6 +15,8 @@ class Action(Enum):
 
     HOST_ADDED = "host added"
     HOST_REMOVED = "host removed"
+    HOST_PREPARED = "host prepared"
+    HOST_GIVEN_BACK = "host given back"
     HOST_SCANNED = "host scanned"
     SCAN_FAILED = "scan failed"
     ADVISORIES_UPDATED = "advisories updated"

@@ -1,5 +1,6 @@
 """Which distribution a host runs."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -19,6 +20,28 @@ def system_of(release: str) -> str:
         return "ubuntu"
     name = release.partition(":")[0]
     return "suse" if name in SUSE.values() else name
+
+
+BASE_FILES = re.compile(
+    r"(?:(?P<debian>[0-9]+)\.[0-9.]+(?:\+deb[0-9]+u[0-9]+)?|(?P<ubuntu>[0-9]+ubuntu[0-9]+)(?:\.[0-9]+)*)"
+)
+UBUNTU_BASE_FILES = {"11ubuntu5": "20.04", "12ubuntu4": "22.04", "13ubuntu10": "24.04"}
+
+
+def system_by_base_files(version: str) -> "Distribution":
+    """Return the system that this version of `base-files` makes: it holds /etc/os-release.
+
+    Debian numbers the package by the release, Ubuntu by the Debian that it was taken from and a
+    count that a release keeps. Any other number is of a system that is not known here.
+    """
+    match = BASE_FILES.fullmatch(version)
+    number = match["debian"] if match else None
+    if number in DEBIAN_RELEASES:
+        return Distribution("debian", number, DEBIAN_RELEASES[number])
+    number = UBUNTU_BASE_FILES.get(match["ubuntu"] or "") if match else None
+    if number is not None:
+        return Distribution("ubuntu", number, UBUNTU_RELEASES[number])
+    return Distribution("unknown", "", "", f"base-files {version}")
 
 
 class Support(Enum):
@@ -55,6 +78,11 @@ class Distribution:
         if self.id == ALPINE and major.isdigit() and rest:
             return f"{ALPINE}:{major}.{rest.partition('.')[0]}"
         return ""
+
+    @property
+    def named(self) -> str:
+        """Return the release, or its codename where Oakum reads no vendor's data about it."""
+        return self.release or self.codename
 
     @property
     def support(self) -> Support:

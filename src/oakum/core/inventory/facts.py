@@ -108,6 +108,8 @@ class Facts:
     """CVEs that a patch mends in the running kernel, as its livepatch client tells; sorted."""
     reboot_flag: bool | None = None
     """None when nothing on the host would ever set the flag."""
+    timezone: str = ""
+    """By the name that IANA gives it; empty when the host names none."""
     unreadable: tuple[UnreadableLine, ...] = ()
 
     def package(self, key: str) -> InstalledPackage | None:

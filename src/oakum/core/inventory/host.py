@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
+from oakum.core.choice import Choice
 from oakum.core.ids import HostId
 
+ZONE = "zone="
 
-class Exposure(Enum):
+
+class Exposure(Choice):
     """How reachable a host is for an attacker (SSVC `Exposure`, CISA `PE`)."""
 
     SMALL = "small"
@@ -17,13 +19,27 @@ class Exposure(Enum):
     """Counts as open: CERT/CC's rule for what nobody stated."""
 
 
-class Criticality(Enum):
+class Criticality(Choice):
     """What its loss would cost."""
 
     LOW = "low"
     MEDIUM = "medium"
     HIGH = "high"
     VERY_HIGH = "very high"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a prepared host asks of an order before its root obeys. The host decides, not this."""
+
+    threshold: int
+    """How many approvers must have signed."""
+    approvers: tuple[str, ...]
+    """Fingerprints of their keys, `SHA256:…`, sorted."""
+
+    def in_words(self) -> str:
+        """Return it as people read it."""
+        return f"orders signed by {self.threshold} of {len(self.approvers)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +60,10 @@ class Host:
     criticality: Criticality = Criticality.MEDIUM
     identity_file: str = ""
     proxy_jump: str = ""
+    guard: Guard | None = None
+    """What its verifier asks for; None where the login itself may become root."""
+
+    @property
+    def zone(self) -> str:
+        """Return the network zone that its label `zone=` names; empty without one."""
+        return next((x.removeprefix(ZONE) for x in self.labels if x.startswith(ZONE)), "")

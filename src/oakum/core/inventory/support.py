@@ -1,6 +1,7 @@
 """How long a release gets fixes: after that, silence of its vendor is no good news."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -9,21 +10,22 @@ from oakum.core.errors import InputError
 from oakum.core.text import counted
 
 SOON = timedelta(days=120)
-HEADINGS = ["codename", "security_until", "lts_until"]
+HEADINGS = ["release", "supported_until", "extended_until"]
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSupport:
-    """The last days on which a release is supported for free."""
+    """The last days on which a release gets fixes."""
 
-    codename: str
-    security_until: date
-    lts_until: date
-    """By the LTS team, and not every package."""
+    release: str
+    supported_until: date
+    """Its own time; of Debian, that of the LTS team, which leaves packages out."""
+    extended_until: date | None
+    """For who pays for more; None where nobody sells that."""
 
 
 Supported = Mapping[str, ReleaseSupport]
-"""By codename."""
+"""By release, as vendor data names it, or by codename."""
 
 
 def parse_support(text: str, place: str) -> Supported:
@@ -35,9 +37,11 @@ def parse_support(text: str, place: str) -> Supported:
     found = {}
     for row in rows:
         try:
-            codename, security, lts = row
-            found[codename] = ReleaseSupport(
-                codename, date.fromisoformat(security), date.fromisoformat(lts)
+            release, supported, extended = row
+            found[release] = ReleaseSupport(
+                release,
+                date.fromisoformat(supported),
+                date.fromisoformat(extended) if extended else None,
             )
         except ValueError as error:
             raise InputError(f"{place}: {','.join(row)}: {error}") from error
@@ -47,18 +51,17 @@ def parse_support(text: str, place: str) -> Supported:
 def ended_or_ending(releases: Iterable[str], table: Supported, today: date) -> Iterator[str]:
     """Give a line for each release of these hosts whose support has ended or soon will.
 
-    `releases` has the codename of each host, so that the line can say how many they are.
+    `releases` has the release of each host, so that the line can say how many they are.
     """
-    every = list(releases)
-    for codename in sorted(set(every)):
-        support = table.get(codename)
-        if support is None or today + SOON < support.lts_until:
+    for release, count in sorted(Counter(releases).items()):
+        support = table.get(release)
+        if support is None or today + SOON < support.supported_until:
             continue
-        hosts = counted(every.count(codename), "host runs", "hosts run")
-        if support.lts_until < today:
-            yield (
-                f"{hosts} {codename}, whose support ended on {support.lts_until}: "
-                "what was found in it since then gets no fix, and no advisory names it"
-            )
-        else:
-            yield f"{hosts} {codename}, whose support ends on {support.lts_until}"
+        hosts = counted(count, "host runs", "hosts run")
+        end, more = support.supported_until, support.extended_until
+        line = f"{hosts} {release}, whose support {'ended' if end < today else 'ends'} on {end}"
+        if more is not None and today <= more:
+            line += f" (until {more} for who pays for more)"
+        if end < today:
+            line += ": what was found in it since then gets no fix, and no advisory names it"
+        yield line

@@ -29,6 +29,9 @@ def answer(component: Component, said: Sequence[VendorStatement]) -> Answer | No
     A fix that only subscribers get counts for those who have it installed or subscribed to; for
     others it is a fix that needs a subscription, unless there is one for everybody.
     """
+    if len(said) == 1 and not (said[0].channel or said[0].module or component.module):
+        # Nearly always: nothing is to be chosen.
+        return _effective(component, _on_disk(component, said[0], component.version), said)
     own = [statement for statement in said if concerns(component, statement)]
     free = [s for s in own if not s.channel or s.channel in component.subscriptions]
     paid = [s for s in own if s not in free and s.status is VendorStatus.FIXED]

@@ -15,7 +15,7 @@ from oakum.core.inventory.distribution import Support
 from oakum.core.inventory.facts import Facts, StaleProcess
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.coverage import foreign_packages, owner_of, why_no_kernel
-from oakum.core.matching.kernel import booted_kernel, is_kernel, kernel_source
+from oakum.core.matching.kernel import booted_kernel, is_kernel, kernel_source, tracked_as
 from oakum.core.matching.memory import versions_in_memory
 from oakum.core.versions.scheme import Scheme, scheme_of
 
@@ -33,7 +33,8 @@ class Component:
     source: str
     """The source package: what findings are named by."""
     name: str
-    """What vendors' data is keyed by: the source, or for rpm the binary package."""
+    """What vendors' data is keyed by: the source, for a signed boot loader the one that it was
+    built from, and for rpm the binary package."""
     version: str
     """What is compared: the source version, for rpm the package's own, or the booted kernel's."""
     module: str = ""
@@ -140,7 +141,7 @@ def _grouped(
         if is_rpm:
             groups[p.source_name, p.name, p.version, p.module].append(p)
         else:
-            groups[p.source_name, p.source_name, p.source_version, ""].append(p)
+            groups[p.source_name, *tracked_as(p), ""].append(p)
     return groups
 
 

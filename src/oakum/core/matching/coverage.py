@@ -1,11 +1,11 @@
 """What of a host can be judged, and what cannot: counted and shown, never called fine."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from oakum.core.inventory.distribution import Support
+from oakum.core.inventory.distribution import Distribution, Support
 from oakum.core.inventory.facts import Facts, StaleProcess
 from oakum.core.matching.kernel import booted_kernel, is_image, is_kernel, tracker_version
 
@@ -28,53 +28,79 @@ class Coverage:
     """(what, why): never counted as safe."""
 
 
-def coverage(facts: Facts, covered: Covered) -> Coverage:
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What of a host decides how much of it can be judged: little, so that a fleet's fits."""
+
+    distribution: Distribution
+    packages: int
+    has_package_indices: bool
+    foreign: tuple[tuple[str, str], ...]
+    """(package, where it comes from)."""
+    unlisted: tuple[tuple[str, str], ...]
+    """(package, its source): in no index. Where the tracker knows the source, it was Debian's."""
+    unseen: tuple[tuple[str, str], ...]
+    """(what, why): all else that could not be read or told."""
+
+
+def coverage(known: Outline, covered: Covered) -> Coverage:
     """Say what could not be judged, and why."""
-    unknown: list[tuple[str, str]] = []
-    if facts.distribution.support is not Support.COVERED:
-        unknown.append((facts.distribution.label, "no vendor data for this distribution"))
-        return Coverage(0, tuple(unknown))
-    if facts.distribution.release not in covered:
-        unknown.append((facts.distribution.label, "the advisories hold nothing about this release"))
-        return Coverage(0, tuple(unknown))
-    if not facts.has_package_indices:
-        unknown.append(("origin of packages", NO_INDICES))
+    label, release = known.distribution.label, known.distribution.release
+    if known.distribution.support is not Support.COVERED:
+        return Coverage(0, ((label, "no vendor data for this distribution"),))
+    if release not in covered:
+        return Coverage(0, ((label, "the advisories hold nothing about this release"),))
+    vendor = vendor_of(known.distribution)
+    strays = [package for package, source in known.unlisted if source not in covered[release]]
+    unknown = (
+        *(() if known.has_package_indices else (("origin of packages", NO_INDICES),)),
+        *((name, f"comes from {origin}, not {vendor}") for name, origin in known.foreign),
+        *((name, NO_INDEX_HAS_IT) for name in strays),
+        *known.unseen,
+    )
+    return Coverage(known.packages - len(known.foreign) - len(strays), unknown)
+
+
+def outline_of(facts: Facts) -> Outline:
+    """Return the outline of a host."""
     foreign = foreign_packages(facts)
-    vendor = vendor_of(facts)
-    unknown.extend((name, f"comes from {origin}, not {vendor}") for name, origin in foreign.items())
-    strays = _strays(facts, foreign, covered[facts.distribution.release])
-    unknown.extend((name, NO_INDEX_HAS_IT) for name in strays)
-    unknown.extend((line.line, f"unreadable {line.section} line") for line in facts.unreadable)
+    return Outline(
+        facts.distribution,
+        len(facts.packages),
+        facts.has_package_indices,
+        tuple(foreign.items()),
+        _unlisted(facts, foreign),
+        tuple(_unseen(facts)),
+    )
+
+
+def _unseen(facts: Facts) -> Iterator[tuple[str, str]]:
+    yield from ((line.line, f"unreadable {line.section} line") for line in facts.unreadable)
     if not facts.saw_all_processes:
-        unknown.append(("memory", "what processes still run cannot be read: no root, or no /proc"))
-    unknown.extend(
-        (f"memory of process {process}", "the kernel lets nobody read it")
-        for process in facts.unread_processes
-    )
-    unknown.extend(
-        (f"memory of process {p.pid} {p.command}", f"no package owns its replaced file {p.path}")
-        for p in facts.stale_processes
-        if not owner_of(p, facts)
-    )
+        yield "memory", "what processes still run cannot be read: no root, or no /proc"
+    for process in facts.unread_processes:
+        yield f"memory of process {process}", "the kernel lets nobody read it"
+    for p in facts.stale_processes:
+        if not owner_of(p, facts):
+            yield (
+                f"memory of process {p.pid} {p.command}",
+                f"no package owns its replaced file {p.path}",
+            )
     why = why_no_kernel(facts)
     if why:
-        unknown.append((f"kernel {facts.kernel.release}", why))
-    return Coverage(len(facts.packages) - len(foreign) - len(strays), tuple(unknown))
+        yield f"kernel {facts.kernel.release}", why
 
 
-def _strays(facts: Facts, foreign: Mapping[str, str], sources: AbstractSet[str]) -> tuple[str, ...]:
-    """Return packages that no index has and of whose source the tracker has never heard.
+def _unlisted(facts: Facts, foreign: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return packages that no index has. A kernel is not one: an old one's name leaves the index.
 
-    Where it has heard of it, the package was Debian's: an old kernel's name leaves the index.
+    That the tracker has heard of the source tells that a package was the vendor's once.
     """
     unlisted = set(facts.unlisted_packages)
     return tuple(
-        package.key
+        (package.key, package.source_name)
         for package in facts.packages
-        if package.name in unlisted
-        and package.key not in foreign
-        and not is_kernel(package)
-        and package.source_name not in sources
+        if package.name in unlisted and package.key not in foreign and not is_kernel(package)
     )
 
 
@@ -102,7 +128,7 @@ def why_no_kernel(facts: Facts) -> str:
     kernels = [package for package in facts.packages if is_kernel(package)]
     booted = booted_kernel(facts, kernels)
     if booted is None:
-        return f"no {vendor_of(facts)} build is named"
+        return f"no {vendor_of(facts.distribution)} build is named"
     if BACKPORT in booted.version:
         return "comes from Debian Backports, not Debian"
     foreign = foreign_packages(facts)
@@ -112,13 +138,13 @@ def why_no_kernel(facts: Facts) -> str:
         if is_image(package) and booted.version in (tracker_version(package), package.version)
     }
     if origins and "" not in origins:
-        return f"comes from {', '.join(sorted(origins))}, not {vendor_of(facts)}"
+        return f"comes from {', '.join(sorted(origins))}, not {vendor_of(facts.distribution)}"
     return ""
 
 
-def vendor_of(facts: Facts) -> str:
+def vendor_of(distribution: Distribution) -> str:
     """Return whose data a host is judged by."""
-    return VENDORS.get(facts.distribution.id, facts.distribution.id)
+    return VENDORS.get(distribution.id, distribution.id)
 
 
 VENDORS = {"debian": "Debian", "ubuntu": "Ubuntu", "almalinux": "AlmaLinux", "rocky": "Rocky Linux",

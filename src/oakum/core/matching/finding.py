@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from enum import Enum
 
 from oakum.core.advisories.statement import NoDsaReason, Urgency
+from oakum.core.choice import Choice
 from oakum.core.ids import CveId, HostId
 
 
-class FindingState(Enum):
+class FindingState(Choice):
     """What is true of the host. Only NOT_AFFECTED and FIXED are good news."""
 
     AFFECTED_FIX_AVAILABLE = "affected, fix available"

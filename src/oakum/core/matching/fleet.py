@@ -209,10 +209,12 @@ class Fleet:
         return Tally({state: counts[state, False] for state in FindingState}, unimportant)
 
     def standings(
-        self, index: AdvisoryIndex, cves: frozenset[CveId] = frozenset()
+        self, index: AdvisoryIndex, cves: frozenset[CveId] = frozenset(), only: str = ""
     ) -> Iterator[Standing]:
-        """Give how the fleet stands to each CVE, or to some, in each source package."""
+        """Give how the fleet stands to each CVE, or to some, in each source package, or in one."""
         for release, source in sorted(self.ladders):
+            if only not in {"", source}:
+                continue
             for said, named in self._topics((release, source), index):
                 if not cves or said.cve in cves:
                     yield Standing(release, source, said.cve, _joined(named))
@@ -254,12 +256,16 @@ def _effect(cve: CveId, named: _Named) -> object:
         step = None if ladder.others else ladder.step(said)
         if step is None:
             return cve
-        steps.append((id(ladder), said[0].status.value, step))
+        steps.append((id(ladder), said[0].status, step))
     return tuple(steps)
 
 
 def _joined(named: _Named) -> dict[FindingState, HostSet]:
     """Return each host in the worst state that any package of the source gives it."""
+    if len(named) == 1 and not named[0][0].others and named[0][0].step(named[0][1]) is not None:
+        # One package, and its version decides: no host is in two states. That is nearly always.
+        ladder, said = named[0]
+        return {state: hosts for state, hosts in ladder.states(said) if hosts}
     found: dict[FindingState, HostSet] = {}
     for ladder, said in named:
         for state, hosts in ladder.states(said):

@@ -16,7 +16,11 @@ IMAGE = re.compile(r"linux-image-(?:unsigned-)?(?P<release>[0-9].*?)(?:-unsigned
 DEBIAN_BUILD = re.compile(r"\bDebian (?P<version>[0-9][A-Za-z0-9.+~-]*) \(")
 UBUNTU_BUILD = re.compile(r"#(?P<build>[0-9]+(?:~[0-9.]+)?)-Ubuntu ")
 UBUNTU_RELEASE = re.compile(r"(?P<abi>[0-9]+(?:\.[0-9]+)+-[0-9]+)-(?P<flavour>[a-z0-9-]+)")
-BUILT_USING_LINUX = re.compile(r"(?:^|, )linux \(= (?P<version>[^)]+)\)")
+BUILT_USING = re.compile(r"(?:^|, )(?P<source>[a-z0-9][a-z0-9+.-]+) \(= (?P<version>[^)]+)\)")
+OWN_SERIES = re.compile(r"linux-[0-9.]+")
+"""Debian builds kernels of later releases under sources of their own: `linux-6.12` in bookworm."""
+PART = re.compile(r"linux-(?:[a-z]+-)*[0-9].*")
+"""How packages of one build of a kernel are named: `linux-modules-5.15.0-1050-aws`, and headers."""
 RPM_IMAGES = ("kernel-core", "kernel-default", "kernel-rt-core", "kernel-64k-core", "kernel")
 """In the order in which a host is asked for them: the first that is installed was booted."""
 RPM_KERNEL = re.compile(r"kernel(?:-(?:core|default|rt|64k|modules|debug|devel|headers|tools).*)?")
@@ -45,7 +49,8 @@ def booted_kernel(facts: Facts, packages: Iterable[InstalledPackage]) -> BootedK
     name, version = _booted(facts, images, scheme)
     if version is None or not scheme.is_version(version):
         return None
-    installed = [tracker_version(p) for p in images if scheme is Scheme.DPKG or p.name == name]
+    same = [p for p in images if (kernel_source(p) if scheme is Scheme.DPKG else p.name) == name]
+    installed = [tracker_version(package) for package in same]
     valid = [candidate for candidate in installed if scheme.is_version(candidate)]
     return BootedKernel(name, version, max(valid, key=scheme.key, default=version))
 
@@ -117,7 +122,8 @@ def is_kernel(package: InstalledPackage) -> bool:
         return (
             source in KERNEL_SOURCES
             or source.startswith(SIGNED)
-            or bool(IMAGE.fullmatch(package.name))
+            or bool(OWN_SERIES.fullmatch(source))
+            or bool(PART.fullmatch(package.name))
             or bool(RPM_KERNEL.fullmatch(package.name))
         )
     return False
@@ -131,12 +137,17 @@ def kernel_source(package: InstalledPackage) -> str:
     source = package.source_name
     if not source.startswith(SIGNED):
         return source
-    flavour = source.removeprefix(SIGNED)
+    built = _built_using(package)
+    if built is not None:
+        return built[0]
     # Debian's are named by architecture, linux-signed-amd64, and all built from `linux`.
-    return KERNEL if flavour in DEBIAN_ARCHITECTURES else f"{KERNEL}{flavour}"
+    flavour = source.removeprefix(SIGNED)
+    for architecture in DEBIAN_ARCHITECTURES:
+        flavour = flavour.removesuffix(architecture)
+    return f"{KERNEL}{flavour}"
 
 
-DEBIAN_ARCHITECTURES = frozenset({"-amd64", "-arm64", "-i386", ""})
+DEBIAN_ARCHITECTURES = ("-amd64", "-arm64", "-i386")
 
 
 def tracker_version(package: InstalledPackage) -> str:
@@ -147,5 +158,28 @@ def tracker_version(package: InstalledPackage) -> str:
     """
     if not package.source_name.startswith(SIGNED):
         return package.source_version
-    match = BUILT_USING_LINUX.search(package.built_using)
-    return match["version"] if match and is_version(match["version"]) else package.version
+    built = _built_using(package)
+    return built[1] if built is not None else package.version
+
+
+def _built_using(package: InstalledPackage) -> tuple[str, str] | None:
+    return next((b for b in built_using(package) if b[0].split("-")[0] == KERNEL), None)
+
+
+def tracked_as(package: InstalledPackage) -> tuple[str, str]:
+    """Return the source and version by which trackers know a deb package that is no kernel.
+
+    Signed boot loaders (grub, shim, fwupd, systemd-boot) are built by sources of their own, of
+    which trackers say nothing, from the files of the source that they speak of.
+    """
+    if package.built_using and package.source_name.endswith("-signed"):
+        built = built_using(package)
+        if len(built) == 1:
+            return built[0]
+    return package.source_name, package.source_version
+
+
+def built_using(package: InstalledPackage) -> list[tuple[str, str]]:
+    """Return the sources and versions that Built-Using names: `linux (= 6.1.192-2)`."""
+    found = BUILT_USING.findall(package.built_using)
+    return [(source, version) for source, version in found if is_version(version)]

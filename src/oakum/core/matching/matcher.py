@@ -1,8 +1,9 @@
 """Match a host against what vendors say: a pure function of facts and advisories."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from oakum.core.advisories.authority import COVERING, decide
 from oakum.core.advisories.feed import FeedName, FeedState
@@ -31,6 +32,7 @@ class AdvisoryIndex:
     by_topic: Mapping[Topic, Mapping[CveId, Sequence[VendorStatement]]]
     """Those that count: one for each CVE, or several where channels or module streams differ."""
     _answers: dict[Component, tuple[Answer, ...]] = field(default_factory=dict)
+    _open: dict[Component, tuple[Answer, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -52,6 +54,11 @@ class AdvisoryIndex:
         """Return an index over statements of which it was decided that they count."""
         return cls(feeds, {topic: _by_cve(said) for topic, said in rulings.items()})
 
+    def extended(self, rulings: Mapping[Topic, Iterable[VendorStatement]]) -> "AdvisoryIndex":
+        """Return an index that knows of further packages too; answers that were found stay."""
+        further = {topic: _by_cve(said) for topic, said in rulings.items()}
+        return AdvisoryIndex(self.feeds, {**self.by_topic, **further}, self._answers, self._open)
+
     @property
     def covered(self) -> Covered:
         """Return the packages that feeds name which speak for a whole release.
@@ -67,7 +74,11 @@ class AdvisoryIndex:
 
     def as_of(self, statement: VendorStatement) -> str:
         """Return the ISO date of the data that a statement came with."""
-        return self.feeds[FeedName(statement.source)].data_as_of.date().isoformat()
+        return self._dates[statement.source]
+
+    @cached_property
+    def _dates(self) -> Mapping[str, str]:
+        return {f.value: state.data_as_of.date().isoformat() for f, state in self.feeds.items()}
 
     def said_of(self, component: Component) -> Mapping[CveId, Sequence[VendorStatement]]:
         """Return what counts about a component; what is said of its source counts less."""
@@ -83,6 +94,14 @@ class AdvisoryIndex:
         if known is None:
             found = (answer(component, said) for said in self.said_of(component).values())
             known = self._answers[component] = tuple(a for a in found if a is not None)
+        return known
+
+    def open_answers(self, component: Component) -> tuple[Answer, ...]:
+        """Return those of which something is still to be done; computed once."""
+        known = self._open.get(component)
+        if known is None:
+            found = (a for a in self.answers(component) if a.state.is_open)
+            known = self._open[component] = tuple(found)
         return known
 
 
@@ -114,36 +133,52 @@ def match_parts(
 ) -> tuple[Finding, ...]:
     """Return every finding of a host of which the components are known."""
     return _one_of_each(
-        _finding(host, component, part, found, index)
+        finding
         for component, part in parts
-        for found in index.answers(component)
+        for finding in _findings(host, component, part, index.answers(component), index)
     )
 
 
-def _finding(
-    host: HostId, component: Component, part: Part, found: Answer, index: AdvisoryIndex
-) -> Finding:
-    statement = found.statement
-    evidence = Evidence(
-        installed_version=component.version,
-        fixed_version=statement.fixed_version,
-        rule=found.rule,
-        feed=statement.source,
-        feed_as_of=index.as_of(statement),
-        packages=tuple(sorted(f"{package.key} {package.version}" for package in part.packages)),
+def match_open(
+    host: HostId, parts: Iterable[tuple[Component, Part]], index: AdvisoryIndex
+) -> tuple[Finding, ...]:
+    """Return the open findings of a host of which the components are known.
+
+    They are the same as among all: where a source is installed twice, bad news comes first.
+    """
+    return _one_of_each(
+        finding
+        for component, part in parts
+        for finding in _findings(host, component, part, index.open_answers(component), index)
     )
-    if found.state is FindingState.EXPOSED_IN_MEMORY:
-        evidence = _with_processes(evidence, part.processes)
-    return Finding(
-        host=host,
-        source_name=component.source,
-        cve=statement.cve,
-        state=found.state,
-        evidence=evidence,
-        urgency=statement.urgency,
-        no_dsa=statement.no_dsa,
-        known_since=statement.known_since,
-    )
+
+
+def _findings(
+    host: HostId, component: Component, part: Part, answers: Iterable[Answer], index: AdvisoryIndex
+) -> Iterator[Finding]:
+    packages = tuple(sorted(f"{package.key} {package.version}" for package in part.packages))
+    for found in answers:
+        statement = found.statement
+        evidence = Evidence(
+            installed_version=component.version,
+            fixed_version=statement.fixed_version,
+            rule=found.rule,
+            feed=statement.source,
+            feed_as_of=index.as_of(statement),
+            packages=packages,
+        )
+        if found.state is FindingState.EXPOSED_IN_MEMORY:
+            evidence = _with_processes(evidence, part.processes)
+        yield Finding(
+            host=host,
+            source_name=component.source,
+            cve=statement.cve,
+            state=found.state,
+            evidence=evidence,
+            urgency=statement.urgency,
+            no_dsa=statement.no_dsa,
+            known_since=statement.known_since,
+        )
 
 
 def _with_processes(evidence: Evidence, processes: Sequence[StaleProcess]) -> Evidence:

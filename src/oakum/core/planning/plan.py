@@ -8,9 +8,10 @@ from oakum.core.canonical import Json, digest_of
 from oakum.core.errors import InputError
 from oakum.core.ids import CveId, Digest, HostId, PlanId, SnapshotId
 from oakum.core.planning.change import PackageChange, RollbackClass
+from oakum.core.planning.openings import HostOpenings
 
 PLAN_FORMAT = 2
-"""1 had neither a base rate nor groups; a stored plan keeps its format and its digest."""
+"""1 had no base rate, groups or schedule; a stored plan keeps its format and its digest."""
 MILLION = 1_000_000
 BASE_RATE_PPM = 10_000
 
@@ -180,6 +181,10 @@ class Plan:
     """Share of the fleet's removable risk, in parts per million."""
     predicted_seconds: int
     groups: tuple[Group, ...] = ()
+    schedule: tuple[HostOpenings, ...] = ()
+    """When hosts may begin, within the plan's window; those not in it at any time."""
+    pace_percent: int = 100
+    """How long hosts took in past rollouts, in percent of the first guess."""
     format: int = 1
     """What the digest is made of; plans that were stored without it are of the first."""
 
@@ -214,9 +219,14 @@ class Plan:
             "predicted_seconds": self.predicted_seconds,
         }
         # A plan of the first format that has any of these was tampered with: its digest must tell.
-        if self.format > 1 or self.groups or self.budget.base_rate_ppm != BASE_RATE_PPM:
+        is_newer = (self.groups, self.schedule, self.budget.base_rate_ppm, self.pace_percent) != (
+            (), (), BASE_RATE_PPM, 100,
+        )  # fmt: skip
+        if self.format > 1 or is_newer:
+            document["pace_percent"] = self.pace_percent
             document["base_rate_ppm"] = self.budget.base_rate_ppm
             document["groups"] = [_group_json(group) for group in self.groups]
+            document["schedule"] = [_openings_json(openings) for openings in self.schedule]
         return document
 
     @property
@@ -254,6 +264,14 @@ def _group_json(group: Group) -> Json:
         "name": group.name,
         "limit": group.limit,
         "hosts": list(group.hosts),
+    }
+
+
+def _openings_json(openings: HostOpenings) -> Json:
+    return {
+        "windows": list(openings.windows),
+        "openings": [[o.opens_at.isoformat(), o.closes_at.isoformat()] for o in openings.openings],
+        "hosts": list(openings.hosts),
     }
 
 

@@ -1,6 +1,6 @@
 """Rings: who is changed first, so that trouble shows itself where it costs least."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -74,14 +74,3 @@ def _by_turns(candidates: Sequence[Candidate]) -> list[Candidate]:
 def _rank(place: int, size: int) -> float:
     """Return 0 for the first of a class, then the share of its class that went before."""
     return place / size
-
-
-def predicted_seconds(
-    rings: Sequence[Ring], seconds_of: Mapping[HostId, int], concurrency: int
-) -> int:
-    """Return how long a rollout is expected to take: hosts in rows of `concurrency`, and soaks."""
-    total = 0
-    for ring in rings:
-        lengths = sorted((seconds_of[host] for host in ring.hosts), reverse=True)
-        total += sum(lengths[::concurrency]) + ring.soak_seconds
-    return total

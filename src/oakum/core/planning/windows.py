@@ -7,7 +7,7 @@ the night in which the clocks change.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -16,16 +16,16 @@ from zoneinfo import ZoneInfo
 from dateutil.rrule import rrule, rrulestr
 
 from oakum.core.errors import InputError
+from oakum.core.planning.openings import SHOWN, Opening
 from oakum.core.text import one_line
 
 MAX_DURATION: Final = timedelta(days=7)
 FIRST_YEAR: Final = 2000
 LAST_YEAR: Final = 2100
 """Rules begin between these years, so that walking one from its start stays short."""
-HORIZONS: Final = tuple(timedelta(days=days) for days in (8, 64, 512, 4096))
-"""How far ahead an opening is looked for, step by step; 4,096 days hold every leap day."""
+LOOKED_AT: Final = timedelta(days=4096)
+"""Within this a rule must fall on some day; it holds every leap day."""
 _DAY: Final = timedelta(days=1)
-_SHOWN: Final = 80
 _MAX_RULE: Final = 200
 _PARTS_OF: Final = {
     "DAILY": {"INTERVAL", "BYDAY", "UNTIL"},
@@ -38,35 +38,6 @@ daily and weekly rules of these parts always fall on one, and the others are few
 _ZONE: Final = re.compile(r"UTC|(?!posix/|right/)[A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2}", re.ASCII)
 _WEEKDAY: Final = re.compile(r"(?:[+-]?(?P<number>[0-9]{1,2}))?(?:MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _UNTIL: Final = re.compile(r"\d{8}(T\d{6}Z?)?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Opening:
-    """A stretch of time in UTC, from `opens_at` up to but without `closes_at`."""
-
-    opens_at: datetime
-    closes_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Freeze:
-    """A stretch of time in which nothing is begun, whatever the windows say."""
-
-    begins_at: datetime
-    ends_at: datetime
-    reason: str
-
-    def __post_init__(self) -> None:
-        if self.begins_at.tzinfo is None or self.ends_at.tzinfo is None:
-            raise InputError(
-                f"freeze {one_line(self.reason, _SHOWN)!r}: a time has no offset",
-                hint="write it like 2026-12-20T00:00:00+01:00",
-            )
-        if self.ends_at <= self.begins_at:
-            raise InputError(
-                f"freeze {one_line(self.reason, _SHOWN)!r} ends before it begins",
-                hint="let it end later than it begins",
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,87 +66,6 @@ class MaintenanceWindow:
                 yield Opening(opens_at, closes_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Calendar:
-    """Windows of which any may be open, and freezes that close all of them."""
-
-    windows: tuple[MaintenanceWindow, ...]
-    freezes: tuple[Freeze, ...] = ()
-
-    def openings(self, begin: datetime, end: datetime) -> tuple[Opening, ...]:
-        """Return the disjoint stretches in which work may be done from `begin` to `end`."""
-        found = (opening for window in self.windows for opening in window.openings(begin, end))
-        whole = (Opening(begin, end),)
-        return without(intersection(union(found), whole), self.freezes)
-
-    def contains(self, moment: datetime) -> bool:
-        """Tell whether a window is open and nothing is frozen."""
-        return self.seconds_left(moment) > 0
-
-    def seconds_left(self, moment: datetime) -> float:
-        """Return for how long it stays open: 0 when it is closed, at most eight days."""
-        found = self.openings(moment, moment + HORIZONS[0])
-        if not found or found[0].opens_at > moment:
-            return 0
-        return (found[0].closes_at - moment).total_seconds()
-
-    def may_begin(self, moment: datetime, predicted_seconds: float) -> bool:
-        """Tell whether a host that is begun now is predicted to end before the window closes."""
-        return self.contains(moment) and predicted_seconds <= self.seconds_left(moment)
-
-    def next_opening(self, moment: datetime, predicted_seconds: float = 0) -> Opening | None:
-        """Return the first stretch from `moment` on that is long enough.
-
-        One that is open now begins at `moment`. None means none within 4,096 days.
-        """
-        for horizon in HORIZONS:
-            # Looking further by the longest duration keeps the last opening whole.
-            for opening in self.openings(moment, moment + horizon + MAX_DURATION):
-                length = (opening.closes_at - opening.opens_at).total_seconds()
-                if length >= predicted_seconds and opening.opens_at < moment + horizon:
-                    return opening
-        return None
-
-
-def union(openings: Iterable[Opening]) -> tuple[Opening, ...]:
-    """Return them in order; those that overlap or touch become one."""
-    joined: list[Opening] = []
-    for opening in sorted(openings):
-        if joined and opening.opens_at <= joined[-1].closes_at:
-            last = joined.pop()
-            opening = Opening(last.opens_at, max(last.closes_at, opening.closes_at))  # noqa: PLW2901 -- grown
-        joined.append(opening)
-    return tuple(joined)
-
-
-def intersection(left: Iterable[Opening], right: Iterable[Opening]) -> tuple[Opening, ...]:
-    """Return the time that is in both."""
-    others = tuple(right)
-    return union(
-        Opening(opens_at, closes_at)
-        for one in left
-        for other in others
-        if (opens_at := max(one.opens_at, other.opens_at))
-        < (closes_at := min(one.closes_at, other.closes_at))
-    )
-
-
-def without(openings: Iterable[Opening], freezes: Iterable[Freeze]) -> tuple[Opening, ...]:
-    """Return the time that is in an opening and in no freeze."""
-    left = union(openings)
-    for freeze in freezes:
-        cut = (
-            piece
-            for opening in left
-            for piece in (
-                Opening(opening.opens_at, min(opening.closes_at, freeze.begins_at)),
-                Opening(max(opening.opens_at, freeze.ends_at), opening.closes_at),
-            )
-        )
-        left = tuple(piece for piece in cut if piece.opens_at < piece.closes_at)
-    return left
-
-
 def parse_window(
     name: str, *, rule: str, starts: datetime, duration: timedelta, zone: str, where: str
 ) -> MaintenanceWindow:
@@ -183,7 +73,7 @@ def parse_window(
 
     `where` is the file and section that errors name. Raises InputError.
     """
-    place = f"{where}: window {one_line(name, _SHOWN)!r}"
+    place = f"{where}: window {one_line(name, SHOWN)!r}"
     if starts.tzinfo is not None or not FIRST_YEAR <= starts.year <= LAST_YEAR:
         raise InputError(
             f"{place}: cannot start at {starts}",
@@ -203,7 +93,7 @@ def parse_window(
 
 
 def _parts(rule: str, place: str) -> dict[str, str]:
-    shown = one_line(rule, _SHOWN)
+    shown = one_line(rule, SHOWN)
     pairs = [part.partition("=") for part in rule.upper().removeprefix("RRULE:").split(";")]
     parts = {key: value for key, _, value in pairs}
     if len(rule) > _MAX_RULE or len(parts) != len(pairs) or not all(parts.values()):
@@ -245,7 +135,7 @@ def _require_days(parts: dict[str, str], place: str) -> None:
         number = match and (match["number"] or "")
         if number is None or (number and not 0 < int(number) <= most):
             raise InputError(
-                f"{place}: BYDAY={one_line(day, _SHOWN)} is no day",
+                f"{place}: BYDAY={one_line(day, SHOWN)} is no day",
                 hint="days are MO, TU, WE, TH, FR, SA, SU; 2TU is the second Tuesday of the month, "
                 "with FREQ=MONTHLY, and -1FR the last Friday",
             )
@@ -261,7 +151,7 @@ def _until(text: str | None, zone: ZoneInfo, place: str) -> datetime | None:
             return _local(moment, zone)
     except (ValueError, OverflowError) as error:
         raise InputError(
-            f"{place}: UNTIL={one_line(text, _SHOWN)} is no time", hint="write UNTIL=20271231"
+            f"{place}: UNTIL={one_line(text, SHOWN)} is no time", hint="write UNTIL=20271231"
         ) from error
     return moment if "T" in text else moment.replace(hour=23, minute=59, second=59)
 
@@ -271,7 +161,7 @@ def _zone(name: str, place: str) -> ZoneInfo:
         return ZoneInfo(name if _ZONE.fullmatch(name) else "")
     except (KeyError, ValueError, OSError) as error:
         raise InputError(
-            f"{place}: there is no time zone {one_line(name, _SHOWN)!r}",
+            f"{place}: there is no time zone {one_line(name, SHOWN)!r}",
             hint="write an IANA name like Europe/Berlin, or UTC",
         ) from error
 
@@ -282,14 +172,14 @@ def _require_a_day(window: MaintenanceWindow, place: str) -> None:
         first = _walk(window.rule, window.starts).after(window.starts, inc=True)
     except (ValueError, TypeError, OverflowError) as error:
         raise InputError(
-            f"{place}: cannot read the rule {one_line(window.rule, _SHOWN)!r}", hint=_example()
+            f"{place}: cannot read the rule {one_line(window.rule, SHOWN)!r}", hint=_example()
         ) from error
-    last = window.starts + HORIZONS[-1]
+    last = window.starts + LOOKED_AT
     if window.until is not None:
         last = min(last, window.until)
     if first is None or first > last:
         raise InputError(
-            f"{place}: rule {one_line(window.rule, _SHOWN)!r} never opens",
+            f"{place}: rule {one_line(window.rule, SHOWN)!r} never opens",
             hint="it falls on no day between its start and its end",
         )
 

@@ -1,9 +1,9 @@
 """How urgently to act: the lane, of SSVC's deployer table, and the word of CISA's own table."""
 
-from enum import Enum
+from oakum.core.choice import Choice
 
 
-class Lane(Enum):
+class Lane(Choice):
     """SSVC deployer outcomes, most urgent first."""
 
     IMMEDIATE = "immediate"
@@ -20,7 +20,7 @@ class Lane(Enum):
 URGENCY = {lane: number for number, lane in enumerate(Lane)}
 
 
-class CisaDecision(Enum):
+class CisaDecision(Choice):
     """What CISA, as coordinator, would say of the same: shown beside the lane, never above it."""
 
     TRACK = "track"

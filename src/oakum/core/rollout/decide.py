@@ -14,6 +14,7 @@ from oakum.core.rollout.host_run import move
 from oakum.core.rollout.limits import choose
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState, Wish
+from oakum.core.rollout.timing import in_time, is_too_late, next_begin
 from oakum.core.staging.check import Verdict
 
 
@@ -67,9 +68,12 @@ def _after_waiting(rollout: Rollout, now: datetime) -> Rollout:
         return rollout
     if rollout.soak_until is not None:
         return _judge_again(rollout, now)
-    if rollout.window.contains(now):
-        return replace(rollout, phase=Phase.PROGRESSING, reason="window is open")
-    return _outside_window(rollout, now)
+    if not rollout.window.contains(now):
+        return _outside_window(rollout, now)
+    pending = _pending(rollout)
+    if pending and not in_time(pending, rollout.schedule, now):
+        return _between_openings(rollout, pending, now)
+    return replace(rollout, phase=Phase.PROGRESSING, reason="window is open")
 
 
 def _judge_again(rollout: Rollout, now: datetime) -> Rollout:
@@ -122,35 +126,71 @@ def _after_ring(rollout: Rollout, evidence: str, now: datetime) -> Rollout:
 
 
 def _start_hosts(rollout: Rollout, now: datetime) -> Rollout:
-    pending = [run for run in rollout.in_ring(rollout.ring) if run.state is RunState.PENDING]
+    pending = _pending(rollout)
     if pending and not rollout.window.contains(now):
         return _outside_window(rollout, now)
+    timely = in_time(pending, rollout.schedule, now)
+    if pending and not timely:
+        return _between_openings(rollout, pending, now)
     busy = sum(run.state.is_busy for run in rollout.runs)
     room = max(0, rollout.concurrency - busy)
-    chosen = choose(rollout.runs, pending, rollout.groups, room)
-    if pending and not chosen and not busy:
-        reason = f"{_held_up(pending)}; resume to go on without them"
+    chosen = choose(rollout.runs, timely, rollout.groups, room)
+    if timely and not chosen and not busy:
+        reason = f"{_held_up(timely)}; resume to go on without them"
         return replace(rollout, phase=Phase.PAUSED, reason=reason)
     ring = rollout.rings[rollout.ring].name
     started = (move(run, RunState.CHECKING, f"{ring} begins", now) for run in chosen)
     return _with_runs(rollout, started)
 
 
+def _pending(rollout: Rollout) -> list[HostRun]:
+    return [run for run in rollout.in_ring(rollout.ring) if run.state is RunState.PENDING]
+
+
 def _left_out(rollout: Rollout, now: datetime) -> list[HostRun]:
-    """Skip hosts of the ring that only what is down holds up: who resumes goes on without them."""
-    pending = [run for run in rollout.in_ring(rollout.ring) if run.state is RunState.PENDING]
+    """Skip hosts of the ring that nothing but a person can help: who resumes goes on without them.
+
+    Those whose windows are over, and those that only what is down holds up.
+    """
+    pending = _pending(rollout)
+    late = [run for run in pending if is_too_late(run, rollout.schedule, now)]
+    others = [run for run in pending if run not in late]
     is_held = not any(run.state.is_busy for run in rollout.runs) and not choose(
-        rollout.runs, pending, rollout.groups, rollout.concurrency
+        rollout.runs, others, rollout.groups, rollout.concurrency
     )
-    reason = "left out by the person who resumed: too much of its group is down"
-    return [move(run, RunState.SKIPPED, reason, now) for run in pending if is_held]
+    who = "left out by the person who resumed"
+    return [
+        *(move(run, RunState.SKIPPED, f"{who}: its windows are over", now) for run in late),
+        *(
+            move(run, RunState.SKIPPED, f"{who}: too much of its group is down", now)
+            for run in others
+            if is_held
+        ),
+    ]
+
+
+def _between_openings(rollout: Rollout, pending: list[HostRun], now: datetime) -> Rollout:
+    """Wait for the next maintenance window of the ring's hosts; a person has to know of none."""
+    if any(run.state.is_busy for run in rollout.runs):
+        return rollout
+    following = next_begin(pending, rollout.schedule, now)
+    if following is None or rollout.window.is_over(following):
+        names = _named(pending)
+        reason = f"no window opens any more for {names}; resume to go on without them"
+        return replace(rollout, phase=Phase.PAUSED, reason=reason)
+    ring = rollout.rings[rollout.ring].name
+    reason = f"the next maintenance window of {ring} opens at {_shown(following)}"
+    return replace(rollout, phase=Phase.WAITING, reason=reason)
 
 
 def _held_up(pending: list[HostRun]) -> str:
     """Say why nothing begins though nothing is at work: what is down takes up the limits."""
-    names = ", ".join(run.host for run in pending[:NAMED])
-    more = f" and {len(pending) - NAMED} more" if len(pending) > NAMED else ""
-    return f"too much of their groups is down for these to begin: {names}{more}"
+    return f"too much of their groups is down for these to begin: {_named(pending)}"
+
+
+def _named(runs: list[HostRun]) -> str:
+    more = f" and {len(runs) - NAMED} more" if len(runs) > NAMED else ""
+    return ", ".join(run.host for run in runs[:NAMED]) + more
 
 
 def _outside_window(rollout: Rollout, now: datetime) -> Rollout:

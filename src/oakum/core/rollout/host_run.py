@@ -18,7 +18,7 @@ from oakum.core.rollout.transaction import TransactionState
 from oakum.core.staging.check import Verdict
 
 PATIENCE = timedelta(minutes=15)
-"""How long a host may stay unreachable before that is taken for its answer."""
+"""How long a host may stay silent, or put off a reboot, before that is taken for its answer."""
 
 
 class Work(Enum):
@@ -64,9 +64,11 @@ def advance(run: HostRun, observation: Observation, now: datetime) -> HostRun:
 
     Observations can come late or twice (a controller was restarted): the state decides.
     """
+    if isinstance(observation, Unreachable):
+        return _after_silence(run, observation, now)
+    if run.silent_since is not None:
+        run = replace(run, silent_since=None)
     match observation:
-        case Unreachable():
-            return _after_silence(run, observation, now)
         case ChecksDone() if run.state is RunState.CHECKING:
             return _after_checks(run, observation, now)
         case TransactionSeen() if run.state is RunState.UPGRADING:
@@ -90,6 +92,7 @@ def move(run: HostRun, state: RunState, reason: str, now: datetime) -> HostRun:
         state=state,
         reason=reason,
         changed_at=now,
+        silent_since=None,
         started_at=run.started_at or now,
         ended_at=now if state.is_final else None,
     )
@@ -129,13 +132,23 @@ def _after_rollback(run: HostRun, seen: TransactionSeen, now: datetime) -> HostR
 
 
 def _after_boot(run: HostRun, seen: Booted, now: datetime) -> HostRun:
-    if seen.boot_id == run.boot_id_before:
+    if seen.boot_id != run.boot_id_before:
+        return move(run, RunState.VERIFYING, "booted anew", now)
+    waited = now - (run.changed_at or now)
+    if waited < PATIENCE:
         return run
-    return move(run, RunState.VERIFYING, "booted anew", now)
+    reason = (
+        f"told to reboot {int(waited.total_seconds() // 60)} minutes ago and still up "
+        f"({run.reason}); see what holds it (systemctl list-jobs, systemd-inhibit) and reboot it"
+    )
+    return move(run, RunState.FAILED, reason, now)
 
 
 def _after_verification(run: HostRun, seen: Verified, now: datetime) -> HostRun:
     known = replace(run, checks_after=seen.results, signals=seen.signals)
+    if seen.is_good and run.seconds is None and run.started_at is not None:
+        # Not counted again after the soak.
+        known = replace(known, seconds=round((now - run.started_at).total_seconds()))
     state = RunState.SUCCEEDED if seen.is_good else RunState.FAILED
     return move(known, state, seen.detail, now)
 
@@ -149,9 +162,10 @@ def _after_rollback_verification(run: HostRun, seen: Verified, now: datetime) ->
 def _after_silence(run: HostRun, seen: Unreachable, now: datetime) -> HostRun:
     if work_for(run.state) is None:
         return run  # nothing was asked of it; its reason is that of its state
-    waited = now - (run.changed_at or now)
+    since = run.silent_since or now
+    waited = now - since
     if waited < PATIENCE:
-        return replace(run, reason=f"unreachable: {seen.reason}")
+        return replace(run, reason=f"unreachable: {seen.reason}", silent_since=since)
     lasting = f"unreachable for {int(waited.total_seconds() // 60)} minutes: {seen.reason}"
     lost = replace(run, signals=(HardSignal.UNREACHABLE,))
     match run.state:

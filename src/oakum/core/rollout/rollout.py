@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import BASE_RATE_PPM, Group, Window
 from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
 from oakum.core.staging.check import CheckResult, Verdict
@@ -22,12 +23,17 @@ class HostRun:
     transaction: TransactionId
     rollback_transaction: TransactionId
     changed_at: datetime | None = None
+    """When it came into its state."""
+    silent_since: datetime | None = None
+    """When it was first found unreachable, if it was not heard of since."""
     checks_before: tuple[CheckResult, ...] = ()
     checks_after: tuple[CheckResult, ...] = ()
     boot_id_before: str = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     signals: tuple[HardSignal, ...] = ()
+    seconds: int | None = None
+    """From its beginning until it was found well for the first time."""
 
     @property
     def is_unknown(self) -> bool:
@@ -83,6 +89,7 @@ class Rollout:
     wish: Wish = Wish.NONE
     """What a person asked for and the reconciler has not yet taken up."""
     groups: tuple[Group, ...] = ()
+    schedule: tuple[HostOpenings, ...] = ()
     base_rate_ppm: int = BASE_RATE_PPM
 
     @property

@@ -2,6 +2,8 @@
 
 from enum import Enum
 
+from oakum.core.choice import Choice
+
 
 class Phase(Enum):
     """Where a rollout stands."""
@@ -34,7 +36,7 @@ class Phase(Enum):
         }
 
 
-class RunState(Enum):
+class RunState(Choice):
     """Where one host stands in a rollout."""
 
     PENDING = "pending"
@@ -54,10 +56,6 @@ class RunState(Enum):
     ROLLBACK_FAILED = "roll-back failed"
     SKIPPED = "skipped"
     """Never begun: the rollout ended first, or a person went on without it."""
-
-    # Members are single, so their identity is hash enough; Enum's own hashes the name, in Python,
-    # and a decision over 10,000 hosts asks for it often.
-    __hash__ = object.__hash__
 
     @property
     def is_final(self) -> bool:

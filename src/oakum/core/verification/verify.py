@@ -15,6 +15,7 @@ from oakum.core.text import counted
 GONE = "nc"  # dpkg's second letter: not installed; only configuration files left
 SESSION_UNITS = ("session-", "user@")
 KERNEL_IMAGE = "linux-image-"
+FINISH = "run dpkg --configure -a"
 
 
 class Effect(Enum):
@@ -118,7 +119,7 @@ def _package_differences(expected: tuple[PackageChange, ...], facts: Facts) -> t
     found = [difference for change in expected if (difference := _difference(change, facts))]
     planned = {change.name for change in expected}
     unfinished = [
-        f"{package.key} is in state {package.status}"
+        f"{package.key} is in state {package.status}: {FINISH}"
         for package in facts.packages
         if not _is_gone(package) and not package.is_configured and package.name not in planned
     ]
@@ -134,7 +135,7 @@ def _difference(change: PackageChange, facts: Facts) -> str:
     if package.version != change.new_version:
         return f"{change.key} is at {package.version}, planned was {change.new_version}"
     if not package.is_configured:
-        return f"{change.key} {package.version} is in state {package.status}"
+        return f"{change.key} {package.version} is in state {package.status}: {FINISH}"
     return ""
 
 
@@ -201,7 +202,7 @@ def _named_once(processes: Iterable[StaleProcess]) -> tuple[str, ...]:
     for process in processes:
         first.setdefault(process.pid, process)
     return tuple(
-        f"process {p.pid} ({p.command}, {p.unit or 'no unit'}) still maps old {p.path}"
+        f"process {p.pid} ({p.command}, {p.unit or 'no unit'}) still maps old {p.path}: restart it"
         for p in first.values()
     )
 

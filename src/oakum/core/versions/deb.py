@@ -48,6 +48,7 @@ def _parts(text: str) -> tuple[Part, ...]:
     return (*parts, _ranked(""))
 
 
+@lru_cache(maxsize=1 << 12)  # a few are in nearly every version: `.`, `-`, `+deb`, `u`
 def _ranked(letters: str) -> str:
     return "".join(map(_rank, letters)) + chr(END)
 

@@ -1,13 +1,13 @@
 """The three orders of versions, by the package manager that they are of."""
 
 from collections.abc import Callable
-from enum import Enum
 from typing import Any
 
+from oakum.core.choice import Choice
 from oakum.core.versions import apk, deb, rpm
 
 
-class Scheme(Enum):
+class Scheme(Choice):
     """How a distribution's versions compare; never one with another's."""
 
     DPKG = "dpkg"

@@ -1,10 +1,8 @@
 """What every command needs: the application, who is asking, and a way to run the asyncio part."""
 
-import asyncio
-import getpass
+# ruff: noqa: PLC0415 (what only some commands need is loaded by them: each must begin quickly)
+
 import os
-import signal
-import socket
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,14 +14,17 @@ T = TypeVar("T")
 
 def application() -> "Application":
     """Return the wired application; its adapters are made when they are first used."""
-    from oakum.bootstrap import Application  # noqa: PLC0415 (`oakum --help` must not load them)
-    from oakum.settings import read_settings  # noqa: PLC0415 (as above)
+    from oakum.bootstrap import Application
+    from oakum.settings import read_settings
 
     return Application(read_settings())
 
 
 def actor() -> str:
     """Return who runs this command, for the audit log: `alice@bastion`."""
+    import getpass
+    import socket
+
     user = os.environ.get("SUDO_USER") or getpass.getuser()
     return f"{user}@{socket.gethostname()}"
 
@@ -34,6 +35,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     A request to end (SIGTERM, as systemd sends it) is taken as Ctrl-C is: what is held is given
     back, so that another controller may take over at once.
     """
+    import asyncio
+
     ends = list[bool]()
     ending = _until_asked_to_end(work, ends)
     try:
@@ -50,6 +53,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _until_asked_to_end(work: Coroutine[Any, Any, T], ends: list[bool]) -> T:
+    import asyncio
+    import signal
+
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
 
     def end() -> None:

@@ -18,7 +18,7 @@ from oakum.entrypoints.cli.moments import parse_past
 from oakum.entrypoints.cli.reconcile import reconcile
 from oakum.entrypoints.cli.words import Knowledge, age_lines
 from oakum.services.choose import choose_hosts, require_sources
-from oakum.services.find_exposure import findings_of
+from oakum.services.find_exposure import findings_about
 
 SHOWN_GAPS = 3
 
@@ -60,13 +60,12 @@ def findings(
     moment = parse_past(as_of, "--as-of", now) if as_of else None
     with chosen.begin() as work:
         hosts = {h.id: h for h in choose_hosts(host, work)}
-        found = findings_of(work, hosts, moment)
+        found = findings_about(work, hosts, wanted_cve, package, moment)
         feeds = work.advisories.feeds()
         knowledge = Knowledge.of(list(hosts.values()), work)
         scanned = work.facts.scanned(moment)
-    if package:
-        require_sources([package], knowledge.facts.values())
-
+        if package:
+            require_sources([package], work.facts.latest_of(hosts).values())
     filters = _Filters(wanted_cve, package, state, every=every)
     listed = [finding for finding in found if filters.take(finding)]
     if json:

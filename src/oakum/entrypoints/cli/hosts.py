@@ -15,6 +15,7 @@ from oakum.core.inventory.selector import parse_selector
 from oakum.core.text import counted
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
+from oakum.entrypoints.cli.prepare import prepare
 from oakum.services.manage_hosts import HostKeeper, NewHost, is_known, pinned_keys
 
 app = typer.Typer(help="Add, import, list, show and remove hosts.", no_args_is_help=True)
@@ -135,14 +136,15 @@ def list_hosts(
     selector = parse_selector(limit)
     with application().begin() as work:
         hosts = [host for host in work.hosts.all() if selector.matches(host)]
-        facts, failures = work.facts.all_latest(), work.facts.failures()
+        outlines, seen = work.facts.outlines(), work.facts.last_seen()
+        failures = work.facts.failures()
     if json:
         output.print_json(hosts)
         return
     rows = []
     for host in hosts:
-        known, failure = facts.get(host.id), failures.get(host.id)
-        seen = f"{known.collected_at:%Y-%m-%d %H:%M}" if known else "never"
+        known, failure = outlines.get(host.id), failures.get(host.id)
+        last_scan = f"{seen[host.id]:%Y-%m-%d %H:%M}" if host.id in seen else "never"
         system = known.distribution.label if known else ""
         rows.append(
             (
@@ -150,11 +152,13 @@ def list_hosts(
                 f"{host.address}:{host.port}",
                 system,
                 " ".join(host.labels),
-                seen,
+                host.guard.in_words() if host.guard else f"login as {host.user}",
+                last_scan,
                 failure.reason if failure else "",
             )
         )
-    output.print_table(("host", "address", "system", "labels", "last scan", "trouble"), rows)
+    headings = ("host", "address", "system", "labels", "root obeys", "last scan", "trouble")
+    output.print_table(headings, rows)
 
 
 @app.command()
@@ -171,6 +175,9 @@ def show(name: str, json: Json = False) -> None:
     output.show(f"{host.name}  {host.user}@{host.address} port {host.port}")
     output.show(f"  key          {chosen.fingerprint(host.host_key)}")
     output.show(f"  labels       {' '.join(host.labels) or 'none'}")
+    output.show(f"  root obeys   {host.guard.in_words() if host.guard else 'whoever logs in'}")
+    for approver in host.guard.approvers if host.guard else ():
+        output.show(f"    approver   {approver}")
     output.show(f"  exposure     {host.exposure.value}, criticality {host.criticality.value}")
     if failure:
         output.show(f"  last scan    failed: {failure.reason}")
@@ -183,6 +190,9 @@ def show(name: str, json: Json = False) -> None:
     output.show(f"  old in memory {len(facts.stale_processes)} processes")
     output.show(f"  conffiles    {len(facts.modified_conffiles)} changed by the administrator")
     output.show(f"  unreadable   {len(facts.unreadable)} lines")
+
+
+app.command()(prepare)
 
 
 @app.command()

@@ -1,35 +1,14 @@
-"""The command line, and the one place that turns errors into words and exit statuses."""
+"""The one place that begins a command, and turns errors into words and exit statuses."""
+
+# ruff: noqa: PLC0415 (loading Typer and commands takes longer than some commands do)
 
 import gc
 import os
 import sys
-import traceback
-from importlib import metadata
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from oakum.core.errors import OakumError
 from oakum.core.text import harmless
-from oakum.entrypoints.cli import (
-    advisories,
-    audit,
-    backtest,
-    exceptions,
-    explain,
-    export,
-    findings,
-    hosts,
-    lab,
-    plans,
-    queue,
-    rehearse,
-    rollback,
-    rollouts,
-    scan,
-    snapshots,
-)
 
 EXIT_INTERRUPTED = 130
 EXIT_DEFECT = 70
@@ -37,54 +16,12 @@ YOUNG_OBJECTS = 200_000
 """How many new objects make Python look for garbage: a fleet is hundreds of thousands of values
 that all stay, and at Python's own 700 a third of the time went into looking at them again."""
 
-app = typer.Typer(
-    help="Keep fleets of Linux servers patched, and prove it.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (
-    scan, findings, explain, queue, export, rehearse, rollback, backtest,
-):  # fmt: skip
-    command.register(app)
-plans.register(app)
-for name, group in (
-    ("hosts", hosts.app),
-    ("advisories", advisories.app),
-    ("exceptions", exceptions.app),
-    ("snapshots", snapshots.app),
-    ("plan", plans.app),
-    ("rollout", rollouts.app),
-    ("audit", audit.app),
-    ("lab", lab.app),
-):
-    app.add_typer(group, name=name)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"oakum {metadata.version('oakum')}")  # noqa: T201 (data for programs)
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
-    ] = False,
-) -> None:
-    del version
-
 
 def main() -> None:
     """Run a command; every failure ends in words, a next step and a status other than 0."""
     gc.set_threshold(YOUNG_OBJECTS)
     try:
-        app()
+        _run(sys.argv[1:])
     except OakumError as error:
         _tell(f"error: {error.message}")
         if error.hint:
@@ -104,12 +41,27 @@ def main() -> None:
         sys.exit(EXIT_DEFECT)
 
 
+def _run(words: list[str]) -> None:
+    """Run a command; one that must be as quick as a scanner is known before Typer is loaded."""
+    if words[:1] == ["judge"]:
+        from oakum.entrypoints.cli.judging import judge_at_once
+
+        status = judge_at_once(words[1:])
+        if status is not None:
+            sys.exit(status)
+    from oakum.entrypoints.cli.commands import asked
+
+    asked(words)()
+
+
 def _tell(line: str) -> None:
     print(harmless(line), file=sys.stderr)  # noqa: T201 (works when nothing else does)
 
 
 def _keep_report() -> str:
-    from oakum.settings import read_settings  # noqa: PLC0415 (its own errors must not hide the first)
+    import traceback
+
+    from oakum.settings import read_settings
 
     try:
         directory = read_settings().home / "log"

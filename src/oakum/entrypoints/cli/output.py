@@ -1,23 +1,19 @@
 """What people and programs read: data to standard output, talk to standard error."""
 
+# ruff: noqa: PLC0415 (what prints JSON needs nothing of Rich, and must begin quickly)
+
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import msgspec
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
-from rich.text import Text
 
 from oakum.core.text import harmless
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import TaskID
 
 PIPE_WIDTH = 240
 """A pipe has no width: lines are not cut for programs that read them."""
@@ -25,23 +21,31 @@ PIPE_WIDTH = 240
 ProgressCall = Callable[[str, int, int], None]
 
 
-def data() -> Console:
+def data() -> "Console":
     """Return the console for data; colours only on a terminal, and never under NO_COLOR."""
+    from rich.console import Console
+
     return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, emoji=False)
 
 
-def talk() -> Console:
+def talk() -> "Console":
     """Return the console for talk."""
+    from rich.console import Console
+
     return Console(stderr=True, highlight=False, emoji=False)
 
 
 def say(line: str) -> None:
     """Tell a person something."""
+    from rich.text import Text
+
     talk().print(Text(harmless(line)), soft_wrap=not sys.stderr.isatty())
 
 
 def show(line: str = "", style: str = "") -> None:
     """Print a line of data."""
+    from rich.text import Text
+
     data().print(Text(harmless(line), style=style), soft_wrap=True)
 
 
@@ -58,6 +62,9 @@ def print_json(value: object) -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
     """Print rows under their headings; readable without colour."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False, title=title or None, title_justify="left")
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -72,6 +79,14 @@ def progress_bar() -> Iterator[ProgressCall]:
     if not sys.stderr.isatty():
         yield _sparse_lines()
         return
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -1,10 +1,14 @@
 """A plan as people read it before they give their word for it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from oakum.core.ids import HostId
+from oakum.core.inventory.host import Host
 from oakum.core.planning.change import ChangeKind, PackageChange
+from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import Group, GroupKind, HostClass, Plan, RebootPolicy
+from oakum.core.planning.prediction import predict
 from oakum.core.staging.rehearsal import Rehearsal
 from oakum.core.text import counted
 from oakum.entrypoints.cli import output
@@ -25,6 +29,7 @@ COLOURS = {
 }
 PER_MILLE = 10_000
 SHOWN_REASONS = 8
+SHOWN_OPENINGS = 3
 
 
 def show_plan(
@@ -32,6 +37,7 @@ def show_plan(
     rehearsals: Sequence[Rehearsal],
     approvals: Sequence[Approval],
     names: Mapping[HostId, str],
+    now: datetime,
 ) -> None:
     """Print a plan and its evidence; hosts by name, those that were removed since by their id."""
     output.show(f"{plan.id}  {plan.title}", "bold")
@@ -41,13 +47,24 @@ def show_plan(
     for host_class in plan.classes:
         _show_class(host_class, plan, names)
     output.show()
-    _show_order(plan, names)
+    _show_order(plan, names, now)
     _show_way_back(plan)
     _show_effect(plan)
     for rehearsal in rehearsals:
         show_rehearsal(rehearsal, plan)
     for approval in approvals:
         _show_approval(approval, plan)
+
+
+def show_guards(plan: Plan, hosts: Sequence[Host]) -> None:
+    """Print which hosts of a plan obey signed orders only, and which whoever logs in."""
+    asked: dict[str, list[str]] = {}
+    for host in hosts:
+        if host.id in plan.hosts:
+            words = host.guard.in_words() if host.guard else "the controller's login"
+            asked.setdefault(words, []).append(host.name)
+    for words, names in sorted(asked.items()):
+        output.show(f"  obey       {words}: {', '.join(sorted(names))}")
 
 
 def _show_class(host_class: HostClass, plan: Plan, names: Mapping[HostId, str]) -> None:
@@ -83,7 +100,7 @@ def _named(hosts: Sequence[HostId], names: Mapping[HostId, str]) -> str:
     return ", ".join(names.get(host, host) for host in hosts)
 
 
-def _show_order(plan: Plan, names: Mapping[HostId, str]) -> None:
+def _show_order(plan: Plan, names: Mapping[HostId, str], now: datetime) -> None:
     for ring in plan.rings:
         hosts = _named(ring.hosts, names)
         output.show(f"  {ring.name:<10} {hosts}; soaks {ring.soak_seconds} s")
@@ -92,7 +109,22 @@ def _show_order(plan: Plan, names: Mapping[HostId, str]) -> None:
         output.show(f"  {group.kind.value:<10} {group.name}: {_limit(group)}: {hosts}")
     output.show(f"  budget     {plan.budget.in_words()}")
     output.show(f"  window     {plan.window.in_words()}")
+    for openings in plan.schedule:
+        output.show(f"  {_openings(openings, names)}")
     output.show(f"  duration   about {output.seconds_in_words(plan.predicted_seconds)}")
+    output.show(f"  done       {predict(plan, now).in_words()}, if it begins now")
+
+
+def _openings(bound: HostOpenings, names: Mapping[HostId, str]) -> str:
+    """Return the first times at which hosts may begin, and how many more there are."""
+    shown = ", ".join(
+        f"{o.opens_at:%a %Y-%m-%d %H:%M} to {o.closes_at:%a %H:%M}"
+        for o in bound.openings[:SHOWN_OPENINGS]
+    )
+    more = len(bound.openings) - SHOWN_OPENINGS
+    rest = f" and {counted(more, 'more opening')}" if more > 0 else ""
+    window = ", ".join(bound.windows) or "no freeze"
+    return f"may begin  {window}: {shown} UTC{rest}: {_named(bound.hosts, names)}"
 
 
 def _limit(group: Group) -> str:
@@ -143,6 +175,8 @@ def _show_approval(approval: Approval, plan: Plan) -> None:
     holds = "" if approval.digest == plan.digest else " for ANOTHER digest: it does not count"
     overrides = "; the rehearsal is overridden" if approval.overrides_rehearsal else ""
     reason = f": {approval.reason}" if approval.reason else ""
+    signed = f"; signed by {approval.signature.key}" if approval.signature else ""
     output.show(
-        f"  approved   by {approval.by}, {approval.at:%Y-%m-%d %H:%M} UTC{holds}{overrides}{reason}"
+        f"  approved   by {approval.by}, {approval.at:%Y-%m-%d %H:%M} UTC{holds}{overrides}"
+        f"{signed}{reason}"
     )

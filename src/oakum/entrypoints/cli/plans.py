@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +10,8 @@ import typer
 from oakum.core.advisories.cve import parse_cve
 from oakum.core.errors import InputError, StorageError
 from oakum.core.ids import PlanId
-from oakum.core.inventory.facts import Facts
+from oakum.core.matching.coverage import Outline
+from oakum.core.orders.order import NAMESPACE, OrderSignature
 from oakum.core.planning.diff import diff as compare
 from oakum.core.planning.plan import Budget, Plan, RebootPolicy, RestartPolicy, Window
 from oakum.core.repositories.snapshot import Snapshot
@@ -18,10 +20,11 @@ from oakum.core.text import one_line
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.entrypoints.cli.moments import parse_moment
-from oakum.entrypoints.cli.plan_view import show_plan
+from oakum.entrypoints.cli.plan_view import show_guards, show_plan
 from oakum.services.approve_plan import ApprovalRequest, approve_plan
 from oakum.services.choose import choose_hosts, require_sources
 from oakum.services.create_plan import PlanMaker, PlanRequest
+from oakum.services.order_plan import order_of
 from oakum.services.require_freshness import require_freshness
 
 app = typer.Typer(help="Create, show and compare plans.", no_args_is_help=True)
@@ -47,6 +50,9 @@ def create(
     soak: Annotated[int | None, typer.Option(min=0, help="Seconds after each ring.")] = None,
     opens: Annotated[str, typer.Option(help="Window: begin, ISO 8601 with zone.")] = "",
     closes: Annotated[str, typer.Option(help="Window: end, ISO 8601 with zone.")] = "",
+    by: Annotated[
+        str, typer.Option(help="Refuse a plan that would end later: ISO 8601 with zone.")
+    ] = "",
     concurrency: Annotated[int | None, typer.Option(min=1, help="Hosts at once.")] = None,
     max_failed: Annotated[int | None, typer.Option(min=0, help="Failed hosts to bear.")] = None,
     restart: Annotated[RestartPolicy, typer.Option()] = RestartPolicy.AFFECTED,
@@ -61,13 +67,14 @@ def create(
     settings = chosen.configuration.rollout
     with chosen.begin() as work:
         frozen = work.snapshots.get(snapshot)
-        facts = work.facts.all_latest()
+        outlines = work.facts.outlines()
         selected = choose_hosts(limit, work)
-    hosts = tuple(h for h in selected if h.id not in facts or _runs(facts[h.id], frozen))
+        hosts = tuple(h for h in selected if h.id not in outlines or _runs(outlines[h.id], frozen))
+        if package:
+            require_sources(package, work.facts.latest_of(host.id for host in hosts).values())
     if others := [host.name for host in selected if host not in hosts]:
         release = frozen.manifest.release
         output.say(f"not in this plan, for they do not run {release}: {', '.join(others)}")
-    require_sources(package or (), (facts[host.id] for host in hosts if host.id in facts))
     request = PlanRequest(
         title=title or f"security updates of {frozen.id[:12]}",
         created_by=actor(),
@@ -85,6 +92,8 @@ def create(
         ),
         restart_policy=restart,
         reboot_policy=reboot,
+        rules=chosen.rules,
+        by=parse_moment(by, "--by") if by else None,
     )
     require_freshness(chosen.begin, chosen.refusal_limits(frozen.manifest.release), chosen.clock)
     chosen.require_served()
@@ -101,7 +110,8 @@ def create(
     if json:
         output.print_json({"id": plan.id, "digest": plan.digest, "plan": plan.to_json()})
         return
-    show_plan(plan, (), (), {host.id: host.name for host in hosts})
+    show_plan(plan, (), (), {host.id: host.name for host in hosts}, chosen.clock.now())
+    show_guards(plan, hosts)
     output.say(f"next: oakum rehearse {plan.id}")
 
 
@@ -153,10 +163,11 @@ def _show_list(
 @app.command()
 def show(which: Which = "latest", json: Json = False) -> None:
     """Show a plan: every change, the way back, the rings, and its evidence."""
-    with application().begin() as work:
+    chosen = application()
+    with chosen.begin() as work:
         plan = work.plans.get(which)
         rehearsals, approvals = work.plans.rehearsals(plan.id), work.plans.approvals(plan.id)
-        names = {host.id: host.name for host in work.hosts.all()}
+        hosts = work.hosts.all()
     if json:
         output.print_json(
             {
@@ -168,7 +179,9 @@ def show(which: Which = "latest", json: Json = False) -> None:
             }
         )
         return
-    show_plan(plan, rehearsals, approvals, names)
+    names = {host.id: host.name for host in hosts}
+    show_plan(plan, rehearsals, approvals, names, chosen.clock.now())
+    show_guards(plan, hosts)
 
 
 @app.command()
@@ -195,9 +208,18 @@ def approve(
         bool, typer.Option(help="Approve without a passed rehearsal, on the record.")
     ] = False,
     digest: Annotated[str, typer.Option(help="The digest that you read.")] = "",
+    sign_with: Annotated[
+        str, typer.Option(help="Sign its order: a private key, or the public one of the agent's.")
+    ] = "",
+    signature: Annotated[
+        Path | None, typer.Option(help="A signature of its order that was made elsewhere.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Approve a plan: the word of a person for exactly this digest."""
+    """Approve a plan: the word of a person for exactly this digest.
+
+    Prepared hosts obey signatures alone; `oakum plan sign-request` prints what is signed.
+    """
     chosen = application()
     with chosen.begin() as work:
         plan = work.plans.get(which)
@@ -206,17 +228,54 @@ def approve(
             f"{plan.id} has the digest {plan.digest}, and not {digest}",
             hint=f"read it again: oakum plan show {plan.id}",
         )
-    request = ApprovalRequest(plan.id, actor(), reason, accept_no_way_back, override_rehearsal)
+    signed = _signature(plan, sign_with, signature)
+    request = ApprovalRequest(
+        plan.id, actor(), reason, accept_no_way_back, override_rehearsal, signed
+    )
     approval = approve_plan(request, chosen.begin, chosen.clock)
     if json:
         output.print_json(approval)
         return
     output.say(f"{plan.id} is approved by {approval.by} for the digest {approval.digest}")
+    if signed is not None:
+        output.say(f"its order is signed by {signed.key}")
     output.say(f"next: oakum rollout start {plan.id}")
 
 
-def _runs(facts: Facts, snapshot: Snapshot) -> bool:
-    return facts.distribution.codename == snapshot.manifest.release
+@app.command()
+def sign_request(which: Which = "latest") -> None:
+    """Print a plan's order: what approvers read and sign, on whatever machine their key is.
+
+    It is all that prepared hosts go by: every package with its digest, and the way back.
+    """
+    with application().begin() as work:
+        plan = work.plans.get(which)
+    output.write(_order(plan).decode())
+    output.say(f"kept in a file, it is signed with: ssh-keygen -Y sign -n {NAMESPACE} -f KEY FILE")
+    output.say(f"next: oakum approve {plan.id} --signature FILE.sig")
+
+
+def _order(plan: Plan) -> bytes:
+    chosen = application()
+    with chosen.begin() as work:
+        access = chosen.access(work.snapshots.get(plan.snapshot))
+        return order_of(plan, access, work)
+
+
+def _signature(plan: Plan, key: str, file: Path | None) -> OrderSignature | None:
+    """Return the signature that comes with an approval, if one does."""
+    if key and file is not None:
+        raise InputError("give --sign-with or --signature, not both")
+    chosen = application()
+    if key:
+        return chosen.order_signer.sign(_order(plan), key)
+    if file is not None:
+        return chosen.order_signer.read(_order(plan), chosen.read_text(file))
+    return None
+
+
+def _runs(known: Outline, snapshot: Snapshot) -> bool:
+    return known.distribution.codename == snapshot.manifest.release
 
 
 def _percents(text: str) -> tuple[int, ...]:

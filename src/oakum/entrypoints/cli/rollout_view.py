@@ -52,7 +52,7 @@ async def _follow(rollout: RolloutId, on_change: OnChange, *, drives: bool) -> R
         on_change(state)
         if drives:
             try:
-                return await chosen.reconciler(rollout, actor(), on_change).run()
+                return await chosen.reconciler(rollout, actor(), on_change, output.say).run()
             except LostLeaseError as error:
                 if not is_told:
                     output.say(f"{error.message}; looking on, and taking over should it be gone")

@@ -9,6 +9,7 @@ from oakum.core.rollout.state import Phase, Wish
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application
 from oakum.entrypoints.cli.rollout_view import drive, look, show_rollout
+from oakum.services.order_plan import require_signatures
 from oakum.services.require_freshness import require_freshness
 from oakum.services.start_rollout import Wanted, start_rollout, want
 
@@ -28,7 +29,10 @@ def start(plan: Plan, json: Json = False) -> None:
     """
     chosen = application()
     with chosen.begin() as work:
-        release = work.plans.get(plan).release
+        found = work.plans.get(plan)
+        access = chosen.access(work.snapshots.get(found.snapshot))
+        require_signatures(found, access, work)
+    release = found.release
     require_freshness(chosen.begin, chosen.refusal_limits(release), chosen.clock)
     chosen.require_served()
     rollout = start_rollout(plan, actor(), chosen.begin, chosen.clock)

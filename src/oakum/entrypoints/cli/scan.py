@@ -9,7 +9,7 @@ import typer
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.support import ended_or_ending
-from oakum.core.matching.coverage import Covered, coverage
+from oakum.core.matching.coverage import Covered, coverage, outline_of
 from oakum.core.matching.finding import FindingState
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
@@ -73,8 +73,8 @@ def scan(
         with chosen.begin() as work:
             covered = work.advisories.covered()
         _show(hosts, result, covered)
-        codenames = (known.distribution.codename for known in result.facts.values())
-        for line in ended_or_ending(codenames, chosen.releases, chosen.clock.now().date()):
+        run_there = (known.distribution.named for known in result.facts.values())
+        for line in ended_or_ending(run_there, chosen.releases, chosen.clock.now().date()):
             output.say(line)
         if matched is not None:
             output.say(f"{tally_line(matched)}; `oakum queue` says what to do first")
@@ -87,7 +87,7 @@ def _show(hosts: Sequence[Host], result: ScanResult, covered: Covered) -> None:
     for host in hosts:
         facts = result.facts.get(host.id)
         if facts is not None:
-            unknown = len(coverage(facts, covered).unknown)
+            unknown = len(coverage(outline_of(facts), covered).unknown)
             old = len(facts.stale_processes)
             rows.append((host.name, facts.distribution.label, len(facts.packages), old, unknown))
     output.print_table(("host", "system", "packages", "old in memory", "unknown"), rows)
@@ -121,8 +121,8 @@ def scan_local(
         output.print_json(judged)
     else:
         _show_judgement(judged)
-        codename = judged.facts.distribution.codename
-        for line in ended_or_ending([codename], chosen.releases, now.date()):
+        release = judged.facts.distribution.named
+        for line in ended_or_ending([release], chosen.releases, now.date()):
             output.say(line)
         for line in age_lines(judged.feeds, chosen.feed_limits(), now):
             output.say(line)

@@ -6,16 +6,18 @@ from datetime import date, datetime, timedelta
 
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.ids import HostId
-from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.support import Supported, ended_or_ending
-from oakum.core.matching.coverage import Covered, coverage
+from oakum.core.matching.coverage import Covered, Outline, coverage
 from oakum.core.risk.exceptions import RiskException
 from oakum.core.risk.queue import MILLION, QueueItem
 from oakum.core.risk.weakness import WeaknessGroup
 from oakum.core.text import counted
 from oakum.ports.stores import ScanFailure, UnitOfWork
 from oakum.services.match_fleet import MatchResult
+
+SHOWN_LINES = 100
+"""Of what is not judged; a fleet in which nothing was scanned yet has a line for each host."""
 
 
 def age_lines(
@@ -37,30 +39,32 @@ class Knowledge:
     """What is known of hosts, and so what an answer about them leaves out."""
 
     hosts: Sequence[Host]
-    facts: Mapping[HostId, Facts]
+    outlines: Mapping[HostId, Outline]
     failures: Mapping[HostId, ScanFailure]
     covered: Covered
 
     @classmethod
     def of(cls, hosts: Sequence[Host], work: UnitOfWork) -> "Knowledge":
         """Read what is known."""
-        chosen = {host.id for host in hosts}
-        facts = {host: known for host, known in work.facts.all_latest().items() if host in chosen}
-        return cls(hosts, facts, work.facts.failures(), work.advisories.covered())
+        return cls(hosts, work.facts.outlines(), work.facts.failures(), work.advisories.covered())
 
     def gaps(self, each: int, releases: Supported, today: date) -> list[str]:
         """Return a line for what is not judged: whole hosts, and so many parts of each other.
 
         And for releases that get no fixes any more: there is little to judge them by.
         """
-        codenames = (known.distribution.codename for known in self.facts.values())
+        lines = [line for host in self.hosts for line in self._gaps_of(host, each)]
+        more = len(lines) - SHOWN_LINES
+        known = (self.outlines.get(host.id) for host in self.hosts)
+        releases_run = (outline.distribution.named for outline in known if outline is not None)
         return [
-            *ended_or_ending(codenames, releases, today),
-            *(line for host in self.hosts for line in self._gaps_of(host, each)),
+            *ended_or_ending(releases_run, releases, today),
+            *lines[:SHOWN_LINES],
+            *([f"and {more} more lines like these: choose fewer hosts to see theirs"] * (more > 0)),
         ]
 
     def _gaps_of(self, host: Host, each: int) -> Iterator[str]:
-        known, failure = self.facts.get(host.id), self.failures.get(host.id)
+        known, failure = self.outlines.get(host.id), self.failures.get(host.id)
         if failure is not None:
             yield f"{host.name} is judged by older facts: its last scan failed: {failure.reason}"
         if known is None:
@@ -141,3 +145,8 @@ def tally_line(matched: MatchResult) -> str:
 def short(digest: str) -> str:
     """Return the head of a digest, enough to tell it from others."""
     return digest[:12]
+
+
+def group_in_words(group: str) -> str:
+    """Return which hosts a worker of a group drives."""
+    return f"of {group}" if group else "without a zone"

@@ -41,10 +41,10 @@ def parse_tracker(content: bytes, releases: frozenset[str]) -> Parsed:
     summaries: dict[CveId, str] = {}
     for source, issues in tree.items():
         for cve, raw in issues.items():
-            place = one_line(f"{source}/{cve}")
             try:
                 issue = issue_of(raw)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                place = one_line(f"{source}/{cve}")
                 parsed.unreadable.append(f"{place}: {one_line(str(error))}")
                 continue
             _add(parsed, source, cve, issue, releases)

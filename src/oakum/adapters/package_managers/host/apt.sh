@@ -57,10 +57,32 @@ update_index() {
   ! grep -q 'Failed to fetch\|Some index files failed' "$A/update.log"
 }
 
-# Print the first errors of a log of apt or dpkg, as one line.
+# Print the first errors of a log of apt or dpkg, as one line. Who holds a lock, apt says only while it waits for it;
+# what dpkg's error was stands in the line after the one that names the package.
 errors_of() {
-  grep -h -E '^(E:|Err:|  [A-Z(]|dpkg: error|dpkg: warning: files list|W: Failed|.*: Depends:|.* unmet dependencies)' "$1" |
-    head -n 6 | one_line
+  said=$(read_errors "$1")
+  case "$said" in
+    *'No space left'*) ;;
+    # What was to be the reason may be what there was no room for.
+    *) said="$said $(why_unwritten "$1")" ;;
+  esac
+  printf '%s\n' "$said" | one_line | grep .
+}
+
+# Print that a file may be incomplete as there is no room for more of it.
+why_unwritten() { # file
+  place=$(dirname "$1")
+  [ "$(free_bytes "$place")" -ge 65536 ] || echo "No space left on device: $place"
+}
+
+read_errors() {
+  tr '\r' '\n' <"$1" | sed 's/^Waiting for cache lock: \(.*)\).*/E: \1/' | awk '
+    /^dpkg: error processing / { what = $5; sub(/.*\//, "", what); sub(/^[0-9]+-/, "", what); next }
+    /^dpkg: unrecoverable fatal error/ { what = "fatal error"; next }
+    what != "" && /^ / { print "dpkg: " what ":" $0 }
+    { what = "" }
+    /^(E:|Err:|  [A-Z(]|dpkg: error: |dpkg: warning: files list|W: Failed|.*: Depends:|.* unmet dependencies)/' |
+    awk '!($0 in seen) { seen[$0]; print }' | head -n 6 | one_line
 }
 
 # simulate_install ARGUMENTS OF apt-get: print what it would do, `kind name:arch old new`, sorted.

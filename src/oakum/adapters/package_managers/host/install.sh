@@ -40,9 +40,16 @@ natively() {
 }
 
 # run_apt ARGUMENTS: apt-get for real. Its words go to the log; nobody can answer a prompt.
+# Under a signed order it installs what was downloaded and checked, and fetches nothing besides.
 run_apt() {
-  echo "=== apt-get $*"
-  apt-get -y -q -o DPkg::Lock::Timeout="$(setting lock_seconds)" "$@" </dev/null >"$T/step.log" 2>&1
+  fetching=
+  case " $* " in
+    *" --download-only "*) ;;
+    *) [ ! -f "$T/undo.tsv" ] || fetching=--no-download ;;
+  esac
+  echo "=== apt-get $fetching $*"
+  # shellcheck disable=SC2086  # nothing, or one option
+  apt-get -y -q -o DPkg::Lock::Timeout="$(setting lock_seconds)" $fetching "$@" </dev/null >"$T/step.log" 2>&1
   code=$?
   cat "$T/step.log"
   return $code

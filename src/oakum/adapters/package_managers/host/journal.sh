@@ -26,19 +26,38 @@ mark_changed() {
   : >"$T/changed" && sync "$T/changed" "$T"
 }
 
+# leave_if_going_down: while a system goes down, services end and none can be started, whatever we did: nothing that
+# is seen then is our result. Without one we are taken up again when the host is back, and judged by what is there.
+leave_if_going_down() {
+  has_systemd && [ "$(systemctl is-system-running 2>/dev/null)" = stopping ] || return 0
+  journal "$STEP" interrupted "the host is going down; what is left is done when it is back"
+  exit 0
+}
+
+# Room that was kept for the end, should the disk have filled up meanwhile.
+free_reserve() { rm -f "$T/reserve"; }
+
 # finish STATE REASON: end the transaction. The result appears at once or not at all.
 finish() {
+  [ "$1" = succeeded ] || leave_if_going_down
   give_back_updaters
-  rm -f "$T/reserve"
+  free_reserve
   rm -rf "$T/apt/archives" "$T/apt/lists"
-  journal "$STEP" "$1" "$2"
+  why=$(with_advice "$2")
+  journal "$STEP" "$1" "$why"
   {
-    printf 'state\t%s\nstep\t%s\nreason\t%s\n' "$1" "$STEP" "$(printf '%s' "$2" | one_line)"
+    printf 'state\t%s\nstep\t%s\nreason\t%s\n' "$1" "$STEP" "$why"
     [ ! -f "$T/restarted" ] || sort -u "$T/restarted" | sed "s/^/restarted$TAB/"
     [ ! -f "$T/reboot" ] || printf 'reboot\t%s\n' "$(reboot_reason <"$T/reboot" | one_line)"
   } >"$T/result.new"
   sync "$T/result.new" && mv "$T/result.new" "$T/result" && sync "$T"
   exit 0
+}
+
+# A reason may be long, and what to do about it stands at its end: the middle goes first.
+with_advice() { # reason
+  next=$(advice "$1")
+  printf '%s%s' "$(printf '%s' "$1" | one_line | cut -c1-440)" "${next:+; $next}"
 }
 
 # Owners of old code are named once each, whatever number of files they map; other reasons stay as they are.

@@ -35,8 +35,19 @@ keep_old_packages() { # changes
     echo "an installed version is not in the snapshot, so there is no way back: $(errors_of "$T/old.log")" >"$T/why"
     return 1
   fi
+  require_ordered_packages || return 1
   [ "$(find "$R/debs" -name '*.deb' | wc -l)" = "$(wc -l <"$T/old.targets")" ] && return 0
   echo "not every installed version could be fetched; freeze a snapshot that holds them" >"$T/why"
+  return 1
+}
+
+# A signed order says what the old packages are; a snapshot that offers others under their names leads back to nothing.
+require_ordered_packages() {
+  [ -f "$T/undo.tsv" ] || return 0
+  awk -F '\t' '$5 != "-" { print $5 }' "$T/undo.tsv" | sort -u >"$T/old.ordered"
+  find "$R/debs" -name '*.deb' -exec sha256sum {} + | cut -d ' ' -f 1 | sort -u >"$T/old.fetched"
+  cmp -s "$T/old.ordered" "$T/old.fetched" && return 0
+  echo "the old packages are not those of the order (sha256 differs): there is no way back that was approved" >"$T/why"
   return 1
 }
 
@@ -50,6 +61,7 @@ list_units() {
 
 # Swap old and new: the changes that undo the changes in a file, with the kept packages' digests.
 invert_changes() { # changes
+  [ ! -f "$T/undo.tsv" ] || { natively <"$T/undo.tsv"; return; }
   (cd "$R/debs" && for deb in *.deb; do
     [ ! -f "$deb" ] || printf '%s\t%s\n' "$(deb_identity "$deb")" "$(sha256sum <"$deb" | cut -d ' ' -f 1)"
   done) >"$T/old.sha256"

@@ -146,17 +146,27 @@ download() {
     wrong=$(grep -F -f "$T/sums.missing" "$T/left" | cut -f 2 | head -n 4)
     refuse "the packages are not those that were approved (sha256 differs): $(printf '%s' "$wrong" | one_line); verify the snapshot"
   fi
+  # What lies there beside them could be taken in their place.
+  awk -F '\t' '$5 != "-" { print $5 }' "$T/changes" | sort -u >"$T/sums.all"
+  strange=$(comm -23 "$T/sums" "$T/sums.all" | wc -l)
+  [ "$strange" = 0 ] || refuse "$strange packages were fetched that are not in the plan; verify the snapshot"
   done_with "$(wc -l <"$T/sums.planned") packages, each with the planned sha256"
 }
 
 # undo REASON: the last rung. The true reason is kept; that the host was put back is said beside it.
 undo() {
-  reason=$1
+  leave_if_going_down
+  reason=${1:-$(why_unwritten "$T/why")}
+  free_reserve
   begin undo "$reason"
   if [ "$(setting may_undo)" != yes ]; then finish failed "$reason; this plan has no way back by itself: look at the host"; fi
   if gather "$T/inverse.tsv" && go_back "$T/inverse.tsv"; then
     settle_back "$T/inverse.tsv"
     finish failed "$reason; every package is back at its old version"
+  fi
+  if remaining "$T/inverse.tsv" >"$T/left" 2>/dev/null && [ ! -s "$T/left" ]; then
+    # What is broken now is not of this plan: somebody else left it, and dpkg stops at it.
+    finish failed "every package is back at its old version, but $(find_broken_states | one_line | cut -c1-200); before: $reason"
   fi
   finish failed "$reason; and going back failed too: $(cat "$T/why"); look at $T/log"
 }

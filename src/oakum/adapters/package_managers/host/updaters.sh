@@ -9,34 +9,28 @@ own_updaters() {
   give_back_updaters
   has_systemd || return 0
   for unit in $UPDATERS; do
-    case "$(systemctl show -P LoadState "$unit" 2>/dev/null)" in
-      loaded) own_updater "$unit" ;;
-    esac
+    [ "$(systemctl show -P LoadState "$unit" 2>/dev/null)" = loaded ] || continue
+    printf '%s\t%s\n' "$unit" "$(systemctl show -P ActiveState "$unit")" >>"$OAKUM/updaters"
   done
+  [ -s "$OAKUM/updaters" ] || return 0
+  sync "$OAKUM/updaters"
+  # All at once: systemd reads every unit of the host anew for each call.
+  # shellcheck disable=SC2046
+  systemctl -q mask --runtime $(cut -f 1 "$OAKUM/updaters") 2>/dev/null
+  # A service in the middle of its work is never stopped: we wait for dpkg's lock instead.
+  for unit in $(active_timers); do systemctl -q stop "$unit"; done
 }
 
-own_updater() {
-  state=$(systemctl show -P ActiveState "$1")
-  printf '%s\t%s\n' "$1" "$state" >>"$OAKUM/updaters"
-  sync "$OAKUM/updaters"
-  systemctl -q mask --runtime "$1" 2>/dev/null
-  case "$1" in
-    # A service in the middle of its work is never stopped: we wait for dpkg's lock instead.
-    *.timer) [ "$state" != active ] || systemctl -q stop "$1" ;;
-  esac
-}
+active_timers() { sed -n "s/^\(.*\.timer\)${TAB}active$/\1/p" "$OAKUM/updaters"; }
 
 # Undo exactly what own_updaters wrote down; nothing written down, nothing done.
 give_back_updaters() {
   [ -f "$OAKUM/updaters" ] || return 0
   if has_systemd; then
-    cut -f 1 "$OAKUM/updaters" | while IFS= read -r unit; do systemctl -q unmask --runtime "$unit" 2>/dev/null; done
+    # shellcheck disable=SC2046
+    systemctl -q unmask --runtime $(cut -f 1 "$OAKUM/updaters") 2>/dev/null
     # Only now: a timer does not start while the service that it is for is masked.
-    while IFS=$TAB read -r unit state; do
-      case "$unit $state" in
-        *.timer\ active) systemctl -q start "$unit" ;;
-      esac
-    done <"$OAKUM/updaters"
+    for unit in $(active_timers); do systemctl -q start "$unit"; done
   fi
   rm -f "$OAKUM/updaters"
 }

@@ -22,9 +22,12 @@ from oakum.core.ids import HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.component import components_of
+from oakum.core.matching.coverage import Outline, outline_of
 from oakum.ports.stores import Scan, ScanFailure
 
 VersionKey = tuple[str, str, str, str, str, str, str]
+NEWEST = select(func.max(facts_table.c.id)).group_by(facts_table.c.host)
+"""The ids of each host's newest row."""
 KEPT_DOCUMENTS = 10
 """How many rows of a host keep all that their scan brought; packages and components stay."""
 
@@ -45,12 +48,13 @@ class SqlFactsStore:
         components = components_of(facts, earlier)
         content = BitMap(self._component_ids.of(components)).serialize()
         document = to_document(replace(facts, packages=()))
+        outline = to_document(outline_of(facts))
         last = self._last(host)
         if last is not None and (last.package_set, last.components) == (digest, content):
             self._connection.execute(
                 update(facts_table)
                 .where(facts_table.c.id == last.id)
-                .values(collected_at=facts.collected_at, document=document)
+                .values(collected_at=facts.collected_at, outline=outline, document=document)
             )
         else:
             self._connection.execute(
@@ -60,6 +64,7 @@ class SqlFactsStore:
                     collected_at=facts.collected_at,
                     package_set=digest,
                     components=content,
+                    outline=outline,
                     document=document,
                 )
             )
@@ -77,11 +82,33 @@ class SqlFactsStore:
 
     def latest(self, host: HostId) -> Facts | None:
         """Return the newest facts of a host."""
-        return self._latest(host).get(host)
+        return self.latest_of([host]).get(host)
 
-    def all_latest(self) -> Mapping[HostId, Facts]:
-        """Return the newest facts of every host that has some."""
-        return self._latest(None)
+    def latest_of(self, hosts: Iterable[HostId]) -> Mapping[HostId, Facts]:
+        """Return the newest facts of those of these hosts that have some."""
+        return {scan.host: scan.facts for scan in self.scans(hosts) if scan.facts is not None}
+
+    def outlines(self) -> Mapping[HostId, Outline]:
+        """Return what of every scanned host decides how much of it can be judged."""
+        query = select(facts_table.c.host, facts_table.c.outline).where(
+            facts_table.c.id.in_(NEWEST)
+        )
+        found, alike, unknown = dict[HostId, Outline](), dict[bytes, Outline](), list[HostId]()
+        for name, document in self._connection.execute(query):
+            if document is None:
+                unknown.append(HostId(name))
+                continue
+            if document not in alike:
+                alike[document] = from_document(document, Outline, "the outline of a host")
+            found[HostId(name)] = alike[document]
+        # Scanned before outlines were kept.
+        return found | {host: outline_of(f) for host, f in self.latest_of(unknown).items()}
+
+    def last_seen(self) -> Mapping[HostId, datetime]:
+        """Return when each scanned host last answered."""
+        columns = (facts_table.c.host, facts_table.c.collected_at)
+        rows = self._connection.execute(select(*columns).where(facts_table.c.id.in_(NEWEST)))
+        return {HostId(host): moment for host, moment in rows}
 
     def scanned(self, as_of: datetime | None = None) -> frozenset[HostId]:
         """Return the hosts that have facts, or had them at a moment."""
@@ -92,7 +119,7 @@ class SqlFactsStore:
 
     def scans(self, hosts: Iterable[HostId], as_of: datetime | None = None) -> tuple[Scan, ...]:
         """Return what is true of each host, or what was at a moment; by host."""
-        newest = select(func.max(facts_table.c.id)).group_by(facts_table.c.host)
+        newest = NEWEST
         if as_of is not None:
             newest = newest.where(facts_table.c.since <= as_of)
         return self._scans(self._numbers(newest, hosts))
@@ -109,12 +136,6 @@ class SqlFactsStore:
             for row in rows
         }
 
-    def _latest(self, host: HostId | None) -> dict[HostId, Facts]:
-        newest = select(func.max(facts_table.c.id)).group_by(facts_table.c.host)
-        hosts = None if host is None else [host]
-        scans = self._scans(self._numbers(newest, hosts))
-        return {scan.host: scan.facts for scan in scans if scan.facts is not None}
-
     def _newest_first(self, host: HostId) -> tuple[Facts, ...]:
         scans = reversed(self.timeline([host]))
         return tuple(scan.facts for scan in scans if scan.facts is not None)
@@ -128,10 +149,8 @@ class SqlFactsStore:
         )
         return self._connection.execute(query).first()
 
-    def _numbers(self, query: Select[int], hosts: Iterable[HostId] | None) -> list[int]:
-        """Return the ids of rows of these hosts, or of all."""
-        if hosts is None:
-            return [number for (number,) in self._connection.execute(query)]
+    def _numbers(self, query: Select[int], hosts: Iterable[HostId]) -> list[int]:
+        """Return the ids of rows of these hosts."""
         parts = (query.where(facts_table.c.host.in_(part)) for part in in_parts(sorted(hosts)))
         return [number for part in parts for (number,) in self._connection.execute(part)]
 

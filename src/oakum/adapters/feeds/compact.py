@@ -1,0 +1,172 @@
+"""The statements of the shipped bundle that count, by package: read once, then found at once.
+
+Reading the bundle takes seconds; judging a host takes hundredths of one. So what was read is kept
+as an SQLite file in the cache. It is made anew when the bundle is another, or the code that reads.
+"""
+
+import json
+import os
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import closing
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import oakum
+from oakum.core.advisories.authority import decide
+from oakum.core.advisories.feed import FeedName, FeedState
+from oakum.core.advisories.statement import NoDsaReason, Urgency, VendorStatement, VendorStatus
+from oakum.core.errors import StorageError
+from oakum.core.ids import CveId, Digest
+from oakum.core.matching.component import Topic
+
+if TYPE_CHECKING:
+    from oakum.ports.advisory_feed import AdvisorySource
+
+NAME = "shipped-advisories.sqlite"
+READS = ("adapters/feeds", "core/advisories", "core/versions", "core/inventory")
+"""Where the code is on which the content depends, from the package's folder on."""
+TABLES = """
+CREATE TABLE made_of (what TEXT NOT NULL);
+CREATE TABLE feed (state TEXT NOT NULL);
+CREATE TABLE said (release TEXT, name TEXT, rows TEXT NOT NULL, PRIMARY KEY (release, name))
+  WITHOUT ROWID;
+"""
+
+
+class CompactAdvisories:
+    """What counts of a bundle, from the cache."""
+
+    def __init__(self, cache: Path, source: Callable[[], "AdvisorySource"]) -> None:
+        self._path = cache / NAME
+        self._source = source
+
+    def feeds(self) -> Mapping[FeedName, FeedState]:
+        """Return the feeds that speak of packages. Raises StorageError."""
+        rows = self._database.execute("SELECT state FROM feed").fetchall()
+        return {state.feed: state for (row,) in rows for state in [_state(json.loads(row))]}
+
+    def rulings(self, topics: Collection[Topic]) -> Mapping[Topic, Iterable[VendorStatement]]:
+        """Return the statements that count about these packages. Raises StorageError."""
+        ask = "SELECT rows FROM said WHERE release = ? AND name = ?"
+        found: dict[Topic, Iterable[VendorStatement]] = {}
+        for topic in topics:
+            row = self._database.execute(ask, topic).fetchone()
+            if row is not None:
+                found[topic] = _said(topic, json.loads(row[0]))
+        return found
+
+    @cached_property
+    def _database(self) -> sqlite3.Connection:
+        made_of = _made_of()
+        try:
+            if not _is_of(self._path, made_of):
+                self._make(made_of)
+            return sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)
+        except (OSError, sqlite3.Error) as error:
+            raise StorageError(
+                f"advisories cannot be kept in {self._path.parent}: {error}",
+                hint="set XDG_CACHE_HOME to a directory that you may write in",
+            ) from error
+
+    def _make(self, made_of: str) -> None:
+        """Write it beside, whole, and put it in its place: another command may be reading."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._path.with_name(f"{NAME}.{os.getpid()}")
+        try:
+            with closing(sqlite3.connect(draft)) as database:
+                database.executescript(TABLES)
+                database.execute("INSERT INTO made_of VALUES (?)", [made_of])
+                self._fill(database)
+                database.commit()
+            draft.replace(self._path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _fill(self, database: sqlite3.Connection) -> None:
+        source = self._source()
+        contents = [content for feed in source.feeds() if (content := source.load(feed)).statements]
+        made_on = {c.state.feed.value: c.state.data_as_of.date() for c in contents}
+        by_topic: dict[Topic, list[VendorStatement]] = defaultdict(list)
+        for said in decide((s for content in contents for s in content.statements), made_on):
+            by_topic[said.release, said.source_name].append(said)
+        database.executemany(
+            "INSERT INTO feed VALUES (?)", ([json.dumps(_row_of_feed(c.state))] for c in contents)
+        )
+        database.executemany(
+            "INSERT INTO said VALUES (?, ?, ?)",
+            (
+                (*topic, json.dumps([_row(statement) for statement in said]))
+                for topic, said in by_topic.items()
+            ),
+        )
+
+
+def _is_of(path: Path, made_of: str) -> bool:
+    """Tell whether the file holds what this bundle says, as this code reads it."""
+    if not path.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            return database.execute("SELECT what FROM made_of").fetchall() == [(made_of,)]
+    except sqlite3.Error:
+        return False
+
+
+def _made_of() -> str:
+    """Return size and time of every file on which the content depends."""
+    package = Path(oakum.__file__).parent
+    places = [package / "data" / "bundle", *(package / place for place in READS)]
+    return "\n".join(line for place in places for line in _files(str(place)))
+
+
+def _files(place: str) -> Iterator[str]:
+    for entry in sorted(os.scandir(place), key=lambda entry: entry.name):
+        if entry.is_dir():
+            if entry.name != "__pycache__":
+                yield from _files(entry.path)
+        else:
+            known = entry.stat()
+            yield f"{entry.path} {known.st_size} {known.st_mtime_ns}"
+
+
+Row = tuple[str, str, str, str, str, str, str, str, str, str | None]
+
+
+def _row(said: VendorStatement) -> Row:
+    issued = said.issued_on.isoformat() if said.issued_on else None
+    return (said.cve, said.status.value, said.fixed_version, said.urgency.value,
+            said.no_dsa.value, said.source, said.channel, said.module, said.advisory,
+            issued)  # fmt: skip
+
+
+def _said(topic: Topic, rows: Iterable[Row]) -> list[VendorStatement]:
+    release, name = topic
+    return [
+        VendorStatement(
+            release, name, CveId(cve), STATUS[status], fixed, URGENCY[urgency], NO_DSA[no_dsa],
+            source, channel, module, advisory, date.fromisoformat(issued) if issued else None,
+        )
+        for cve, status, fixed, urgency, no_dsa, source, channel, module, advisory, issued in rows
+    ]  # fmt: skip
+
+
+STATUS = {status.value: status for status in VendorStatus}
+URGENCY = {urgency.value: urgency for urgency in Urgency}
+NO_DSA = {reason.value: reason for reason in NoDsaReason}
+
+
+def _row_of_feed(state: FeedState) -> list[str | int]:
+    return [state.feed.value, state.data_as_of.isoformat(), state.fetched_at.isoformat(),
+            state.sha256, state.records, state.origin]  # fmt: skip
+
+
+def _state(row: list[str]) -> FeedState:
+    feed, as_of, fetched, sha256, records, origin = row
+    return FeedState(
+        FeedName(feed), datetime.fromisoformat(as_of), datetime.fromisoformat(fetched),
+        Digest(sha256), int(records), origin,
+    )  # fmt: skip

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Rebooting the host, once for a transaction. Exit codes: 3 unknown, 4 at work, 5 cannot.
+
+boot_again() { # transaction
+  T=$OAKUM/transactions/$1
+  [ -d "$T" ] || { echo "no such transaction" >&2; exit 3; }
+  [ ! -e "$T/rebooted" ] || exit 0
+  if [ ! -e "$T/result" ] || ! flock -n "$OAKUM/lock" true; then
+    echo "a transaction is at work" >&2
+    exit 4
+  fi
+  has_systemd || { echo "no systemd here that is this system's own" >&2; exit 5; }
+  mkdir "$T/rebooted" 2>/dev/null || exit 0
+  cat /proc/sys/kernel/random/boot_id >"$T/rebooted/boot_id"
+  sync
+  # A moment later, so that the answer reaches whoever asked.
+  systemd-run -q --collect --unit="oakum-reboot-$1" --on-active=1 --timer-property=AccuracySec=100ms systemctl reboot
+}

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Starting a transaction whose directory $T is in place, detached from whoever asked.
+
+is_taken() { [ -e "$T/result" ] || ! flock -n "$T/running" true; }
+
+# A shutdown asks a unit to end by a signal, and kills what is left when its first process has ended; that is flock,
+# which would obey. SIGCONT asks nothing: the shutdown waits until dpkg is through.
+launch() {
+  : >>"$T/log"
+  if has_systemd; then
+    systemd-run -q --unit="oakum-$1" --slice=oakum.slice --collect --property=Type=exec --property=KillMode=mixed \
+      --property=KillSignal=SIGCONT --property=TimeoutStopSec=infinity --property=OOMScoreAdjust=-900 --property=Nice=5 \
+      --property=StandardInput=null --property=StandardOutput="append:$T/log" --property=StandardError=inherit \
+      /bin/sh "$T/transaction.sh" enter "$T" 2>"$T/launch.log" </dev/null
+  else
+    setsid sh "$T/transaction.sh" enter "$T" </dev/null >>"$T/log" 2>&1 &
+  fi
+}
+
+wait_until_taken() {
+  tries=0
+  until is_taken; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 100 ] || { one_line <"$T/launch.log" >&2; exit 5; }
+    sleep 0.1
+  done
+}
+
+# put_in_place NEW: make a directory the transaction's, at once or not at all. One that was there must be the same.
+put_in_place() {
+  chmod 755 "$1" && sync "$1"/* "$1" || exit 3
+  if ! mv -T "$1" "$T" 2>/dev/null; then
+    [ -d "$T" ] || exit 3
+    for file in changes.tsv settings key.asc; do cmp -s "$1/$file" "$T/$file" || exit 4; done
+  fi
+  sync "$OAKUM/transactions"
+}

@@ -1,0 +1,304 @@
+#!/bin/sh
+# The only program that Oakum's login may run as root. It obeys orders that enough approvers signed, and questions.
+# begin ID | roll-back ID UNDONE: an order on stdin, lines `o …` of the order, `k …` of the snapshot's key, `1 …` to
+# `16 …` of the signatures. reboot ID: only for a plan that allows it. status ID, facts TOKEN and simulate URL SUITE
+# (stdin: lines `k …` and `t …` of targets) change nothing. Exit code 6: refused; others as in launch and boot_again.
+# Nothing that is read here becomes part of a command before it matched a pattern.
+
+ETC=/etc/oakum
+LIB=/usr/lib/oakum
+ORDERS=$OAKUM/orders
+LIMIT=8388608
+ID='[A-Za-z0-9][A-Za-z0-9._-]{0,200}'
+HOST='[A-Za-z0-9_][A-Za-z0-9_.:-]{0,110}'
+SHA='[0-9a-f]{64}'
+KEY='[a-z0-9][a-z0-9+.-]*:[a-z0-9][a-z0-9-]*'
+VERSION='(-|[A-Za-z0-9][A-Za-z0-9.+:~-]*)'
+CHANGE="(upgrade|downgrade|install|remove)$TAB$KEY$TAB$VERSION$TAB$VERSION$TAB(-|$SHA)"
+MOMENT='[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z'
+URL='https?://[A-Za-z0-9._~:/@%+-]+'
+SUITE='[A-Za-z0-9][A-Za-z0-9./_-]*'
+
+deny() {
+  printf 'refused: %s\n' "$1" | one_line >&2
+  echo >&2
+  exit 6
+}
+
+# is_one PATTERN TEXT: tell whether the whole text, one line, matches.
+is_one() {
+  case "$2" in *"$NEWLINE"*) return 1 ;; esac
+  printf '%s\n' "$2" | grep -Exq -e "$1"
+}
+
+NEWLINE='
+'
+
+# What anybody but root could change or lead elsewhere decides nothing here.
+require_roots() { # paths
+  for path in "$@"; do
+    if [ -L "$path" ] || [ ! -e "$path" ]; then deny "$path is missing, or is a symbolic link"; fi
+    case "$(stat -c '%u %A' "$path")" in
+      "0 "?????w* | "0 "????????w*) deny "others than root may write $path" ;;
+      "0 "*) ;;
+      *) deny "$path does not belong to root" ;;
+    esac
+  done
+}
+
+require_own_ground() {
+  [ "$(id -u)" = 0 ] || deny "not root"
+  require_roots / /etc "$ETC" "$ETC/approvers" "$ETC/verifier.conf" /usr /usr/lib "$LIB" "$LIB/transaction.sh" /var /var/lib
+  [ -e "$OAKUM" ] || [ -L "$OAKUM" ] || mkdir "$OAKUM" || exit 3
+  require_roots "$OAKUM"
+  for path in "$ORDERS" "$OAKUM/transactions"; do
+    [ -e "$path" ] || [ -L "$path" ] || mkdir "$path" || exit 3
+    require_roots "$path"
+  done
+}
+
+# setting_of NAME PATTERN: the one value of a line in our configuration.
+setting_of() {
+  found=$(sed -n "s/^$1 //p" "$ETC/verifier.conf")
+  is_one "$2" "$found" || deny "$ETC/verifier.conf does not say once what the $1 is"
+  printf '%s' "$found"
+}
+
+# Read what was given into files of our own, once: nobody can change it between the check and the deed.
+take_in() { # prefixes, as a pattern
+  W=$(mktemp -d "$OAKUM/verifier.XXXXXX") || exit 3
+  trap 'rm -rf "$W"' EXIT
+  head -c $((LIMIT + 1)) >"$W/given" || exit 3
+  [ "$(wc -c <"$W/given")" -le "$LIMIT" ] || deny "more than $LIMIT bytes were given"
+  [ "$(LC_ALL=C tr -cd '\n\t\040-\176' <"$W/given" | wc -c)" = "$(wc -c <"$W/given")" ] || deny "what was given is not plain text"
+  all_lines "^($1) .*" "$W/given" || deny "what was given has lines of an unknown kind"
+}
+
+# all_lines PATTERN FILE: tell whether every line matches as a whole. Lines are counted: an error is no match.
+all_lines() { [ "$(grep -Exc -e "$1" "$2")" = "$(wc -l <"$2")" ]; }
+
+given() { sed -n "s/^$1 //p" "$W/given"; }
+
+# Count the approvers' keys that signed the order: keys, not signatures and not names, each once.
+count_signers() {
+  : >"$W/counted"
+  known=0
+  signed=0
+  for number in $(seq 16); do
+    given "$number" >"$W/signature.$number"
+    [ -s "$W/signature.$number" ] || rm "$W/signature.$number"
+  done
+  while read -r kind blob rest; do
+    case "$kind" in
+      '' | '#'*) continue ;;
+      ssh-ed25519 | sk-ssh-ed25519@openssh.com) ;;
+      *) deny "$ETC/approvers holds what is no ed25519 key: $kind" ;;
+    esac
+    printf '%s %s\n' "$kind" "$blob" >"$W/key.pub"
+    print=$(ssh-keygen -l -E sha256 -f "$W/key.pub" 2>/dev/null | cut -d ' ' -f 2)
+    [ -n "$print" ] || deny "$ETC/approvers holds a key that cannot be read: $blob $rest"
+    ! grep -qxF -e "$print" "$W/counted" || continue
+    printf '%s\n' "$print" >>"$W/counted"
+    known=$((known + 1))
+    ! has_signed "$kind" "$blob" || signed=$((signed + 1))
+  done <"$ETC/approvers"
+}
+
+has_signed() { # kind blob
+  printf 'approver namespaces="oakum-plan" %s %s\n' "$1" "$2" >"$W/allowed"
+  for signature in "$W"/signature.*; do
+    [ -f "$signature" ] || continue
+    ssh-keygen -Y verify -f "$W/allowed" -I approver -n oakum-plan -s "$signature" <"$W/order" >/dev/null 2>&1 && return 0
+  done
+  return 1
+}
+
+require_signers() {
+  threshold=$(setting_of threshold '[1-9][0-9]?') || exit 6
+  count_signers
+  [ "$known" -ge "$threshold" ] || deny "$threshold approvers are needed, and only $known are known here"
+  [ "$signed" -ge "$threshold" ] || deny "$signed approvers of this host signed it, and $threshold are needed"
+}
+
+# value NAME: what the order says, where it says it once; the patterns of the lines were checked before.
+value() { awk -F '\t' -v name="$1" '$1 == name { n++; found = $2 } END { if (n == 1) print found }' "$W/$2"; }
+
+# Every line is of a known kind, and each that stands for the whole stands there once.
+require_form() {
+  cat >"$W/form" <<END
+oakum-order${TAB}1
+(plan|snapshot|key)$TAB$SHA
+url$TAB$URL
+suite$TAB$SUITE
+restart$TAB(never|affected)
+reboot$TAB(never|when-needed)
+install-from$TAB(-|$MOMENT)
+(install|undo)-until$TAB$MOMENT
+class${TAB}[0-9]+
+host$TAB$HOST
+may-undo$TAB(yes|no)
+download${TAB}[0-9]{1,15}
+(change|undo)$TAB$CHANGE
+end
+END
+  [ "$(grep -Exc -f "$W/form" "$W/order")" = "$(wc -l <"$W/order")" ] || deny "the order holds a line that is not understood"
+  [ "$(sed -n '1p' "$W/order")" = "oakum-order${TAB}1" ] || deny "this is no order"
+  [ "$(sed -n '$p' "$W/order")" = end ] || deny "the order is cut off"
+  for name in plan snapshot key url suite restart reboot install-from install-until undo-until; do
+    [ -n "$(value "$name" order)" ] || deny "the order does not say once: $name"
+  done
+  PLAN=$(value plan order)
+}
+
+# Find the part of the order that is for this host.
+require_for_us() {
+  me=$(setting_of host "$HOST") || exit 6
+  awk -F '\t' -v me="$me" '$1 == "class" { n++ } $1 == "host" && $2 == me { print n + 0 }' "$W/order" >"$W/mine"
+  [ "$(wc -l <"$W/mine")" = 1 ] && [ "$(cat "$W/mine")" -gt 0 ] || deny "the order is not for this host ($me)"
+  awk -F '\t' -v mine="$(cat "$W/mine")" '$1 == "class" { n++ } n == mine' "$W/order" >"$W/part"
+  for name in may-undo download; do [ -n "$(value "$name" part)" ] || deny "the order does not say once: $name"; done
+  sed -n "s/^change$TAB//p" "$W/part" >"$W/changes.tsv"
+  sed -n "s/^undo$TAB//p" "$W/part" >"$W/undo.tsv"
+  [ -s "$W/changes.tsv" ] || deny "the order changes nothing on this host"
+}
+
+digits() { printf '%s' "$1" | tr -cd 0-9; }
+
+require_time() { # name of the last moment
+  now=$(date -u +%Y%m%d%H%M%S)
+  [ "$now" -le "$(digits "$(value "$1" order)")" ] || deny "the order ended at $(value "$1" order); it is $now UTC here"
+  from=$(value install-from order)
+  [ "$from" = - ] || [ "$now" -ge "$(digits "$from")" ] || deny "the order begins at $from; it is $now UTC here"
+}
+
+understand_order() {
+  given o >"$W/order"
+  given k >"$W/key.asc"
+  require_signers
+  require_form
+  [ "$(sha256sum <"$W/key.asc" | cut -d ' ' -f 1)" = "$(value key order)" ] || deny "the snapshot's key is not the one in the order"
+  require_for_us
+}
+
+# One decision at a time. The lock is not handed on to what is started afterwards.
+lock_orders() {
+  exec 9>"$ORDERS/lock" || exit 3
+  flock -w 30 9 || deny "another order is being judged"
+  MINE=$ORDERS/$PLAN
+  [ -e "$MINE" ] || [ -L "$MINE" ] || mkdir "$MINE" || exit 3
+  require_roots "$MINE"
+}
+
+# used FILE: the transaction that a part of this plan was used for; one that changed nothing has not used it.
+used() {
+  [ -e "$MINE/$1" ] || return 1
+  before=$(cat "$MINE/$1")
+  ! grep -qx "state${TAB}refused" "$OAKUM/transactions/$before/result" 2>/dev/null
+}
+
+use() { # file transaction
+  printf '%s\n' "$2" >"$MINE/$1.new" && sync "$MINE/$1.new" && mv "$MINE/$1.new" "$MINE/$1" && sync "$MINE" || exit 3
+}
+
+begin_order() { # transaction
+  [ ! -e "$MINE/roll-back" ] || deny "this plan was rolled back here, and does not come again"
+  if used upgrade; then
+    # The same transaction again: it was interrupted, and ends what it was allowed to begin.
+    [ "$before" = "$1" ] || deny "this plan was carried out here already, as $before"
+  else
+    require_time install-until
+    use upgrade "$1"
+  fi
+  hand_over "$1" upgrade ""
+}
+
+roll_back_order() { # transaction undone
+  [ -e "$MINE/upgrade" ] && [ "$(cat "$MINE/upgrade")" = "$2" ] || deny "$2 did not carry this plan out here"
+  [ -e "$OAKUM/transactions/$2/changes.tsv" ] || deny "$2 left nothing behind here"
+  if used roll-back; then
+    [ "$before" = "$1" ] || deny "this plan was rolled back here already, as $before"
+  else
+    require_time undo-until
+    use roll-back "$1"
+  fi
+  mv "$W/undo.tsv" "$W/back.tsv" && mv "$W/changes.tsv" "$W/undo.tsv" && mv "$W/back.tsv" "$W/changes.tsv"
+  hand_over "$1" roll-back "$2"
+}
+
+hand_over() { # transaction mode undone
+  T=$OAKUM/transactions/$1
+  [ ! -L "$T" ] || deny "$T is a symbolic link"
+  {
+    printf 'mode\t%s\nundoes\t%s\nlock_seconds\t300\n' "$2" "$3"
+    for name in url suite restart reboot plan; do printf '%s\t%s\n' "$name" "$(value "$name" order)"; done
+    printf 'download_bytes\t%s\nmay_undo\t%s\n' "$(value download part)" "$(value may-undo part)"
+  } >"$W/settings"
+  new=$(mktemp -d "$OAKUM/transactions/.new.XXXXXX") || exit 3
+  trap 'rm -rf "$W" "$new"' EXIT
+  cp "$LIB/transaction.sh" "$W/key.asc" "$W/changes.tsv" "$W/undo.tsv" "$W/settings" "$W/order" "$new/" || exit 3
+  for number in $(seq 16); do
+    [ ! -f "$W/signature.$number" ] || cp "$W/signature.$number" "$new/" || exit 3
+  done
+  put_in_place "$new"
+  exec 9>&-
+  is_taken || { launch "$1"; wait_until_taken; }
+}
+
+reboot_order() { # transaction
+  T=$OAKUM/transactions/$1
+  [ ! -L "$T" ] && [ -d "$T" ] || { echo "no such transaction" >&2; exit 3; }
+  grep -qx "reboot${TAB}when-needed" "$T/settings" || deny "the plan of $1 allows no reboot"
+  [ ! -e "$T/result" ] || grep -q "^reboot${TAB}" "$T/result" || deny "$1 needs no reboot"
+  boot_again "$1"
+}
+
+simulate_for() { # url suite
+  is_one "$URL" "$1" && is_one "$SUITE" "$2" || deny "this is no snapshot's address"
+  take_in '[kt]'
+  given k >"$W/key.asc"
+  given t >"$W/targets"
+  all_lines "(\*|$KEY${TAB}[A-Za-z0-9][A-Za-z0-9.+:~-]*)" "$W/targets" || deny "these are no packages"
+  tar -C "$W" -cf "$W/question.tar" key.asc targets || exit 3
+  sh "$LIB/simulate.sh" "$1" "$2" <"$W/question.tar"
+}
+
+verify_order() { # verb transaction [undone]
+  take_in 'o|k|[1-9]|1[0-6]'
+  understand_order
+  lock_orders
+  case "$1" in
+    begin) begin_order "$2" ;;
+    roll-back) roll_back_order "$2" "$3" ;;
+  esac
+}
+
+obey() { # verb and its arguments
+  for word in "$@"; do
+    case "$word" in *"$NEWLINE"*) deny "an argument of several lines" ;; esac
+  done
+  case "$1 $#" in
+    "begin 2" | "status 2" | "reboot 2") is_one "$ID" "$2" || deny "this is no transaction's name" ;;
+    "roll-back 3") is_one "$ID" "$2" && is_one "$ID" "$3" && [ "$2" != "$3" ] || deny "this is no transaction's name" ;;
+  esac
+  case "$1 $#" in
+    "begin 2" | "roll-back 3") verify_order "$@" ;;
+    "reboot 2") reboot_order "$2" ;;
+    "status 2")
+      report "$OAKUM/transactions/$2"
+      echo "end${TAB}ok"
+      ;;
+    "facts 2")
+      is_one '[0-9a-f]{32}' "$2" || deny "this is no token"
+      exec sh "$LIB/facts.sh" "$2"
+      ;;
+    "simulate 3") simulate_for "$2" "$3" ;;
+    *) deny "there is no such verb" ;;
+  esac
+}
+
+cd / || exit 3
+for limit in f t d v; do ulimit "-$limit" unlimited; done # Whoever asked may not starve us half-way.
+trap : HUP INT TERM                                       # He may go: what is decided is carried to its end.
+require_own_ground
+[ $# -gt 0 ] || deny "which verb?"
+obey "$@"

@@ -1,0 +1,210 @@
+"""Which host runs are handed out to workers, and which workers are there to take them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+from enum import Enum
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+
+from oakum.adapters.persistence.tables import deliveries, workers
+from oakum.core.ids import HostRunId
+from oakum.ports.deliveries import Job, Limits, WorkerSeen
+
+BETWEEN_GROUPS = " "
+"""Labels hold no blanks, so groups do not either."""
+AT_ONCE = 500
+"""Values that one statement names."""
+
+
+class State(Enum):
+    """Where a host run is with the workers."""
+
+    WAITING = "waiting"
+    AT_WORK = "at work"
+    OVER = "over"
+
+
+class SqlDeliveryStore:
+    """Keeps one row a host run, and counts its attempts for ever."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def offer(self, jobs: Sequence[Job], now: datetime) -> tuple[Job, ...]:
+        """Let jobs wait unless they wait already or are at work; return the new ones."""
+        known = self._known(jobs)
+        offered = tuple(
+            replace(job, attempt=known.get(job.host_run, (0, State.OVER))[0] + 1)
+            for job in jobs
+            if known.get(job.host_run, (0, State.OVER))[1] is State.OVER
+        )
+        rows = [
+            {
+                "host_run": job.host_run,
+                "rollout": job.rollout,
+                "worker_group": job.group,
+                "epoch": job.epoch,
+                "attempt": job.attempt,
+                "state": State.WAITING.value,
+                "worker": "",
+                "since": now,
+                "defect": "",
+            }
+            for job in offered
+        ]
+        again = [row["host_run"] for row in rows if row["host_run"] in known]
+        for start in range(0, len(again), AT_ONCE):
+            part = again[start : start + AT_ONCE]
+            self._connection.execute(delete(deliveries).where(deliveries.c.host_run.in_(part)))
+        if rows:
+            self._connection.execute(insert(deliveries), rows)
+        return offered
+
+    def take(self, job: Job, worker: str, now: datetime) -> Job | None:
+        """Have a worker hold a job that waits; None when it does not, or not as this one."""
+        taken = self._connection.execute(
+            update(deliveries)
+            .where(*_waits(job))
+            .values(state=State.AT_WORK.value, worker=worker, since=now)
+            .returning(deliveries.c.attempt)
+        ).scalar()
+        return None if taken is None else replace(job, attempt=taken)
+
+    def holds(self, job: Job, worker: str, now: datetime) -> bool:
+        """Tell whether the worker still holds the job, and note that it gets on with it."""
+        held = self._connection.execute(
+            update(deliveries).where(_held(job, worker)).values(since=now)
+        )
+        return held.rowcount == 1
+
+    def end(self, job: Job, worker: str, now: datetime, defect: str = "") -> None:
+        """End a job that the worker holds."""
+        self._end(_held(job, worker), now, defect)
+
+    def withdraw(self, host_run: HostRunId, now: datetime) -> None:
+        """End it whoever holds it."""
+        self._end(deliveries.c.host_run == host_run, now)
+
+    def lost(self, job: Job, now: datetime) -> None:
+        """End a delivery that was fetched by a worker that died before it took it."""
+        self._end(and_(*_waits(job)), now)
+
+    def take_back(self, limits: Limits, now: datetime) -> tuple[HostRunId, ...]:
+        """End what dead workers hold, what does not get on, and what was lost; return them."""
+        alive = select(workers.c.id).where(workers.c.seen_at >= limits.alive_since)
+        stuck = and_(
+            _in(State.AT_WORK),
+            or_(
+                deliveries.c.worker.not_in(alive),
+                deliveries.c.since < limits.moving_since,
+            ),
+        )
+        lost = and_(_in(State.WAITING), deliveries.c.since < limits.waiting_since)
+        ended = self._connection.execute(
+            update(deliveries)
+            .where(or_(stuck, lost))
+            .values(state=State.OVER.value, worker="", since=now)
+            .returning(deliveries.c.host_run)
+        )
+        self._connection.execute(delete(workers).where(workers.c.seen_at < limits.alive_since))
+        return tuple(sorted(HostRunId(row.host_run) for row in ended))
+
+    def broken(self) -> tuple[HostRunId, ...]:
+        """Return, once, the host runs whose last delivery ended by a defect of ours."""
+        named = self._connection.execute(
+            update(deliveries)
+            .where(_in(State.OVER), deliveries.c.defect != "")
+            .values(defect="")
+            .returning(deliveries.c.host_run)
+        )
+        return tuple(sorted(HostRunId(row.host_run) for row in named))
+
+    def beat(self, worker: WorkerSeen, at_work: Collection[Job]) -> frozenset[HostRunId]:
+        """Note that a worker is alive, and return which of its jobs it still holds."""
+        seen = self._connection.execute(
+            update(workers).where(workers.c.id == worker.id).values(seen_at=worker.seen_at)
+        )
+        if seen.rowcount == 0:
+            self._connection.execute(
+                insert(workers).values(
+                    id=worker.id,
+                    groups=BETWEEN_GROUPS.join(worker.groups),
+                    version=worker.version,
+                    started_at=worker.started_at,
+                    seen_at=worker.seen_at,
+                )
+            )
+        query = select(deliveries.c.host_run, deliveries.c.attempt).where(
+            deliveries.c.worker == worker.id, _in(State.AT_WORK)
+        )
+        held = {(row.host_run, row.attempt) for row in self._connection.execute(query)}
+        known = {(job.host_run, job.attempt) for job in at_work}
+        for host_run, _ in held - known:
+            mine = and_(deliveries.c.host_run == host_run, deliveries.c.worker == worker.id)
+            self._end(mine, worker.seen_at)
+        return frozenset(HostRunId(host_run) for host_run, _ in held & known)
+
+    def leave(self, worker: str, now: datetime) -> None:
+        """Forget a worker that ends, and end what it holds."""
+        self._end(and_(deliveries.c.worker == worker, _in(State.AT_WORK)), now)
+        self._connection.execute(delete(workers).where(workers.c.id == worker))
+
+    def workers(self, alive_since: datetime) -> tuple[WorkerSeen, ...]:
+        """Return the workers that were seen since, by id."""
+        query = select(workers).where(workers.c.seen_at >= alive_since).order_by(workers.c.id)
+        return tuple(
+            WorkerSeen(
+                row.id,
+                tuple(row.groups.split(BETWEEN_GROUPS)),
+                row.version,
+                row.started_at,
+                row.seen_at,
+            )
+            for row in self._connection.execute(query)
+        )
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many jobs wait in each group."""
+        query = (
+            select(deliveries.c.worker_group, func.count().label("jobs"))
+            .where(_in(State.WAITING))
+            .group_by(deliveries.c.worker_group)
+        )
+        return {row.worker_group: row.jobs for row in self._connection.execute(query)}
+
+    def _known(self, jobs: Sequence[Job]) -> dict[str, tuple[int, State]]:
+        known: dict[str, tuple[int, State]] = {}
+        ids = [job.host_run for job in jobs]
+        for start in range(0, len(ids), AT_ONCE):
+            query = select(deliveries.c.host_run, deliveries.c.attempt, deliveries.c.state).where(
+                deliveries.c.host_run.in_(ids[start : start + AT_ONCE])
+            )
+            for row in self._connection.execute(query):
+                known[row.host_run] = (row.attempt, State(row.state))
+        return known
+
+    def _end(self, which: ColumnElement[bool], now: datetime, defect: str = "") -> None:
+        self._connection.execute(
+            update(deliveries)
+            .where(which)
+            .values(state=State.OVER.value, worker="", since=now, defect=defect)
+        )
+
+
+def _in(state: State) -> ColumnElement[bool]:
+    return deliveries.c.state == state.value
+
+
+def _waits(job: Job) -> tuple[ColumnElement[bool], ...]:
+    same = () if job.attempt == 0 else (deliveries.c.attempt == job.attempt,)
+    return (deliveries.c.host_run == job.host_run, _in(State.WAITING), *same)
+
+
+def _held(job: Job, worker: str) -> ColumnElement[bool]:
+    return and_(
+        deliveries.c.host_run == job.host_run,
+        deliveries.c.attempt == job.attempt,
+        deliveries.c.worker == worker,
+        _in(State.AT_WORK),
+    )

@@ -1,0 +1,1 @@
+"""Preparing hosts: files, an account and the one right that it gets."""

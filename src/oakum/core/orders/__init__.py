@@ -1,0 +1,1 @@
+"""What approvers sign: a plan as the hosts themselves read it."""

@@ -1,0 +1,164 @@
+"""How long a rollout will take, when it will end, and what holds it up most."""
+
+import heapq
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from oakum.core.ids import HostId
+from oakum.core.planning.openings import HostOpenings
+from oakum.core.planning.plan import HostClass, Plan, Ring
+from oakum.core.planning.schedule import openings_by_host
+from oakum.core.text import counted
+
+SECONDS_A_HOST = 20
+SECONDS_A_PACKAGE = 1
+SECONDS_A_REBOOT = 45
+"""First guesses: of a small host on a local network."""
+PERCENT = 100
+FEWEST = 5
+"""Host runs from which a pace is learnt; of fewer, one slow host would be half of what is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """When a rollout that begins now will have ended."""
+
+    ends_at: datetime | None
+    """None: it does not fit; hosts would be left over."""
+    bound_by: str
+    """What takes most of the time, or what it does not fit into, in words."""
+
+    def in_words(self) -> str:
+        """Return it as a line for people."""
+        if self.ends_at is None:
+            return f"does not fit: {self.bound_by}"
+        return (
+            f"about {self.ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC; most of it {self.bound_by}"
+        )
+
+
+def seconds_of(host_class: HostClass, pace_percent: int = PERCENT) -> int:
+    """Return how long a host of a class is expected to be at work, at a pace."""
+    reboot = SECONDS_A_REBOOT if host_class.needs_reboot else 0
+    guess = SECONDS_A_HOST + SECONDS_A_PACKAGE * len(host_class.changes) + reboot
+    return math.ceil(guess * pace_percent / PERCENT)
+
+
+def learnt_pace(done: Iterable[tuple[int, int]]) -> int:
+    """Return how long hosts took, in percent of the guess, from (guessed, taken) seconds.
+
+    Four of five were as quick or quicker: a window is to be kept by most hosts, not by half.
+    """
+    ratios = sorted(PERCENT * taken / guessed for guessed, taken in done)
+    if len(ratios) < FEWEST:
+        return PERCENT
+    return max(1, math.ceil(ratios[math.ceil(len(ratios) * 4 / 5) - 1]))
+
+
+def seconds_of_hosts(classes: Iterable[HostClass], pace_percent: int) -> Mapping[HostId, int]:
+    """Return it for every host of these classes."""
+    return {host: seconds_of(c, pace_percent) for c in classes for host in c.hosts}
+
+
+def predicted_seconds(
+    rings: Sequence[Ring], seconds: Mapping[HostId, int], concurrency: int
+) -> int:
+    """Return how long a rollout is expected to take: hosts in rows of `concurrency`, and soaks."""
+    total = 0
+    for ring in rings:
+        lengths = sorted((seconds[host] for host in ring.hosts), reverse=True)
+        total += sum(lengths[::concurrency]) + ring.soak_seconds
+    return total
+
+
+def predict(plan: Plan, now: datetime) -> Prediction:
+    """Walk through the rings as a rollout would that begins now and in which nothing fails.
+
+    Groups are not reckoned with: where they bind, it takes longer.
+    """
+    seconds = seconds_of_hosts(plan.classes, plan.pace_percent)
+    bound = openings_by_host(plan.schedule)
+    at = max(now, plan.window.opens_at or now)
+    opening, waits = at - now, dict[tuple[str, ...], timedelta]()
+    work = soak = timedelta()
+    for ring in plan.rings:
+        free_run = _run(ring.hosts, at, plan.budget.concurrency, seconds, {})
+        real_run = _run(ring.hosts, at, plan.budget.concurrency, seconds, bound)
+        if real_run is None or free_run is None:
+            return Prediction(None, _left_over(ring.hosts, bound, at))
+        if plan.window.closes_at is not None and real_run.last_begin >= plan.window.closes_at:
+            return Prediction(None, f"{ring.name} would go on when the plan's window closes")
+        work += free_run.ends_at - at
+        held = real_run.ends_at - free_run.ends_at
+        waits[real_run.held_by] = waits.get(real_run.held_by, timedelta()) + held
+        soak += timedelta(seconds=ring.soak_seconds)
+        at = real_run.ends_at + timedelta(seconds=ring.soak_seconds)
+    hosts = counted(len(plan.hosts), "host")
+    parts = [
+        (work, f"is work on {hosts}, {plan.budget.concurrency} at once"),
+        (soak, "is soaking"),
+        (opening, "is waiting for the plan's window"),
+        *((held, f"is waiting for {_named(names)}") for names, held in waits.items()),
+    ]
+    return Prediction(at, max(parts, key=lambda part: part[0])[1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """How a ring goes."""
+
+    ends_at: datetime
+    last_begin: datetime
+    held_by: tuple[str, ...]
+    """The windows of the host that begins last."""
+
+
+def _run(
+    hosts: Sequence[HostId],
+    begin: datetime,
+    concurrency: int,
+    seconds: Mapping[HostId, int],
+    bound: Mapping[HostId, HostOpenings],
+) -> _Run | None:
+    """Give each free place to the host that may begin first; None when one never may."""
+    places = [begin] * concurrency
+    ends_at, last_begin, held_by = begin, begin, tuple[str, ...]()
+    firsts = []
+    for number, host in enumerate(hosts):
+        first = _first(bound.get(host), begin)
+        if first is None:
+            return None
+        firsts.append((first, number, host))
+    for _, _, host in sorted(firsts):
+        starts = _first(bound.get(host), heapq.heappop(places))
+        if starts is None:
+            return None
+        ends = starts + timedelta(seconds=seconds[host])
+        heapq.heappush(places, ends)
+        ends_at = max(ends_at, ends)
+        if starts >= last_begin:
+            last_begin = starts
+            held_by = bound[host].windows if host in bound else ()
+    return _Run(ends_at, last_begin, held_by)
+
+
+def _first(openings: HostOpenings | None, moment: datetime) -> datetime | None:
+    return moment if openings is None else openings.next_begin(moment)
+
+
+def _left_over(
+    hosts: Sequence[HostId], bound: Mapping[HostId, HostOpenings], moment: datetime
+) -> str:
+    never = [h for h in hosts if h in bound and bound[h].next_begin(moment) is None]
+    if never:
+        return (
+            f"{counted(len(never), 'host')} could not begin any more after {moment:%Y-%m-%d %H:%M}"
+        )
+    named = sorted({_named(bound[host].windows) for host in hosts if host in bound})
+    return f"there is not enough time in {', '.join(named)} for {counted(len(hosts), 'host')}"
+
+
+def _named(windows: tuple[str, ...]) -> str:
+    return f"the window {', '.join(windows)}" if windows else "the end of a freeze"

@@ -1,0 +1,40 @@
+"""Which hosts may begin now by the clock: the plan's schedule, asked for each host."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+
+from oakum.core.ids import HostId
+from oakum.core.planning.openings import HostOpenings
+from oakum.core.planning.schedule import openings_by_host
+from oakum.core.rollout.rollout import HostRun
+
+Schedule = tuple[HostOpenings, ...]
+
+
+def in_time(runs: Iterable[HostRun], schedule: Schedule, now: datetime) -> list[HostRun]:
+    """Return the runs whose hosts may begin now."""
+    if not schedule:
+        return list(runs)
+    closed = set[HostId]()
+    for openings in schedule:
+        if not openings.may_begin(now):
+            closed.update(openings.hosts)
+    return [run for run in runs if run.host not in closed]
+
+
+def next_begin(runs: Iterable[HostRun], schedule: Schedule, now: datetime) -> datetime | None:
+    """Return when the first of these hosts may begin; None when none of them ever may again."""
+    bound = _by_host(schedule)
+    nexts = [bound[run.host].next_begin(now) if run.host in bound else now for run in runs]
+    return min((moment for moment in nexts if moment is not None), default=None)
+
+
+def is_too_late(run: HostRun, schedule: Schedule, now: datetime) -> bool:
+    """Tell whether a host may not begin any more."""
+    return next_begin([run], schedule, now) is None
+
+
+@lru_cache(maxsize=16)
+def _by_host(schedule: Schedule) -> Mapping[HostId, HostOpenings]:
+    return openings_by_host(schedule)

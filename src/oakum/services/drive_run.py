@@ -1,0 +1,156 @@
+"""Drive one host run to where it waits for nothing, and store each thing that was seen.
+
+Whoever does this, in the controller or in a worker elsewhere, may be gone at any moment, and may
+have been replaced without knowing it: before anything is stored, `may_act` is asked, in the same
+unit of work.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TypeVar
+
+from oakum.core.audit.event import Action
+from oakum.core.errors import (
+    ConflictError,
+    HostError,
+    StorageAwayError,
+    TimedOutError,
+    TransportError,
+)
+from oakum.core.ids import HostId, RolloutId
+from oakum.core.rollout.host_run import Work, advance, work_for
+from oakum.core.rollout.observation import Observation, Verified
+from oakum.core.rollout.rollout import HostRun
+from oakum.core.text import counted
+from oakum.ports.deliveries import Job
+from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
+from oakum.ports.transport import Session, Transport
+from oakum.services.drive_host import Assignment, Tools, deadline_of, do, not_asked
+from oakum.services.record_changes import Change, change_of_run, record
+
+POLL_SECONDS = 1.0
+RECONNECT_SECONDS = 3.0
+AWAY_SECONDS = 3.0
+SIGN_OF_LIFE = timedelta(seconds=60)
+"""How often a run that does not change is stored all the same, so that it is seen to get on."""
+
+MayAct = Callable[[Job, UnitOfWork], bool]
+AssignmentOf = Callable[[RolloutId, HostId], Assignment]
+T = TypeVar("T")
+
+
+class LostHoldError(ConflictError):
+    """Somebody else drives this host run now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """Drives host runs."""
+
+    actor: str
+    assignment_of: AssignmentOf
+    may_act: MayAct
+    begin: UnitOfWorkFactory
+    transport: Transport
+    tools: Tools
+
+    async def perform(self, job: Job) -> None:
+        """Drive one host run until it waits for nothing, or is another's."""
+        with contextlib.suppress(LostHoldError):
+            await self._perform_while_ours(job)
+
+    async def _perform_while_ours(self, job: Job) -> None:
+        run = await patiently(partial(self._stored, job))
+        while run is not None and work_for(run.state) is not None:
+            assignment = self.assignment_of(job.rollout, run.host)
+            try:
+                async with self.transport.connect(assignment.host) as session:
+                    run = await self._drive(job, run, assignment, session)
+            except (TransportError, HostError) as error:
+                seen = not_asked(error)
+                run = await patiently(partial(self._observe, job, assignment, seen))
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _drive(
+        self, job: Job, run: HostRun, assignment: Assignment, session: Session
+    ) -> HostRun:
+        stored_at = self.tools.clock.now()
+        while (work := work_for(run.state)) is not None:
+            seen = await self._do_in_time(work, run, assignment, session)
+            now = self.tools.clock.now()
+            if advance(run, seen, now) == run and now - stored_at < SIGN_OF_LIFE:
+                await asyncio.sleep(POLL_SECONDS)
+                continue
+            before, stored_at = run, now
+            run = await patiently(partial(self._observe, job, assignment, seen))
+            if run.state is before.state:
+                await asyncio.sleep(POLL_SECONDS)
+        return run
+
+    async def _do_in_time(
+        self, work: Work, run: HostRun, assignment: Assignment, session: Session
+    ) -> Observation:
+        deadline = deadline_of(work, assignment, self.tools)
+        try:
+            async with asyncio.timeout(deadline.total_seconds()):
+                return await do(work, run, assignment, session, self.tools)
+        except TimeoutError as error:
+            minutes = round(deadline.total_seconds() / 60)
+            raise TimedOutError(
+                f"{work.value}: no end after {counted(minutes, 'minute')}"
+            ) from error
+
+    def _stored(self, job: Job) -> HostRun | None:
+        with self.begin() as work:
+            return work.rollouts.run(job.host_run)
+
+    def _observe(self, job: Job, assignment: Assignment, seen: Observation) -> HostRun:
+        """Store what an observation makes of its run, unless the run is another's by now."""
+        now = self.tools.clock.now()
+        with self.begin() as work:
+            run = work.rollouts.run(job.host_run) if self.may_act(job, work) else None
+            if run is None:
+                raise LostHoldError(f"{job.host_run} is driven by somebody else")
+            after = advance(run, seen, now)
+            if after != run:
+                work.rollouts.save_run(job.rollout, after)
+                changes = change_of_run(job.rollout, assignment.plan.id, run, after)
+                if isinstance(seen, Verified):
+                    changes.append(_verification(job.rollout, after, seen))
+                record(changes, work, at=now, actor=self.actor)
+            work.commit()
+        return after
+
+
+async def patiently(act: Callable[[], T]) -> T:
+    """Do something with the database; while its server is away, wait for it.
+
+    What is done must be one unit of work: where the answer to its commit was lost, it is done
+    again, and has to find what it has stored already.
+    """
+    while True:
+        try:
+            return act()
+        except StorageAwayError:
+            await asyncio.sleep(AWAY_SECONDS)
+
+
+def _verification(rollout: RolloutId, run: HostRun, seen: Verified) -> Change:
+    return Change(
+        Action.HOST_VERIFIED,
+        run.host,
+        {
+            "rollout": rollout,
+            "transaction": run.transaction,
+            "good": seen.is_good,
+            "detail": seen.detail,
+            "checks": [
+                {"check": r.check, "verdict": r.verdict.value, "detail": r.detail}
+                for r in seen.results
+            ],
+        },
+    )

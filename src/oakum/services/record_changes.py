@@ -1,0 +1,68 @@
+"""Record what a step changed in a rollout, in words for the audit log."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from oakum.core.audit.event import Action
+from oakum.core.canonical import Json
+from oakum.core.ids import PlanId, RolloutId
+from oakum.core.rollout.rollout import HostRun, Rollout
+from oakum.core.text import one_line
+from oakum.ports.stores import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line for the audit log."""
+
+    action: Action
+    subject: str
+    details: Json
+
+
+def record(changes: Iterable[Change], work: UnitOfWork, *, at: datetime, actor: str) -> None:
+    """Append changes to the audit log, in the unit of work that makes them."""
+    for change in changes:
+        work.audit.append(
+            at=at,
+            actor=actor,
+            action=change.action,
+            subject=change.subject,
+            details=change.details,
+        )
+
+
+def changes_between(before: Rollout, after: Rollout) -> list[Change]:
+    """Return what a step changed; progress inside a state is none."""
+    changes: list[Change] = []
+    if (before.phase, before.ring) != (after.phase, after.ring):
+        details: dict[str, Json] = {
+            "plan": after.plan,
+            "from": before.phase.value,
+            "to": after.phase.value,
+            "ring": after.rings[after.ring].name,
+            "reason": one_line(after.reason),
+        }
+        is_gate = "gate" in after.reason
+        action = Action.GATE_JUDGED if is_gate else Action.ROLLOUT_CHANGED
+        changes.append(Change(action, after.id, details))
+    for old, new in zip(before.runs, after.runs, strict=True):
+        if old is not new:
+            changes += change_of_run(after.id, after.plan, old, new)
+    return changes
+
+
+def change_of_run(rollout: RolloutId, plan: PlanId, old: HostRun, new: HostRun) -> list[Change]:
+    """Return the line for one host run, if its state is another."""
+    if old.state is new.state:
+        return []
+    details: dict[str, Json] = {
+        "rollout": rollout,
+        "plan": plan,
+        "from": old.state.value,
+        "to": new.state.value,
+        "reason": one_line(new.reason),
+        "transaction": new.transaction,
+    }
+    return [Change(Action.HOST_RUN_CHANGED, new.host, details)]

@@ -1,0 +1,207 @@
+"""The controller is killed at every write, every commit and every deed of a host, one by one.
+
+Not a sample: the places are counted as they come, and the n-th is where the n-th controller gets
+SIGKILL, until a controller ends without having come to its place. After each kill another
+controller takes the rollout up, as `oakum rollout watch` does.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, event
+from tests.fakes.fleet import DiskMemory, FakeFleet, Fault, assignments, plan_for, store
+
+from oakum.adapters.engines.embedded import EmbeddedEngine
+from oakum.adapters.persistence.database import open_database
+from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
+from oakum.core.audit.event import Action
+from oakum.core.ids import RolloutId
+from oakum.core.rollout.rollout import Rollout
+from oakum.core.rollout.state import Phase, RunState
+from oakum.ports.stores import UnitOfWorkFactory
+from oakum.services import drive_run, run_rollout
+from oakum.services.drive_run import Driver
+from oakum.services.run_rollout import LEASE, Reconciler, keeps_lease
+from oakum.services.start_rollout import start_rollout
+
+HOSTS = ("h0", "h1", "h2", "h3")
+BEGUN = datetime(2026, 11, 25, 12, tzinfo=UTC)
+PLAN = plan_for(HOSTS)
+WRITES = ("INSERT", "UPDATE", "DELETE")
+
+
+class Later:
+    """A clock that a second controller reads when the first one's lease has run out."""
+
+    def __init__(self, controller: int) -> None:
+        self._moment = BEGUN + controller * 2 * LEASE
+
+    def now(self) -> datetime:
+        self._moment += timedelta(milliseconds=1)
+        return self._moment
+
+
+class Places:
+    """Counts the places where a controller can be killed, and kills it at one of them."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+        self.passed = 0
+
+    def __call__(self, place: str) -> None:
+        del place
+        self.passed += 1
+        if self.passed == self._at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _killed_in(engine: Engine, fault: Fault) -> None:
+    @event.listens_for(engine, "before_cursor_execute")
+    def before_write(*given: object) -> None:
+        if str(given[2]).startswith(WRITES):
+            fault("before a write")
+
+    @event.listens_for(engine, "commit")
+    def before_commit(_: object) -> None:
+        fault("before a commit")
+
+
+class _CommitSeen(SqlUnitOfWork):
+    """Also dies when the commit is done and nobody knows it yet."""
+
+    fault: Fault
+
+    def commit(self) -> None:
+        super().commit()
+        self.fault("after a commit")
+
+
+def _control(home: Path, rollout: RolloutId, bad: frozenset[str], number: int, at: int) -> None:
+    """Be a controller, from its start to the end of the rollout or of its life."""
+    places = Places(at)
+    engine = open_database(f"sqlite:///{home / 'oakum.sqlite'}", home)
+    _killed_in(engine, places)
+
+    def begin() -> SqlUnitOfWork:
+        work = _CommitSeen(engine, home)
+        work.fault = places
+        return work
+
+    fleet = FakeFleet(DiskMemory(home / "hosts"), bad, frozenset({"h2"}), fault=places)
+    clock, holder = Later(number), f"controller {number}"
+    jobs = assignments(PLAN, begin)
+    driver = Driver(
+        "me", lambda _, host: jobs[host], keeps_lease(holder, clock), begin, fleet,
+        fleet.tools(clock),
+    )  # fmt: skip
+    reconciler = Reconciler(
+        rollout, holder, "me", {}, begin, clock, EmbeddedEngine(), driver,
+        lambda _: None, lambda _: None,
+    )  # fmt: skip
+    run_rollout.TICK_SECONDS = drive_run.POLL_SECONDS = drive_run.RECONNECT_SECONDS = 0.001
+    asyncio.run(reconciler.run())
+    engine.dispose()
+
+
+def _in_a_process(act: Callable[[], None]) -> int:
+    """Do something in a process of its own, and return its status as `waitpid` tells it."""
+    child = os.fork()
+    if child == 0:
+        try:
+            act()
+        except BaseException:  # noqa: BLE001 (pytest's own code must not run in the child)
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return status
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RolloutId]:
+    """Return a home with a rollout that was started, and that nobody has driven yet."""
+    home = tmp_path_factory.mktemp("fresh")
+    engine = open_database(f"sqlite:///{home / 'oakum.sqlite'}", home)
+    begin = _begin(engine, home)
+    store(PLAN, begin)
+    rollout = start_rollout(PLAN.id, "me", begin, Later(0))
+    engine.dispose()
+    return home, rollout.id
+
+
+def _begin(engine: Engine, home: Path) -> UnitOfWorkFactory:
+    return lambda: SqlUnitOfWork(engine, home)
+
+
+GOOD = (Phase.SUCCEEDED, dict.fromkeys(HOSTS, RunState.SUCCEEDED))
+BACK = (
+    Phase.ROLLED_BACK,
+    {
+        "h0": RunState.ROLLED_BACK,
+        "h1": RunState.ROLLED_BACK,
+        "h2": RunState.ROLLED_BACK,
+        "h3": RunState.SKIPPED,
+    },
+)
+
+
+@pytest.mark.parametrize(("bad", "ends"), [((), GOOD), (("h1",), BACK)])
+def test_a_controller_killed_anywhere_loses_no_host(
+    fresh: tuple[Path, RolloutId],
+    tmp_path: Path,
+    bad: tuple[str, ...],
+    ends: tuple[Phase, dict[str, RunState]],
+) -> None:
+    """Every host is changed once and ends where it would have; each step is recorded once."""
+    home, rollout = fresh
+    place = 1
+    while True:
+        here = tmp_path / str(place)
+        shutil.copytree(home, here)
+        first = _in_a_process(partial(_control, here, rollout, frozenset(bad), 1, place))
+        if os.WIFEXITED(first):
+            assert os.WEXITSTATUS(first) == 0
+            _require_end(here, rollout, ends)
+            break
+        assert os.WTERMSIG(first) == signal.SIGKILL
+        second = _in_a_process(partial(_control, here, rollout, frozenset(bad), 2, 0))
+        assert second == 0, f"killed at place {place}"
+        _require_end(here, rollout, ends)
+        shutil.rmtree(here)
+        place += 1
+    sys.stderr.write(f"killed at {place - 1} places\n")
+    assert place > 100
+
+
+def _require_end(home: Path, rollout: RolloutId, ends: tuple[Phase, dict[str, RunState]]) -> None:
+    engine = open_database(f"sqlite:///{home / 'oakum.sqlite'}", home)
+    with _begin(engine, home)() as work:
+        ended = work.rollouts.get(rollout)
+        events = work.audit.events()
+        assert work.audit.verify() == (len(events), None)
+    engine.dispose()
+    phase, states = ends
+    assert (ended.phase, {run.host: run.state for run in ended.runs}) == (phase, states)
+    hosts = DiskMemory(home / "hosts")
+    for run in ended.runs:
+        assert hosts.deeds(run.host) == _deeds(ended, run.host)
+    steps = [e.details for e in events if e.action is Action.HOST_RUN_CHANGED]
+    assert len(steps) == len({str(step) for step in steps})
+
+
+def _deeds(rollout: Rollout, host: str) -> list[str]:
+    run = next(run for run in rollout.runs if run.host == host)
+    if run.state is RunState.SKIPPED:
+        return []
+    booted = [f"reboot {run.transaction}"] if host == "h2" else []
+    undone = [f"undo {run.rollback_transaction}"] if run.state is RunState.ROLLED_BACK else []
+    return [f"upgrade {run.transaction}", *booted, *undone]

@@ -1,0 +1,370 @@
+"""A stolen controller against a prepared host: each attack by its name, with the real programs."""
+
+import subprocess
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.conformance.transports.ssh_server import make_key, public_key
+from tests.integration.verifier.machine import TRANSACTIONS, Machine
+from tests.integration.verifier.orders import Approver, altered, given, order_of, today
+from tests.plans import PLAN
+
+from oakum.core.ids import HostId
+from oakum.core.planning.plan import Window
+
+People = tuple[Approver, ...]
+SUCCEEDED = "state\tsucceeded\nstep\tself-check\nreason\t\n"
+
+
+def signed(document: bytes, *people: Approver) -> bytes:
+    return given(document, [person.sign(document) for person in people])
+
+
+def begin(machine: Machine, name: str, content: bytes) -> None:
+    done = machine.ask("begin", name, stdin=content)
+    assert done.exit_status == 0, done
+
+
+def wait_for_result(machine: Machine, name: str) -> Path:
+    result = machine.root / TRANSACTIONS / name / "result"
+    machine.as_root(
+        f"for i in $(seq 200); do [ -e /{TRANSACTIONS}/{name}/result ] && exit; sleep 0.1; done"
+    )
+    return result
+
+
+def test_an_order_that_enough_signed_begins_once(machine: Machine, people: People) -> None:
+    """Two of three signed: it begins; the same again is the same; what was signed is kept."""
+    document = order_of(today())
+    begin(machine, "t1", signed(document, *people[:2]))
+    begin(machine, "t1", signed(document, *people[1:3]))
+    place = machine.root / TRANSACTIONS / "t1"
+    assert (place / "order").read_bytes() == document
+    assert (place / "changes.tsv").read_text() == f"{PLAN.classes[0].changes[0].line()}\n"
+    assert "state\trefused" in wait_for_result(machine, "t1").read_text()
+    begun = [line for line in (place / "journal").read_text().splitlines() if "\tbegin\t" in line]
+    assert len(begun) == 1
+
+
+def test_unsigned(machine: Machine) -> None:
+    """An order that nobody signed."""
+    assert machine.refusal("begin", "t1", stdin=given(order_of(today()), [])).startswith("0 appr")
+
+
+def test_one_signature_too_few(machine: Machine, people: People) -> None:
+    """One of the two that are needed."""
+    content = signed(order_of(today()), people[0])
+    assert machine.refusal("begin", "t1", stdin=content).startswith("1 approvers")
+
+
+def test_the_same_key_twice(machine: Machine, people: People) -> None:
+    """Two signatures of one key, also where the key stands twice in the list under two names."""
+    content = signed(order_of(today()), people[0], people[0])
+    assert machine.refusal("begin", "t1", stdin=content).startswith("1 approvers")
+    twice = (people[0].public, people[0].public.replace("ann", "bob"), people[2].public)
+    machine.prepare(twice, threshold=2)
+    assert machine.refusal("begin", "t1", stdin=content).startswith("1 approvers")
+
+
+def test_a_stranger_signs(machine: Machine, people: People) -> None:
+    """A key that the host does not know counts nothing."""
+    content = signed(order_of(today()), people[0], people[3])
+    assert machine.refusal("begin", "t1", stdin=content).startswith("1 approvers")
+
+
+def test_a_signature_for_something_else(machine: Machine, people: People) -> None:
+    """The approvers' own signatures of the same bytes, made for files or for git."""
+    document = order_of(today())
+    others = []
+    for person in people[:2]:
+        done = subprocess.run(
+            ["ssh-keygen", "-Y", "sign", "-n", "file", "-f", person.key],
+            input=document,
+            capture_output=True,
+            check=True,
+        )
+        others.append(done.stdout.decode())
+    content = given(document, others)
+    assert machine.refusal("begin", "t1", stdin=content).startswith("0 approvers")
+
+
+def test_other_kinds_of_key_are_refused(machine: Machine, people: People, tmp_path: Path) -> None:
+    """A list that holds a key which is not ed25519 is wrong as a whole: nothing is obeyed."""
+    make_key(tmp_path / "rsa", "rsa")
+    machine.prepare((*(p.public for p in people[:2]), public_key(tmp_path / "rsa.pub")), 2)
+    content = signed(order_of(today()), *people[:2])
+    assert "no ed25519 key" in machine.refusal("begin", "t1", stdin=content)
+
+
+def test_expired(machine: Machine, people: People) -> None:
+    """Signed by all, and too late."""
+    plan = today()
+    opens = plan.created_at - timedelta(days=2)
+    late = replace(plan, window=Window(opens, plan.created_at))
+    content = signed(order_of(late), *people[:3])
+    assert machine.refusal("begin", "t1", stdin=content).startswith("the order ended")
+
+
+def test_too_early(machine: Machine, people: People) -> None:
+    """Signed by all, before its window."""
+    plan = today()
+    early = replace(plan, window=Window(plan.created_at + timedelta(days=1), None))
+    content = signed(order_of(early), *people[:3])
+    assert machine.refusal("begin", "t1", stdin=content).startswith("the order begins")
+
+
+def test_replayed(machine: Machine, people: People) -> None:
+    """An order that was carried out does not come again under another transaction's name."""
+    content = signed(order_of(today()), *people[:2])
+    begin(machine, "t1", content)
+    wait_for_result(machine, "t1").write_text(SUCCEEDED)
+    assert "carried out here already, as t1" in machine.refusal("begin", "t2", stdin=content)
+
+
+def test_an_order_that_changed_nothing_may_be_given_again(machine: Machine, people: People) -> None:
+    """A transaction that was refused (a lock, a full disk) has not used the order up."""
+    content = signed(order_of(today()), *people[:2])
+    begin(machine, "t1", content)
+    assert "state\trefused" in wait_for_result(machine, "t1").read_text()
+    begin(machine, "t2", content)
+
+
+def test_a_plan_that_was_rolled_back_does_not_come_again(machine: Machine, people: People) -> None:
+    """After the way back neither the order nor a second way back is obeyed."""
+    content = signed(order_of(today()), *people[:2])
+    begin(machine, "t1", content)
+    wait_for_result(machine, "t1").write_text(SUCCEEDED)
+    done = machine.ask("roll-back", "t1.undo", "t1", stdin=content)
+    assert done.exit_status == 0, done
+    wait_for_result(machine, "t1.undo").write_text(SUCCEEDED)
+    assert "was rolled back here" in machine.refusal("begin", "t1", stdin=content)
+    assert "was rolled back here" in machine.refusal("begin", "t2", stdin=content)
+    again = machine.refusal("roll-back", "t2.undo", "t1", stdin=content)
+    assert "rolled back here already, as t1.undo" in again
+
+
+def test_a_way_back_from_nowhere(machine: Machine, people: People) -> None:
+    """Only what this order did here is undone."""
+    content = signed(order_of(today()), *people[:2])
+    assert "did not carry" in machine.refusal("roll-back", "t1.undo", "t1", stdin=content)
+    begin(machine, "t1", content)
+    assert "did not carry" in machine.refusal("roll-back", "t1.undo", "t0", stdin=content)
+    assert "no transaction's name" in machine.refusal("roll-back", "t1", "t1", stdin=content)
+
+
+def test_another_hosts_order(machine: Machine, people: People) -> None:
+    """An order that does not name this host, or names it in two parts."""
+    plan = today()
+    theirs = replace(plan.classes[0], hosts=(HostId("web-10"),))
+    document = order_of(replace(plan, classes=(theirs,)))
+    assert "not for this host" in machine.refusal(
+        "begin", "t1", stdin=signed(document, *people[:2])
+    )
+    document = order_of(replace(plan, classes=(plan.classes[0], plan.classes[0])))
+    assert "not for this host" in machine.refusal(
+        "begin", "t1", stdin=signed(document, *people[:2])
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"^change\t.*$", "change\tinstall\tnetcat:amd64\t-\t1.0-1\t" + "d" * 64),
+        (r"a{64}$", "d" * 64),
+        (r"^undo\t(.*)\tc{64}$", "undo\t\\1\t" + "d" * 64),
+        (r"3\.0\.22-1", "3.0.21-1"),
+        (r"^reboot\tnever$", "reboot\twhen-needed"),
+        (r"^url\t.*$", "url\thttp://127.0.0.1:9/other"),
+        (r"^install-until\t....", "install-until\t2999"),
+        (r"^host\tweb-2$", "host\tweb-3"),
+        (r"^oakum-order", "\noakum-order"),
+    ],
+)
+def test_altered_after_it_was_signed(machine: Machine, people: People, old: str, new: str) -> None:
+    """Another package, another sha256, another way back, later, elsewhere: one byte is enough."""
+    document = order_of(today())
+    signatures = [person.sign(document) for person in people[:3]]
+    content = given(altered(document, old, new), signatures)
+    assert machine.refusal("begin", "t1", stdin=content).startswith("0 approvers")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (r"^end$", "run\treboot\nend", "not understood"),
+        (r"libssl3:amd64", "libssl3:amd64 -oDpkg::Pre-Invoke::=id", "not understood"),
+        (r"libssl3:amd64", "-oDpkg:amd64", "not understood"),
+        (r"3\.0\.22-1", "$(id)", "not understood"),
+        (r"^url\thttp", "url\tfile", "not understood"),
+        (r"^plan\t", "plan\t../", "not understood"),
+        (r"^end$", "restart\tnever\nend", "say once: restart"),
+        (r"^plan\t.*\n", "", "say once: plan"),
+        (r"^change\t.*\n", "", "changes nothing"),
+        (r"^end\n", "", "cut off"),
+        (r"^oakum-order\t1", "oakum-order\t2", "not understood"),
+    ],
+)
+def test_what_is_not_understood_is_not_obeyed(
+    machine: Machine, people: People, old: str, new: str, words: str
+) -> None:
+    """Not even when all approvers signed it: there are no shell words and no options in orders."""
+    document = altered(order_of(today()), old, new)
+    content = signed(document, *people[:3])
+    assert words in machine.refusal("begin", "t1", stdin=content)
+
+
+def test_another_snapshot_key(machine: Machine, people: People) -> None:
+    """The key that the packages' index is checked with is part of what was signed."""
+    document = order_of(today())
+    content = given(document, [person.sign(document) for person in people[:2]], "their key\n")
+    assert "snapshot's key" in machine.refusal("begin", "t1", stdin=content)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "id"],
+        ["begin"],
+        ["begin", "t1", "t2"],
+        ["sh", "-c", "id"],
+        [""],
+        ["begin", "../t1"],
+        ["begin", "/etc"],
+        ["begin", ".t1"],
+        ["begin", "t1/../../x"],
+        ["begin", "t1\nt2"],
+        ["begin", "-t"],
+        ["begin", "t" * 300],
+        ["begin", ""],
+        ["status", "../../../etc"],
+        ["reboot", "../t1"],
+        ["roll-back", "t1", "../t1"],
+        ["facts", "$(id)"],
+        ["facts", "token"],
+        ["simulate", "file:///etc", "bookworm"],
+        ["simulate", "http://a/ -o", "bookworm"],
+        ["simulate", "http://a/\nTrusted: yes", "bookworm"],
+        ["simulate", "http://a/", "bookworm\nTrusted: yes"],
+    ],
+)
+def test_unknown_verbs_and_tricks_with_paths(
+    machine: Machine, people: People, words: list[str]
+) -> None:
+    """A verb that is none, and names that lead elsewhere, with an order that would be obeyed."""
+    machine.refusal(*words, stdin=signed(order_of(today()), *people[:2]))
+
+
+def test_no_verb(machine: Machine) -> None:
+    """Nothing to do is not something to guess."""
+    assert machine.refusal() == "which verb?"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"t -oDpkg::Pre-Invoke::=id\t1\n",
+        b"t bash:amd64\t1 -y\n",
+        b"x y\n",
+        b"t bash:amd64\t$(id)\n",
+        b"t \xc3\xa9\n",
+        b"t bash:amd64\t1\x00\n",
+    ],
+)
+def test_simulations_take_nothing_but_packages(machine: Machine, content: bytes) -> None:
+    """What is simulated cannot smuggle an option in."""
+    machine.refusal("simulate", "http://127.0.0.1:9/", "bookworm", stdin=b"k key\n" + content)
+
+
+def test_more_than_fits(machine: Machine) -> None:
+    """Whoever sends without end is cut off."""
+    assert "bytes" in machine.refusal("begin", "t1", stdin=b"o x\n" * 2_200_000)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "ln -s /tmp/elsewhere /var/lib/oakum",
+        "mkdir -p /tmp/elsewhere /var/lib/oakum; ln -s /tmp/elsewhere /var/lib/oakum/orders",
+        "mkdir -p /tmp/elsewhere /var/lib/oakum; ln -s /tmp/elsewhere /var/lib/oakum/transactions",
+        "mkdir -p /var/lib/oakum; chown oakum-test /var/lib/oakum",
+        "mkdir -p /var/lib/oakum/orders; chmod 777 /var/lib/oakum/orders",
+        "chmod g+w /etc/oakum/approvers",
+        "chown oakum-test /etc/oakum",
+        "mv /etc/oakum/approvers /tmp/a; ln -s /tmp/a /etc/oakum/approvers",
+        "rm /etc/oakum/verifier.conf",
+        "chmod o+w /usr/lib/oakum",
+        "chown oakum-test /usr/lib/oakum/transaction.sh",
+        "echo 'threshold 1' >>/etc/oakum/verifier.conf",
+        "sed -i 's/threshold.*/threshold 0/' /etc/oakum/verifier.conf",
+        "sed -i 's/threshold.*/threshold 4/' /etc/oakum/verifier.conf",
+        "sed -i '/^host/d' /etc/oakum/verifier.conf",
+        "echo >/etc/oakum/approvers",
+    ],
+)
+def test_state_that_is_not_roots_alone(machine: Machine, people: People, damage: str) -> None:
+    """Where others could lead it elsewhere, or its settings make no sense, it does nothing."""
+    machine.as_root(damage)
+    machine.refusal("begin", "t1", stdin=signed(order_of(today()), *people[:3]))
+    assert not (machine.root / "tmp/elsewhere/t1").exists()
+
+
+def test_a_transaction_that_is_a_link(machine: Machine, people: People) -> None:
+    """A link in the place of the transaction is not followed."""
+    machine.as_root(
+        f"mkdir -p /tmp/elsewhere /{TRANSACTIONS}; ln -s /tmp/elsewhere /{TRANSACTIONS}/t1"
+    )
+    content = signed(order_of(today()), *people[:2])
+    assert "symbolic link" in machine.refusal("begin", "t1", stdin=content)
+    assert list((machine.root / "tmp/elsewhere").iterdir()) == []
+
+
+def test_a_name_that_stands_for_another_transaction(machine: Machine, people: People) -> None:
+    """A second plan under the first one's transaction is told so, and does not run."""
+    begin(machine, "t1", signed(order_of(today()), *people[:2]))
+    other = order_of(replace(today(), title="another"))
+    done = machine.ask("begin", "t1", stdin=signed(other, *people[:2]))
+    assert done.exit_status == 4, done
+
+
+def test_no_reboot_that_the_plan_does_not_allow(machine: Machine, people: People) -> None:
+    """The stolen controller cannot switch the host off with a plan that says never."""
+    begin(machine, "t1", signed(order_of(today()), *people[:2]))
+    wait_for_result(machine, "t1")
+    assert "allows no reboot" in machine.refusal("reboot", "t1")
+    assert machine.ask("reboot", "t2").exit_status == 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sudo", "-n", "true"],
+        ["sudo", "-n", "sh", "-c", "id"],
+        ["sudo", "-n", "/usr/bin/apt-get", "update"],
+        ["sudo", "-n", "sh", "/usr/lib/oakum/transaction.sh"],
+        ["sudo", "-n", "/usr/lib/oakum/../oakum/../../bin/sh"],
+        ["sudo", "-n", "-u", "nobody", "true"],
+        ["sudo", "-n", "BASH_ENV=/tmp/x", "/usr/lib/oakum/verifier", "status", "t1"],
+        ["sudo", "-n", "PATH=/tmp", "/usr/lib/oakum/verifier", "status", "t1"],
+        ["sudo", "-n", "-E", "/usr/lib/oakum/verifier", "status", "t1"],
+        ["sudo", "-n", "-s"],
+    ],
+)
+def test_sudo_allows_nothing_else(machine: Machine, words: list[str]) -> None:
+    """Neither another program nor an environment for this one."""
+    done = machine.as_user(*words)
+    assert done.exit_status == 1, done
+    assert done.stderr.startswith(b"sudo: "), done
+
+
+def test_the_account_cannot_change_what_guards_it(machine: Machine) -> None:
+    """Its keys, the approvers, the program and the state are root's."""
+    for place in (
+        "/usr/lib/oakum/verifier",
+        "/etc/oakum/approvers",
+        "/etc/oakum/verifier.conf",
+        "/home/oakum-test/.ssh/authorized_keys",
+    ):
+        done = machine.as_user("sh", "-c", f"echo x >>{place}")
+        assert done.exit_status != 0, place

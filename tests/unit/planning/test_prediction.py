@@ -1,0 +1,102 @@
+"""When a rollout will have ended, and what holds it up."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from tests.plans import PLAN, WEB
+
+from oakum.core.ids import HostId
+from oakum.core.planning.openings import HostOpenings, Opening
+from oakum.core.planning.plan import Budget, Plan, Ring, Window
+from oakum.core.planning.prediction import learnt_pace, predict, predicted_seconds, seconds_of
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+NAMES = tuple(HostId(f"h{number}") for number in range(6))
+EACH = 21
+"""Seconds a host: 20, and one package."""
+
+
+def plan(concurrency: int = 2, soak: int = 60, *, window: Window | None = None) -> Plan:
+    return replace(
+        PLAN,
+        classes=(replace(WEB, hosts=NAMES),),
+        rings=(Ring("ring 1", NAMES[:2], soak), Ring("ring 2", NAMES[2:], soak)),
+        budget=Budget(concurrency, 0),
+        pace_percent=100,
+        window=window or Window(None, None),
+    )
+
+
+def opening(after: timedelta, lasts: timedelta = HOUR) -> Opening:
+    return Opening(NOW + after, NOW + after + lasts)
+
+
+def test_rows_of_hosts_and_soaks_are_counted() -> None:
+    """Three hosts of 60 s, two at once, and a soak of 10 s take 130 s."""
+    rings = (Ring("ring 1", NAMES[:3], 10),)
+    assert predicted_seconds(rings, dict.fromkeys(NAMES, 60), 2) == 130
+
+
+def test_the_pace_is_learnt_from_enough_hosts_and_from_the_slower_ones() -> None:
+    """Of ten hosts eight were as quick; four hosts are too few to learn from."""
+    done = [(20, 10), (20, 60), *[(20, 30)] * 8]
+    assert learnt_pace(done) == 150
+    assert learnt_pace(done[:4]) == 100
+    assert learnt_pace([(100, 0)] * 5) == 1
+    slow = predict(replace(plan(soak=0), pace_percent=150), NOW)
+    assert slow.ends_at == NOW + timedelta(seconds=3 * 32)
+
+
+def test_without_windows_it_ends_after_work_and_soaks() -> None:
+    """One row, a soak, two rows, a soak."""
+    assert seconds_of(WEB) == EACH
+    found = predict(plan(), NOW)
+    assert found.ends_at == NOW + timedelta(seconds=3 * EACH + 120)
+    assert found.bound_by == "is soaking"
+    assert predict(plan(soak=0), NOW).bound_by == "is work on 6 hosts, 2 at once"
+
+
+def test_a_late_window_is_named_as_what_holds_it_up() -> None:
+    """The last ring's host begins in the night; so the end is then."""
+    night = HostOpenings(("night",), (opening(14 * HOUR),), (NAMES[5],))
+    found = predict(replace(plan(), schedule=(night,)), NOW)
+    assert found.ends_at == NOW + 14 * HOUR + timedelta(seconds=EACH + 60)
+    assert found.bound_by == "is waiting for the window night"
+    assert found.in_words() == (
+        "about 2026-11-26 02:01 UTC; most of it is waiting for the window night"
+    )
+
+
+def test_hosts_that_wait_take_no_place_from_others() -> None:
+    """One at once: those that may begin now go first."""
+    night = HostOpenings(("night",), (opening(HOUR),), (NAMES[2],))
+    found = predict(replace(plan(1, 0), schedule=(night,)), NOW)
+    assert found.ends_at == NOW + HOUR + timedelta(seconds=EACH)
+
+
+def test_a_window_in_which_all_do_not_fit_is_said() -> None:
+    """Thirty seconds to begin, hosts of 21, one at once: two of four begin."""
+    short = HostOpenings(("lunch",), (opening(HOUR, timedelta(seconds=30)),), NAMES[2:])
+    found = predict(replace(plan(1), schedule=(short,)), NOW)
+    assert found.ends_at is None
+    assert found.in_words() == (
+        "does not fit: there is not enough time in the window lunch for 4 hosts"
+    )
+
+
+def test_openings_that_are_over_are_said() -> None:
+    """A soak of a day, and a window of this afternoon only."""
+    today = HostOpenings((), (opening(HOUR),), (NAMES[3],))
+    found = predict(replace(plan(soak=86400), schedule=(today,)), NOW)
+    assert found.bound_by == "1 host could not begin any more after 2026-11-26 12:00"
+
+
+def test_the_plans_window_counts_too() -> None:
+    """It waits for the opening, and does not fit when it closes before the last ring."""
+    opens = NOW + 5 * HOUR
+    found = predict(plan(window=Window(opens, opens + HOUR)), NOW)
+    assert found.ends_at == opens + timedelta(seconds=3 * EACH + 120)
+    assert found.bound_by == "is waiting for the plan's window"
+    small = predict(plan(window=Window(opens, opens + timedelta(seconds=30))), NOW)
+    assert small.in_words() == "does not fit: ring 2 would go on when the plan's window closes"
