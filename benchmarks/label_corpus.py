@@ -281,7 +281,11 @@ def ubuntu(data: Path) -> tuple[list[Label], list[Any]]:
     records = []
     for cve, names in sorted(wanted.items()):
         packages = {
-            place: {name: entry for name, entry in of.items() if name in names}
+            place: {
+                name: {word: entry[word] for word in ("status", "note") if word in entry}
+                for name, entry in of.items()
+                if name in names
+            }
             for place, of in issues[cve]["packages"].items()
             if place.rpartition("/")[2] in UBUNTU
         }

@@ -109,14 +109,16 @@ def _rollout(plan: Plan, number: int, by: str, clock: Clock) -> Rollout:
 
 
 def _run(rollout: str, host: HostId, ring: int) -> HostRun:
+    # A host that was added again is called `name:2`; a transaction is a file and a unit there.
+    transaction = f"{rollout}.{host.replace(':', '-again-')}"
     return HostRun(
         id=HostRunId(f"{rollout}.{host}"),
         host=host,
         ring=ring,
         state=RunState.PENDING,
         reason=f"waits for ring {ring + 1}",
-        transaction=TransactionId(f"{rollout}.{host}"),
-        rollback_transaction=TransactionId(f"{rollout}.{host}.undo"),
+        transaction=TransactionId(transaction),
+        rollback_transaction=TransactionId(f"{transaction}.undo"),
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import create_engine, update
 from tests.plans import NOW, PLAN
 
+from oakum.adapters.package_managers.apt import SAFE_ID
 from oakum.adapters.persistence.documents import to_document
 from oakum.adapters.persistence.tables import plans
 from oakum.core.audit.event import Action
@@ -62,6 +63,15 @@ def test_an_approved_plan_becomes_a_rollout(
     with begin() as work:
         assert work.rollouts.get(rollout.id) == rollout
     assert actions() == [Action.ROLLOUT_STARTED]
+
+
+def test_a_host_that_was_added_again_can_be_changed(begin: UnitOfWorkFactory, clock: Clock) -> None:
+    """Its id has a colon; the names of its transactions are such as hosts take."""
+    again = replace(PLAN, rings=(Ring("ring 1", (HostId("web-1:2"),), 0),))
+    approve(begin, again)
+    (run,) = start_rollout(again.id, "bob", begin, clock).runs
+    assert SAFE_ID.fullmatch(run.transaction)
+    assert SAFE_ID.fullmatch(run.rollback_transaction)
 
 
 def test_a_plan_that_nobody_approved_is_refused(begin: UnitOfWorkFactory, clock: Clock) -> None:

@@ -15,26 +15,29 @@ from oakum.core.planning.change import PackageChange
 from oakum.core.repositories.snapshot import Role, SnapshotManifest, SnapshotPackage
 
 INSTALLED, OFFERED = (library, automatic, config), (library_new, automatic_new, config_new)
+PAIRS = tuple(zip(INSTALLED, OFFERED, strict=True))
+Pairs = tuple[tuple[SmallPackage, SmallPackage], ...]
 VERSIONS = "dpkg-query -W -f '${Package} ${Version} ${db:Status-Abbrev}\\n' 'oak-*' | grep -v '^$'"
 OLD = "oak-auto 1:1.0 ii \noak-config 1.0 ii \noak-library 1.0 ii \n"
 NEW = "oak-auto 1:1.1 ii \noak-config 1.1 ii \noak-library 1.1 ii \n"
 
 
-def install_old(machine: Machine, archive: SmallArchive) -> None:
-    for package in INSTALLED:
+def install_old(
+    machine: Machine, archive: SmallArchive, packages: tuple[SmallPackage, ...] = INSTALLED
+) -> None:
+    for package in packages:
         deb = archive.path_of(package)
         (machine.root / "tmp" / deb.name).write_bytes(deb.read_bytes())
-    machine.as_root("dpkg -i /tmp/*.deb && apt-mark auto oak-auto")
+    machine.as_root("dpkg -i /tmp/*.deb && rm /tmp/*.deb && apt-mark auto oak-auto")
 
 
-def manifest_of(archive: SmallArchive) -> SnapshotManifest:
+def manifest_of(archive: SmallArchive, pairs: Pairs = PAIRS) -> SnapshotManifest:
     """Return a manifest of what there is to go back to."""
-    packages = tuple(_snapshot_package(archive, package) for package in INSTALLED)
+    packages = tuple(_snapshot_package(archive, old) for old, _ in pairs)
     return SnapshotManifest("bookworm", "amd64", packages, ())
 
 
-def changes_of(archive: SmallArchive) -> tuple[PackageChange, ...]:
-    pairs = zip(INSTALLED, OFFERED, strict=True)
+def changes_of(archive: SmallArchive, pairs: Pairs = PAIRS) -> tuple[PackageChange, ...]:
     return tuple(sorted((archive.change(*pair) for pair in pairs), key=lambda c: c.key))
 
 

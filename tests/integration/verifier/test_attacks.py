@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.transports.ssh_server import make_key, public_key
-from tests.integration.verifier.machine import TRANSACTIONS, Machine
+from tests.integration.verifier.machine import HOST, TRANSACTIONS, Machine
 from tests.integration.verifier.orders import Approver, altered, given, order_of, today
 from tests.plans import PLAN
 
 from oakum.core.ids import HostId
+from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.planning.plan import Window
 
 People = tuple[Approver, ...]
@@ -113,6 +114,22 @@ def test_too_early(machine: Machine, people: People) -> None:
     early = replace(plan, window=Window(plan.created_at + timedelta(days=1), None))
     content = signed(order_of(early), *people[:3])
     assert machine.refusal("begin", "t1", stdin=content).startswith("the order begins")
+
+
+def test_outside_of_the_hosts_own_windows(machine: Machine, people: People) -> None:
+    """The plan may be begun now, and this host may not: its window is over, or is to come."""
+    plan, hour = today(), timedelta(hours=1)
+    now = plan.created_at + hour
+    over, soon = Opening(now - 2 * hour, now - hour), Opening(now + hour, now + 2 * hour)
+    ours = HostOpenings(("nightly",), (over, soon), (HOST,))
+    theirs = HostOpenings(("always",), (Opening(now - hour, now + hour),), (HostId("web-2"),))
+    content = signed(order_of(replace(plan, schedule=(ours, theirs))), *people[:3])
+    assert machine.refusal("begin", "t1", stdin=content) == "no window of this host is open"
+    none = replace(ours, openings=())
+    content = signed(order_of(replace(plan, schedule=(none, theirs))), *people[:3])
+    assert machine.refusal("begin", "t1", stdin=content) == "no window of this host is open"
+    both = replace(theirs, hosts=(HOST, HostId("web-2")))
+    begin(machine, "t1", signed(order_of(replace(plan, schedule=(both,))), *people[:2]))
 
 
 def test_replayed(machine: Machine, people: People) -> None:

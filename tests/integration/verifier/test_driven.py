@@ -11,13 +11,15 @@ from tests.integration.verifier.offer import (
     NEW,
     OFFERED,
     OLD,
+    PAIRS,
     VERSIONS,
+    Pairs,
     changes_of,
     install_old,
     manifest_of,
 )
 from tests.integration.verifier.orders import Approver, today
-from tests.lab.transactions.packages import library, library_new
+from tests.lab.transactions.packages import fragile, fragile_new, library, library_new
 from tests.lab.transactions.small_archive import SmallArchive
 
 from oakum.adapters.facts.collector import ShellFactCollector
@@ -55,16 +57,16 @@ def session(machine: Machine, archive: SmallArchive) -> GuardedSession:
     return GuardedSession(LoggedIn(machine))
 
 
-def upgrade(archive: SmallArchive, *people: Approver, name: str = "t1") -> Transaction:
+def upgrade(archive: SmallArchive, *people: Approver, pairs: Pairs = PAIRS) -> Transaction:
     """Return the upgrade with an order that these people signed."""
-    changes, access = changes_of(archive), archive.access
+    changes, access = changes_of(archive, pairs), archive.access
     plan = today()
     plan = replace(plan, classes=(replace(plan.classes[0], changes=changes, hosts=(HOST,)),))
     origin = Origin(access.url, access.suite, access.public_key)
-    document = write_order(plan, manifest_of(archive), origin)
+    document = write_order(plan, manifest_of(archive, pairs), origin)
     signatures = tuple(SshKeygen().sign(document, str(person.key)) for person in people)
     return Transaction(
-        TransactionId(name),
+        TransactionId("t1"),
         TransactionMode.UPGRADE,
         access,
         changes,
@@ -162,6 +164,21 @@ def test_a_stolen_snapshot_offers_another_way_back(
     assert "old packages are not those of the order" in status.reason
     assert machine.as_root(VERSIONS) == OLD
     assert not (machine.root / "stolen").exists()
+
+
+def test_a_failed_upgrade_goes_back_by_the_order(
+    machine: Machine, session: GuardedSession, archive: SmallArchive, people: tuple[Approver, ...]
+) -> None:
+    """A package that cannot be configured: the host undoes it by itself, with what was signed."""
+    archive.add(fragile, fragile_new)
+    install_old(machine, archive, (fragile,))
+    order = upgrade(archive, *people[:2], pairs=((fragile, fragile_new),))
+    status = asyncio.run(carry_out(session, order))
+    assert status.state is TransactionState.FAILED
+    assert "every package is back at its old version" in status.reason
+    assert "oak-fragile 1.0 ii" in machine.as_root(VERSIONS)
+    with pytest.raises(HostError, match="carried out here already"):
+        asyncio.run(APT.start(session, replace(order, id=TransactionId("t2"))))
 
 
 def test_packages_are_not_made_of_what_is_installed(session: GuardedSession) -> None:

@@ -43,9 +43,10 @@ from oakum.ports.stores import UnitOfWorkFactory
 from oakum.services.approve_plan import ApprovalRequest, approve_plan
 from oakum.services.assign_hosts import assign_hosts
 from oakum.services.drive_host import Tools
+from oakum.services.drive_run import Driver
 from oakum.services.order_plan import order_of, require_signatures
 from oakum.services.prepare_host import HostPreparer, RootLogin
-from oakum.services.run_rollout import Reconciler
+from oakum.services.run_rollout import Reconciler, keeps_lease
 from oakum.services.start_rollout import Wanted, start_rollout, want
 
 KEYGEN, CLOCK = SshKeygen(), SystemClock()
@@ -83,16 +84,25 @@ class Case:
     def drive(self, rollout: Rollout) -> Rollout:
         with self.begin() as work:
             jobs = assign_hosts(self.plan, self.archive.access, (), work)
+        driver = Driver(
+            "test",
+            lambda _, host: jobs[host],
+            keeps_lease("test", CLOCK),
+            self.begin,
+            TRANSPORT,
+            TOOLS,
+        )
         reconciler = Reconciler(
             rollout=rollout.id,
             holder="test",
             actor="test",
-            assignments=jobs,
+            zones={HOST: ""},
             begin=self.begin,
-            transport=TRANSPORT,
+            clock=CLOCK,
             engine=EmbeddedEngine(),
-            tools=TOOLS,
+            driver=driver,
             on_change=lambda _: None,
+            say=lambda _: None,
         )
         return asyncio.run(asyncio.wait_for(reconciler.run(), 120))
 

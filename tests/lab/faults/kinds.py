@@ -291,6 +291,8 @@ KINDS = (
     Kind(
         "dpkg killed",
         "the kernel kills dpkg, as it does when memory runs out",
+        r"exited unexpectedly|received signal",
+        r"dmesg",
         inject="pkill -9 -x dpkg; true",
         points=(Point.INSTALL, Point.UNPACK, Point.CONFIGURE),
     ),

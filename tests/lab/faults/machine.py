@@ -57,7 +57,7 @@ TIMERS = "systemctl show -P ActiveState -P LoadState apt-daily.timer apt-daily-u
 WEDGED = """
 dpkg --audit 2>&1
 dpkg-query -W -f '${db:Status-Abbrev} ${Package}\\n' | grep -v '^[ihr][ci] '
-ls /var/lib/dpkg/updates
+ls /var/lib/dpkg/updates | grep '^[0-9]'
 apt-get check 2>&1 | grep '^E:'
 apt-get install -s bash 2>&1 | grep '^E:'
 systemctl list-units --plain --no-legend 'oakum-*.service'

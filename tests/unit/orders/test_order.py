@@ -14,6 +14,7 @@ from oakum.core.ids import HostId
 from oakum.core.inventory.host import Guard
 from oakum.core.orders.order import OrderSignature, Origin, signatures_for, write_order
 from oakum.core.planning.change import RollbackClass
+from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.planning.plan import RebootPolicy, RestartPolicy, Window
 
 KEY = sha256(b"a key\n").hexdigest()
@@ -28,6 +29,8 @@ reboot\tnever
 install-from\t2026-11-25T12:00:00Z
 install-until\t2026-12-09T12:00:00Z
 undo-until\t2027-01-08T12:00:00Z
+opens\t1\tweb-2
+opening\t1\t2026-11-25T12:00:00Z\t2026-11-25T14:00:00Z
 class\t1
 host\tweb-1
 host\tweb-2
@@ -51,6 +54,20 @@ def test_the_window_bounds_the_order() -> None:
     assert "install-from\t-" in lines
     assert "install-until\t2026-11-25T14:00:00Z" in lines
     assert "undo-until\t2026-12-25T14:00:00Z" in lines
+
+
+def test_a_hosts_own_openings_are_in_it() -> None:
+    """Hosts that share their openings share the lines; one without any is bound by the plan's."""
+    hour = timedelta(hours=1)
+    openings = (Opening(NOW, NOW + hour), Opening(NOW + 24 * hour, NOW + 25 * hour))
+    bound = HostOpenings(("nightly",), openings, (HostId("web-1"), HostId("web-2")))
+    lines = order_of(replace(PLAN, schedule=(bound,))).decode().splitlines()
+    assert [line for line in lines if line.startswith("open")] == [
+        "opens\t1\tweb-1",
+        "opens\t1\tweb-2",
+        "opening\t1\t2026-11-25T12:00:00Z\t2026-11-25T13:00:00Z",
+        "opening\t1\t2026-11-26T12:00:00Z\t2026-11-26T13:00:00Z",
+    ]
 
 
 def test_what_cannot_be_undone_is_said() -> None:

@@ -44,6 +44,7 @@ def in_host_shell(line: str, *arguments: str) -> str:
         ("E: Failed to fetch x Could not connect to 127.0.0.1:1", "reach the snapshot"),
         ("E: Held packages were changed and -y was used without", "unhold"),
         (SCRIPT, "leave it out"),
+        ("E: Sub-process /x/dpkg exited unexpectedly", "dmesg"),
     ],
 )
 def test_words_of_apt_are_followed_by_the_next_step(words: str, step: str) -> None:

@@ -95,6 +95,11 @@ def write_order(plan: Plan, manifest: SnapshotManifest, origin: Origin) -> bytes
         ("install-until", _moment(until)),
         ("undo-until", _moment(until + timedelta(days=UNDO_DAYS))),
     ]
+    for number, bound in enumerate(plan.schedule, 1):
+        rows += [("opens", str(number), host) for host in bound.hosts]
+        for opening in bound.openings:
+            ends = (_moment(opening.opens_at), _moment(opening.closes_at))
+            rows.append(("opening", str(number), *ends))
     for number, host_class in enumerate(plan.classes, 1):
         rows += _class_rows(number, host_class, manifest)
     rows.append(("end",))

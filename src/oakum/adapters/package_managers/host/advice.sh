@@ -15,6 +15,8 @@ advice() {
     *'Held packages were changed'*) echo "unhold them or plan without" ;;
     *'run dpkg --configure -a'*) ;; # What is broken was left by others.
     *' script subprocess '*) echo "take another version of that package or leave it out of the plan" ;;
+    *'exited unexpectedly'* | *'received signal'*)
+      echo "dpkg was killed: see by what (dmesg; memory?), then start again" ;;
     *'Failed to fetch'* | *'Could not connect'* | *'Connection failed'* | *'Err:'*)
       echo "see that the host can reach the snapshot, then start again" ;;
   esac

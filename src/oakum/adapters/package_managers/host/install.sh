@@ -94,7 +94,7 @@ climb() {
   journal recover started "apt-get --fix-broken install"
   run_apt --no-remove --fix-broken install
   has_arrived "$changes" && { done_with "by apt-get --fix-broken install"; return 0; }
-  [ -z "$(find_broken_states)" ] || { say_why; return 1; }
+  [ -z "$(find_broken_states)" ] || is_half_installed "$changes" || { say_why; return 1; }
   remaining "$changes" >"$T/left" 2>"$T/drift" || { say_why; return 1; }
   journal recover started "the rest of the plan again"
   # shellcheck disable=SC2046
@@ -102,6 +102,12 @@ climb() {
   has_arrived "$changes" && { done_with "by installing the rest again"; return 0; }
   say_why
   return 1
+}
+
+# A package that dpkg was killed in wants its archive again, and so the rest of the plan; what is broken otherwise does not.
+is_half_installed() { # changes
+  cut -f 2 "$1" >"$T/planned"
+  list_packages | awk -F '\t' '$1 ~ /^.H/ || $1 ~ /^..R/ { print $2 }' | grep -qxF -f "$T/planned"
 }
 
 say_why() {

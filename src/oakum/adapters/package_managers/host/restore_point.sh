@@ -61,7 +61,6 @@ list_units() {
 
 # Swap old and new: the changes that undo the changes in a file, with the kept packages' digests.
 invert_changes() { # changes
-  [ ! -f "$T/undo.tsv" ] || { natively <"$T/undo.tsv"; return; }
   (cd "$R/debs" && for deb in *.deb; do
     [ ! -f "$deb" ] || printf '%s\t%s\n' "$(deb_identity "$deb")" "$(sha256sum <"$deb" | cut -d ' ' -f 1)"
   done) >"$T/old.sha256"

@@ -9,6 +9,7 @@ ETC=/etc/oakum
 LIB=/usr/lib/oakum
 ORDERS=$OAKUM/orders
 LIMIT=8388608
+LEEWAY="2 minutes" # A controller whose clock is a little ahead is not too early.
 ID='[A-Za-z0-9][A-Za-z0-9._-]{0,200}'
 HOST='[A-Za-z0-9_][A-Za-z0-9_.:-]{0,110}'
 SHA='[0-9a-f]{64}'
@@ -134,6 +135,8 @@ restart$TAB(never|affected)
 reboot$TAB(never|when-needed)
 install-from$TAB(-|$MOMENT)
 (install|undo)-until$TAB$MOMENT
+opens${TAB}[0-9]+$TAB$HOST
+opening${TAB}[0-9]+$TAB$MOMENT$TAB$MOMENT
 class${TAB}[0-9]+
 host$TAB$HOST
 may-undo$TAB(yes|no)
@@ -168,7 +171,17 @@ require_time() { # name of the last moment
   now=$(date -u +%Y%m%d%H%M%S)
   [ "$now" -le "$(digits "$(value "$1" order)")" ] || deny "the order ended at $(value "$1" order); it is $now UTC here"
   from=$(value install-from order)
-  [ "$from" = - ] || [ "$now" -ge "$(digits "$from")" ] || deny "the order begins at $from; it is $now UTC here"
+  [ "$from" = - ] || [ "$(date -u -d "$LEEWAY" +%Y%m%d%H%M%S)" -ge "$(digits "$from")" ] || deny "the order begins at $from; it is $now UTC here"
+}
+
+# A host that has windows of its own begins in one of them only; one that has none, at any time of the order.
+require_own_window() {
+  awk -F '\t' -v me="$me" '$1 == "opens" && $3 == me { print $2 }' "$W/order" >"$W/opens"
+  [ -s "$W/opens" ] || return 0
+  awk -F '\t' -v now="$(date -u +%Y-%m-%dT%H:%M:%SZ)" -v soon="$(date -u -d "$LEEWAY" +%Y-%m-%dT%H:%M:%SZ)" '
+    FILENAME == ARGV[1] { mine[$1]; next }
+    $1 == "opening" && $2 in mine && $3 <= soon && now < $4 { print }' "$W/opens" "$W/order" >"$W/open"
+  [ -s "$W/open" ] || deny "no window of this host is open"
 }
 
 understand_order() {
@@ -207,6 +220,7 @@ begin_order() { # transaction
     [ "$before" = "$1" ] || deny "this plan was carried out here already, as $before"
   else
     require_time install-until
+    require_own_window
     use upgrade "$1"
   fi
   hand_over "$1" upgrade ""
