@@ -16,6 +16,7 @@ from oakum.adapters.archives.apt_configuration import (
     parse_targets,
 )
 from oakum.adapters.archives.signature import verify_clearsigned
+from oakum.adapters.facts.dpkg_status import parse_dpkg_status
 from oakum.adapters.facts.parse import parse_facts
 from oakum.adapters.package_managers.answers import (
     parse_repacked,
@@ -23,6 +24,7 @@ from oakum.adapters.package_managers.answers import (
     parse_status,
 )
 from oakum.adapters.persistence.documents import from_document, to_document
+from oakum.adapters.preparation.shell import END, parse_present
 from oakum.adapters.signing.openpgp import OwnKey
 from oakum.adapters.transports.fingerprint import fingerprint
 from oakum.core.canonical import digest_of_bytes
@@ -38,6 +40,7 @@ from oakum.core.repositories.stanzas import parse_stanza
 from oakum.core.text import one_line
 from oakum.core.versions.order import InvalidVersionError
 from oakum.core.versions.scheme import Scheme
+from oakum.ports.host_files import Account
 
 SOURCE = ArchiveSource("https://archive.example", "bookworm", ("main",), "none.gpg")
 SECTIONS = """\
@@ -135,6 +138,28 @@ deb\tbash_1_amd64.deb\t1200\t%s\tdpkg-repack
 missing\told:amd64\tits files are gone
 end\tok
 """ % (b"a" * 64)
+STATUS_OF_DPKG = b"""\
+Package: bash
+Status: install ok installed
+Architecture: amd64
+Version: 5.2.15-2+b13
+Source: bash (5.2.15-2)
+
+Package: base-files
+Status: install ok installed
+Architecture: amd64
+Version: 12.4+deb12u5
+Built-Using: linux (= 6.1.1-1)
+
+Package: old
+Status: deinstall ok config-files
+Architecture: all
+Version: 1
+"""
+PRESENT = b"account\t%s\nfile\t/etc/sudoers.d/oakum\t0440\tYQo=\nmissing\tssh-keygen\n%s\n" % (
+    next(iter(Account)).value.encode(),
+    END.encode(),
+)
 TARGETS_OF_APT = b"""\
 /etc/apt/sources.list:1\thttp://archive.example/debian\tbookworm\tmain
 /etc/apt/sources.list.d/a.sources:2\thttp://archive.example/debian\tbookworm-security\tmain
@@ -157,6 +182,20 @@ def _facts(content: bytes) -> None:
     stored = to_document(facts)
     claim(from_document(stored, Facts, "facts") == facts, "facts are others once they are stored")
     components_of(facts)
+
+
+def _dpkg_status(content: bytes) -> None:
+    facts = parse_dpkg_status(content, "status", NOW)
+    there = sum(1 for part in content.decode(errors="replace").split("\n\n") if part.strip())
+    claim(len(facts.packages) + len(facts.unreadable) <= there, "more came out than was there")
+    plain((p.key for p in facts.packages), "a package")
+    plain((line.line for line in facts.unreadable), "a line about what cannot be read")
+    components_of(facts)
+
+
+def _present(content: bytes) -> None:
+    found = parse_present(content)
+    plain(found.missing, "a missing program")
 
 
 def _nothing_lost_of_packages(content: bytes, facts: Facts) -> None:
@@ -319,6 +358,8 @@ TARGETS = (
         (b"@TOKEN ", b"ii \t", b"\tall\t", b"gpg-pubkey\t0:1-1\tx\tx\t", b"diversion by "),
     ),
     Target("facts-of-a-host", _facts, golden("facts/bookworm-container.txt"), cost=8),
+    Target("dpkg-status", _dpkg_status, (STATUS_OF_DPKG,), (b"Status: hold ok installed\n",)),
+    Target("preparations", _present, (PRESENT,), (b"account\tours\n", b"missing\tssh-keygen\n")),
     Target("simulations", _simulation, (SIMULATION,), (b"change\t", b"end\tok\n", b"upgrade")),
     Target("transaction-status", _status, (STATUS, b"absent\t\nend\tok\n"), (b"result\tstate\t",)),
     Target("repacked-packages", _repacked, (REPACKED,), (b"deb\t",)),

@@ -34,6 +34,7 @@ from oakum.core.inventory.selector import parse_selector
 from oakum.core.inventory.ssh_config import parse_ssh_config
 from oakum.core.inventory.support import parse_support
 from oakum.core.matching.component import Component
+from oakum.core.orders.preparation import read_approvers
 from oakum.core.planning.plan import Plan
 from oakum.core.planning.windows import parse_window
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
@@ -160,6 +161,12 @@ def _selector(content: bytes) -> None:
     parse_selector(_text(content)).matches(HOST)
 
 
+def _approvers(content: bytes) -> None:
+    found = read_approvers(content.decode(errors="replace"))
+    plain(found, "a key")
+    claim(len(found) == len(set(found)), "a key counts twice")
+
+
 def _configuration(content: bytes) -> None:
     found = parse_configuration(content, "oakum.toml")
     for feed in found.advisories.fetched():
@@ -202,7 +209,7 @@ def _tables(content: bytes) -> None:
 
 
 def _support(content: bytes) -> None:
-    parse_support(content.decode(errors="replace"), "debian.csv")
+    parse_support(content.decode(errors="replace"), "support.csv")
 
 
 def _document(kind: type[T]) -> Callable[[bytes], None]:
@@ -296,6 +303,12 @@ TARGETS = (
         (SSH_CONFIG,),
         (b"Host ", b"*a" * 20, b"a" * 40, b"Port 70000", b"Match all", b"= "),
     ),
+    Target(
+        "approvers",
+        _approvers,
+        (b"# who may approve\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA ann\n",),
+        (b"sk-ssh-ed25519@openssh.com ", b"ssh-rsa "),
+    ),
     Target("selectors", _selector, (b"role:web,db not label:frozen www-*",), (b"*?" * 20, b"not ")),
     Target(
         "configuration",
@@ -341,7 +354,7 @@ TARGETS = (
         _tables,
         tuple(path.read_bytes() for path in sorted((DATA / "policies").glob("*.csv"))),
     ),
-    Target("support-table", _support, ((DATA / "releases" / "debian.csv").read_bytes(),)),
+    Target("support-table", _support, ((DATA / "releases" / "support.csv").read_bytes(),)),
     Target("plans", _plan, (to_document(PLAN), *golden("plans/format-1.json"))),
     Target("snapshots", _snapshot, (to_document(SNAPSHOT),)),
     Target("rollouts", _document(Rollout), (to_document(ROLLOUT),)),

@@ -19,7 +19,7 @@ FIELD = re.compile(
     r"^(Package|Status|Architecture|Source|Version|Built-Using): ?([^\n]*)", re.MULTILINE
 )
 SOURCE = re.compile(r"(?P<name>\S+)(?: \((?P<version>\S+)\))?")
-WANTED = {"unknown": "u", "install": "i", "remove": "r", "hold": "h", "purge": "p"}
+WANTED = {"unknown": "u", "install": "i", "deinstall": "r", "hold": "h", "purge": "p"}
 ACTUAL = {
     "not-installed": "n", "config-files": "c", "half-installed": "H", "unpacked": "U",
     "half-configured": "F", "triggers-awaited": "W", "triggers-pending": "t", "installed": "i",
