@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from oakum.ports.package_manager import PackageManager, SnapshotAccess
     from oakum.ports.progress import Progress
     from oakum.ports.signing import OrderSigner, Verifier
-    from oakum.ports.stores import UnitOfWork
+    from oakum.ports.stores import UnitOfWork, Writer
     from oakum.ports.transport import Transport
     from oakum.services.drive_host import Assignment, Tools
     from oakum.services.drive_run import AssignmentOf, Driver, MayAct
@@ -77,6 +77,7 @@ class Application:
         if self.is_distributed:
             from oakum.adapters.persistence.server_clock import ServerClock
 
+            self._require_shared_database()
             return ServerClock(self._engine)
         from oakum.adapters.system_clock import SystemClock
 
@@ -92,6 +93,12 @@ class Application:
         from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 
         return SqlUnitOfWork(self._engine, self.settings.home)
+
+    @cached_property
+    def _writer(self) -> Writer:
+        from oakum.adapters.persistence.group_commit import GroupCommit
+
+        return GroupCommit(self.begin)
 
     @cached_property
     def _engine(self) -> Engine:
@@ -611,7 +618,7 @@ class Application:
     def _driver(self, actor: str, assignment_of: AssignmentOf, may_act: MayAct) -> Driver:
         from oakum.services.drive_run import Driver
 
-        return Driver(actor, assignment_of, may_act, self.begin, self.transport, self.tools)
+        return Driver(actor, assignment_of, may_act, self._writer, self.transport, self.tools)
 
     def _work_engine(self, role: WorkerRole | None = None) -> WorkEngine:
         if not self.is_distributed:
@@ -630,7 +637,7 @@ class Application:
             bring_up_to_date(work.driver_connection(), others_are_older=older)
             work.commit()
         url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return ProcrastinateEngine(url, self.begin, self.clock, role)
+        return ProcrastinateEngine(url, self.begin, self._writer, self.clock, role=role)
 
     def _require_shared_database(self) -> None:
         if not self.is_distributed or self._engine.dialect.name != "postgresql":

@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -14,7 +14,8 @@ import psycopg
 PROGRAMS = "/usr/lib/postgresql"
 USER = "postgres"
 NUMBERS = count(1)
-QUICK = ("fsync=off", "full_page_writes=off", "listen_addresses=", "max_connections=40")
+COMMON = ("listen_addresses=", "max_connections=40")
+QUICK = ("fsync=off", "full_page_writes=off")
 """Power cuts are not what these tests are about."""
 
 
@@ -39,7 +40,7 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
+def running_postgres(settings: Sequence[str] = QUICK) -> Iterator[PostgresServer]:
     """Make a cluster, run it, and leave nothing of it."""
     # A socket's path may hold some 100 bytes, and its owner is not whoever runs the tests.
     directory = Path(mkdtemp(prefix="oakum-pg-"))
@@ -48,7 +49,8 @@ def running_postgres() -> Iterator[PostgresServer]:
             shutil.chown(directory, USER, USER)
         cluster = directory / "cluster"
         _run("initdb", "-D", str(cluster), "-U", USER, "-A", "trust", "--no-sync", "-E", "UTF8")
-        options = " ".join(["-F", f"-k {directory}", *(f"-c {option}" for option in QUICK)])
+        given = (f"-c {option}" for option in (*COMMON, *settings))
+        options = " ".join([f"-k {directory}", *given])
         log = directory / "log"
         _run("pg_ctl", "-D", str(cluster), "-o", options, "-l", str(log), "-w", "start")
         try:

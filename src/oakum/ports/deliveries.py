@@ -22,6 +22,10 @@ class Job:
     """Which delivery of the host run this is; 0 where the engine does not count them."""
 
 
+Held = tuple[HostRunId, int]
+"""A host run and the number of the attempt."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerSeen:
     """A worker as it tells of itself."""
@@ -87,10 +91,10 @@ class DeliveryStore(Protocol):
         """Return, once, the host runs whose last delivery ended by a defect of ours."""
         ...
 
-    def beat(self, worker: WorkerSeen, at_work: Collection[Job]) -> frozenset[HostRunId]:
-        """Note that a worker is alive, and return which of its jobs it still holds.
+    def beat(self, worker: WorkerSeen, at_work: Collection[Job]) -> frozenset[Held]:
+        """Note that a worker is alive, and return what it holds.
 
-        What it is said to hold and knows nothing of ends: it is given out again.
+        What it held and knows nothing of ends: it is given out again.
         """
         ...
 

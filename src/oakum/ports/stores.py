@@ -1,10 +1,10 @@
 """What is kept, one Protocol a noun, and the unit of work that keeps it all or none of it."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.advisories.signals import CveSignals
@@ -25,6 +25,8 @@ from oakum.core.risk.exceptions import RiskException
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.staging.rehearsal import Rehearsal
 from oakum.ports.deliveries import DeliveryStore
+
+T = TypeVar("T")
 
 
 class HostStore(Protocol):
@@ -330,6 +332,17 @@ class UnitOfWork(Protocol):
 
     def driver_connection(self) -> object:
         """Return the database driver's own connection, for what writes in this transaction too."""
+        ...
+
+
+class Writer(Protocol):
+    """Stores for many tasks at once, in as few transactions as that takes."""
+
+    async def do(self, act: Callable[[UnitOfWork], T]) -> T:
+        """Do an act in a unit of work that others may share; return when it is committed.
+
+        An act may be done again where its first transaction came to nothing.
+        """
         ...
 
 

@@ -23,6 +23,7 @@ def assign_hosts(
     Raises RefusedError when a host was removed since it was planned for.
     """
     manifest = work.snapshots.get(plan.snapshot).manifest
+    plan_id, changes = plan.id, {host: c.changes for c in plan.classes for host in c.hosts}
     found: dict[HostId, Assignment] = {}
     document = b""
     for identity in plan.hosts:
@@ -32,7 +33,8 @@ def assign_hosts(
         found[identity] = Assignment(
             host=host,
             plan=plan,
-            changes=plan.class_of(identity).changes,
+            plan_id=plan_id,
+            changes=changes[identity],
             manifest=manifest,
             access=access,
             checks=checks_for(host, checks),

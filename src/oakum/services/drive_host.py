@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from oakum.core.errors import HostError, OakumError
+from oakum.core.ids import PlanId
 from oakum.core.inventory.host import Host
 from oakum.core.orders.order import SignedOrder
 from oakum.core.planning.change import PackageChange
@@ -59,6 +60,8 @@ class Assignment:
 
     host: Host
     plan: Plan
+    plan_id: PlanId
+    """Of the plan: its digest is of the whole plan, and takes as long as the plan is large."""
     changes: tuple[PackageChange, ...]
     manifest: SnapshotManifest
     access: SnapshotAccess

@@ -27,7 +27,7 @@ from oakum.core.rollout.observation import Observation, Verified
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.text import counted
 from oakum.ports.deliveries import Job
-from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
+from oakum.ports.stores import UnitOfWork, Writer
 from oakum.ports.transport import Session, Transport
 from oakum.services.drive_host import Assignment, Tools, deadline_of, do, not_asked
 from oakum.services.record_changes import Change, change_of_run, record
@@ -54,7 +54,7 @@ class Driver:
     actor: str
     assignment_of: AssignmentOf
     may_act: MayAct
-    begin: UnitOfWorkFactory
+    writer: Writer
     transport: Transport
     tools: Tools
 
@@ -64,7 +64,7 @@ class Driver:
             await self._perform_while_ours(job)
 
     async def _perform_while_ours(self, job: Job) -> None:
-        run = await patiently(partial(self._stored, job))
+        run = await self._store(lambda work: work.rollouts.run(job.host_run))
         while run is not None and work_for(run.state) is not None:
             assignment = self.assignment_of(job.rollout, run.host)
             try:
@@ -72,7 +72,7 @@ class Driver:
                     run = await self._drive(job, run, assignment, session)
             except (TransportError, HostError) as error:
                 seen = not_asked(error)
-                run = await patiently(partial(self._observe, job, assignment, seen))
+                run = await self._store(partial(self._observe, job, assignment, seen))
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _drive(
@@ -86,7 +86,7 @@ class Driver:
                 await asyncio.sleep(POLL_SECONDS)
                 continue
             before, stored_at = run, now
-            run = await patiently(partial(self._observe, job, assignment, seen))
+            run = await self._store(partial(self._observe, job, assignment, seen))
             if run.state is before.state:
                 await asyncio.sleep(POLL_SECONDS)
         return run
@@ -104,39 +104,34 @@ class Driver:
                 f"{work.value}: no end after {counted(minutes, 'minute')}"
             ) from error
 
-    def _stored(self, job: Job) -> HostRun | None:
-        with self.begin() as work:
-            return work.rollouts.run(job.host_run)
+    async def _store(self, act: Callable[[UnitOfWork], T]) -> T:
+        """Do something with the database; while its server is away, wait for it.
 
-    def _observe(self, job: Job, assignment: Assignment, seen: Observation) -> HostRun:
+        Where the answer to a commit was lost, the act is done again, and has to find what it has
+        stored already.
+        """
+        while True:
+            try:
+                return await self.writer.do(act)
+            except StorageAwayError:
+                await asyncio.sleep(AWAY_SECONDS)
+
+    def _observe(
+        self, job: Job, assignment: Assignment, seen: Observation, work: UnitOfWork
+    ) -> HostRun:
         """Store what an observation makes of its run, unless the run is another's by now."""
         now = self.tools.clock.now()
-        with self.begin() as work:
-            run = work.rollouts.run(job.host_run) if self.may_act(job, work) else None
-            if run is None:
-                raise LostHoldError(f"{job.host_run} is driven by somebody else")
-            after = advance(run, seen, now)
-            if after != run:
-                work.rollouts.save_run(job.rollout, after)
-                changes = change_of_run(job.rollout, assignment.plan.id, run, after)
-                if isinstance(seen, Verified):
-                    changes.append(_verification(job.rollout, after, seen))
-                record(changes, work, at=now, actor=self.actor)
-            work.commit()
+        run = work.rollouts.run(job.host_run) if self.may_act(job, work) else None
+        if run is None:
+            raise LostHoldError(f"{job.host_run} is driven by somebody else")
+        after = advance(run, seen, now)
+        if after != run:
+            work.rollouts.save_run(job.rollout, after)
+            changes = change_of_run(job.rollout, assignment.plan_id, run, after)
+            if isinstance(seen, Verified):
+                changes.append(_verification(job.rollout, after, seen))
+            record(changes, work, at=now, actor=self.actor)
         return after
-
-
-async def patiently(act: Callable[[], T]) -> T:
-    """Do something with the database; while its server is away, wait for it.
-
-    What is done must be one unit of work: where the answer to its commit was lost, it is done
-    again, and has to find what it has stored already.
-    """
-    while True:
-        try:
-            return act()
-        except StorageAwayError:
-            await asyncio.sleep(AWAY_SECONDS)
 
 
 def _verification(rollout: RolloutId, run: HostRun, seen: Verified) -> Change:

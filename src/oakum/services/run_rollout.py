@@ -126,8 +126,8 @@ class Reconciler:
                 f"`oakum rollout watch {self.rollout}` to take the rollout up again",
             )
         if lacking := self.engine.lacking():
-            names = ", ".join(f"`oakum worker --group {group}`".strip() for group in lacking)
-            said(f"hosts wait, and no worker takes them; start {names}")
+            commands = (f"oakum worker --group {g}" if g else "oakum worker" for g in lacking)
+            said(f"hosts wait, and no worker takes them; start `{'`, `'.join(commands)}`")
         else:
             said("")
 

@@ -127,10 +127,20 @@ def test_a_beat_tells_what_is_still_held_and_frees_what_was_forgotten(begin: Beg
         known, forgotten = taken(work, 0, "a"), taken(work, 1, "a")
         gone = taken(work, 2, "a")
         work.deliveries.withdraw(gone.host_run, NOW)
-        assert work.deliveries.beat(worker("a"), [known, gone]) == {"run-0"}
+        held = work.deliveries.beat(worker("a"), [known, gone])
+        assert held == {("run-0", 1), ("run-1", 1)}
+        assert work.deliveries.beat(worker("a"), [known, gone]) == {("run-0", 1)}
         assert not work.deliveries.holds(forgotten, "a", NOW)
         (again,) = work.deliveries.offer([job(0), job(1)], NOW)
         assert again == replace(job(1), attempt=2)
+
+
+def test_a_beat_frees_nothing_that_is_being_taken_under_an_older_form(begin: Begin) -> None:
+    """Its number is not known yet."""
+    with begin() as work:
+        mine = taken(work, 0, "a")
+        assert work.deliveries.beat(worker("a"), [job(0)]) == {("run-0", 1)}
+        assert work.deliveries.holds(mine, "a", NOW)
 
 
 def test_a_worker_that_leaves_gives_everything_back(begin: Begin) -> None:

@@ -16,6 +16,7 @@ from tests.fakes.fleet import DiskMemory, FakeFleet, assignments
 
 from oakum.adapters.engines.procrastinate_engine import ProcrastinateEngine, Timing, WorkerRole
 from oakum.adapters.persistence.database import open_database
+from oakum.adapters.persistence.group_commit import GroupCommit
 from oakum.adapters.persistence.server_clock import ServerClock
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 from oakum.core.ids import RolloutId
@@ -122,7 +123,7 @@ def _engine(
     database: Engine, begin: UnitOfWorkFactory, clock: ServerClock, role: WorkerRole | None
 ) -> ProcrastinateEngine:
     url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    return ProcrastinateEngine(url, begin, clock, role, TIMING)
+    return ProcrastinateEngine(url, begin, GroupCommit(begin), clock, role=role, timing=TIMING)
 
 
 def _control(site: Site, name: str) -> None:
@@ -155,6 +156,11 @@ def _work(site: Site, name: str, groups: tuple[str, ...]) -> None:
     jobs = assignments(site.plan, begin)
     fleet = FakeFleet(site.hosts, site.bad, seconds=site.seconds)
     driver = Driver(
-        name, lambda _, host: jobs[host], engine.holds, begin, fleet, fleet.tools(clock)
+        name,
+        lambda _, host: jobs[host],
+        engine.holds,
+        GroupCommit(begin),
+        fleet,
+        fleet.tools(clock),
     )
     asyncio.run(engine.run_worker(driver.perform))

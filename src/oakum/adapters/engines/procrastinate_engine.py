@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Never
+from typing import Any, Never
 
 import procrastinate
 import psycopg
@@ -26,7 +26,7 @@ from oakum.core.text import one_line
 from oakum.ports.clock import Clock
 from oakum.ports.deliveries import Job, Limits, WorkerSeen
 from oakum.ports.engine import Perform
-from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
+from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory, Writer
 
 TASK = "oakum.drive"
 QUEUE = "oakum"
@@ -43,7 +43,7 @@ class Timing:
     """A worker that was not seen for so long is dead."""
     moving: timedelta = timedelta(hours=2)
     """A job that has stored nothing for so long is stuck, though its worker lives."""
-    waiting: timedelta = timedelta(minutes=30)
+    waiting: timedelta = timedelta(minutes=5)
     """A job that nobody took for so long may have been lost; giving it out twice does no harm."""
     poll: timedelta = timedelta(seconds=5)
     """How often workers look for jobs that no notification told them of."""
@@ -58,6 +58,16 @@ class WorkerRole:
     groups: tuple[str, ...]
     at_once: int
     version: str
+
+
+@dataclass(eq=False, slots=True)
+class _AtWork:
+    """A job and the task that does it."""
+
+    job: Job
+    task: asyncio.Task[Any]
+    is_held: bool = False
+    """Whether the database said so, and has not been told otherwise by us."""
 
 
 def queue_of(group: str) -> str:
@@ -98,17 +108,20 @@ class ProcrastinateEngine:
         self,
         url: str,
         begin: UnitOfWorkFactory,
+        writer: Writer,
         clock: Clock,
+        *,
         role: WorkerRole | None = None,
         timing: Timing | None = None,
     ) -> None:
         self._url = url
         self._begin = begin
+        self._writer = writer
         self._clock = clock
         self._role = role
         self._timing = timing or Timing()
         self._sender = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=url))
-        self._at_work: dict[tuple[HostRunId, int], tuple[Job, asyncio.Task[None]]] = {}
+        self._at_work: set[_AtWork] = set()
         self._perform: Perform | None = None
         self._last_look: datetime | None = None
         self._trust_from: datetime | None = None
@@ -163,7 +176,7 @@ class ProcrastinateEngine:
         away), nobody can have been seen: everyone gets the time to come back.
         """
         last, self._last_look = self._last_look, now
-        if last is not None and now - last > self._timing.alive / 4:
+        if last is not None and now - last > self._timing.alive / 2:
             self._trust_from = now + self._timing.alive
         return self._trust_from is None or now >= self._trust_from
 
@@ -228,25 +241,53 @@ class ProcrastinateEngine:
 
     async def _carry_out(self, **arguments: object) -> None:
         """Take a delivery, do its job, and end it; one that is not ours to take is let go."""
-        role, now = self._require_role(), self._clock.now()
-        with self._begin() as work:
-            job = work.deliveries.take(from_arguments(arguments), role.id, now)
-            work.commit()
-        task = asyncio.current_task()
-        if job is None or self._perform is None or task is None:
+        given, task = from_arguments(arguments), asyncio.current_task()
+        if self._perform is None or task is None:
             return
-        key, defect = (job.host_run, job.attempt), ""
-        self._at_work[key] = (job, task)
+        # Known before it is taken: a beat in between must not give it back.
+        entry = _AtWork(given, task)
+        self._at_work.add(entry)
         try:
-            await self._perform(job)
-        except Exception as error:  # noqa: BLE001 (a defect in one host's job must not end the others')
-            defect = f"{type(error).__name__}: {one_line(str(error))}"
+            job = await self._take(given)
+            if job is not None:
+                entry.job, entry.is_held = job, True
+                defect = await self._do(self._perform, job)
+                entry.is_held = False
+                await self._end(job, defect)
         finally:
-            del self._at_work[key]
-            # Where this is lost, the next beat tells that we have nothing of it any more.
+            self._at_work.discard(entry)
+
+    async def _take(self, given: Job) -> Job | None:
+        """Take it, whenever the database is there for that: the queue has let go of it."""
+        worker = self._require_role().id
+        try:
+            while True:
+                with contextlib.suppress(StorageAwayError):
+                    return await self._writer.do(
+                        lambda work: work.deliveries.take(given, worker, self._clock.now())
+                    )
+                await asyncio.sleep(self._timing.reconnect.total_seconds())
+        except asyncio.CancelledError:
             with contextlib.suppress(StorageAwayError), self._begin() as work:
-                work.deliveries.end(job, role.id, self._clock.now(), defect)
+                work.deliveries.lost(given, self._clock.now())
                 work.commit()
+            raise
+
+    async def _do(self, perform: Perform, job: Job) -> str:
+        """Return what kind of defect ended the job, if one did."""
+        try:
+            await perform(job)
+        except Exception as error:  # noqa: BLE001 (a defect in one host's job must not end the others')
+            return f"{type(error).__name__}: {one_line(str(error))}"
+        return ""
+
+    async def _end(self, job: Job, defect: str) -> None:
+        worker = self._require_role().id
+        # Where this is lost, the next beat gives it back, or our leaving does.
+        with contextlib.suppress(StorageAwayError):
+            await self._writer.do(
+                lambda work: work.deliveries.end(job, worker, self._clock.now(), defect)
+            )
 
     async def _beat_on(self) -> Never:
         started_at = self._clock.now()
@@ -259,12 +300,13 @@ class ProcrastinateEngine:
 
     def _beat(self, seen: WorkerSeen) -> None:
         """Say that we live, and stop what is no longer ours."""
+        at_work = tuple(self._at_work)
         with self._begin() as work:
-            held = work.deliveries.beat(seen, [job for job, _ in self._at_work.values()])
+            held = work.deliveries.beat(seen, [entry.job for entry in at_work])
             work.commit()
-        for job, task in self._at_work.values():
-            if job.host_run not in held:
-                task.cancel()
+        for entry in at_work:
+            if entry.is_held and (entry.job.host_run, entry.job.attempt) not in held:
+                entry.task.cancel()
 
     async def _sweep(self, app: procrastinate.App) -> Never:
         """Remove the queue's rows that dead workers left; what they had not yet taken is freed."""

@@ -18,8 +18,8 @@ class ServerClock:
     def __init__(self, engine: Engine, steady: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
         self._steady = steady
-        self._asked: datetime | None = None
-        self._asked_at = 0.0
+        self._answer: tuple[datetime, float] | None = None
+        """The server's time, and when by the steady clock: one value, for threads read it."""
 
     def now(self) -> datetime:
         """Return the present moment in UTC.
@@ -27,14 +27,15 @@ class ServerClock:
         While the server is away the last answer is counted on. Raises StorageAwayError where
         there was none yet.
         """
-        passed = self._steady() - self._asked_at
-        if self._asked is None or passed > TRUST_SECONDS:
+        answer = self._answer
+        if answer is None or self._steady() - answer[1] > TRUST_SECONDS:
             try:
-                self._asked, self._asked_at, passed = self._ask(), self._steady(), 0.0
+                answer = self._answer = (self._ask(), self._steady())
             except DBAPIError as error:
-                if self._asked is None:
+                if answer is None:
                     raise explained(error, None) from error
-        return self._asked + timedelta(seconds=passed)
+        asked, at = answer
+        return asked + timedelta(seconds=self._steady() - at)
 
     def _ask(self) -> datetime:
         # Past SQLAlchemy's transactions: they take turns, and whoever asks may be inside of one.

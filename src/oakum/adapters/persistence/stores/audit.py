@@ -46,14 +46,16 @@ class SqlAuditLog:
     def _append(
         self, at: datetime, actor: str, action: Action, subject: str, details: Json
     ) -> AuditEvent:
+        # Writers take turns: after our own last event there is no other.
+        last = self._appended
         event = link(
-            sequence=self._last_number() + 1,
+            sequence=(last.sequence if last else self._last_number()) + 1,
             at=at,
             actor=actor,
             action=action,
             subject=subject,
             details=details,
-            previous=self.head(),
+            previous=last.digest if last else self.head(),
         )
         self._connection.execute(
             insert(audit_events).values(

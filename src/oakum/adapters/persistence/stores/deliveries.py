@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or
 
 from oakum.adapters.persistence.tables import deliveries, workers
 from oakum.core.ids import HostRunId
-from oakum.ports.deliveries import Job, Limits, WorkerSeen
+from oakum.ports.deliveries import Held, Job, Limits, WorkerSeen
 
 BETWEEN_GROUPS = " "
 """Labels hold no blanks, so groups do not either."""
@@ -120,8 +120,8 @@ class SqlDeliveryStore:
         )
         return tuple(sorted(HostRunId(row.host_run) for row in named))
 
-    def beat(self, worker: WorkerSeen, at_work: Collection[Job]) -> frozenset[HostRunId]:
-        """Note that a worker is alive, and return which of its jobs it still holds."""
+    def beat(self, worker: WorkerSeen, at_work: Collection[Job]) -> frozenset[Held]:
+        """Note that a worker is alive, and return what it holds."""
         seen = self._connection.execute(
             update(workers).where(workers.c.id == worker.id).values(seen_at=worker.seen_at)
         )
@@ -138,12 +138,13 @@ class SqlDeliveryStore:
         query = select(deliveries.c.host_run, deliveries.c.attempt).where(
             deliveries.c.worker == worker.id, _in(State.AT_WORK)
         )
-        held = {(row.host_run, row.attempt) for row in self._connection.execute(query)}
+        held = {(HostRunId(row.host_run), row.attempt) for row in self._connection.execute(query)}
         known = {(job.host_run, job.attempt) for job in at_work}
-        for host_run, _ in held - known:
-            mine = and_(deliveries.c.host_run == host_run, deliveries.c.worker == worker.id)
-            self._end(mine, worker.seen_at)
-        return frozenset(HostRunId(host_run) for host_run, _ in held & known)
+        for host_run, attempt in held - known:
+            if (host_run, 0) not in known:
+                mine = and_(deliveries.c.host_run == host_run, deliveries.c.worker == worker.id)
+                self._end(and_(mine, deliveries.c.attempt == attempt), worker.seen_at)
+        return frozenset(held)
 
     def leave(self, worker: str, now: datetime) -> None:
         """Forget a worker that ends, and end what it holds."""
