@@ -157,10 +157,10 @@ def _spawn(act: Callable[[], None]) -> int:
     return child
 
 
-def _wait(child: int) -> Cost:
+def _wait(child: int, *, was_killed: bool = False) -> Cost:
     _, status, used = os.wait4(child, 0)
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0:
-        raise SystemExit("a process failed")
+    if not was_killed and (not os.WIFEXITED(status) or os.WEXITSTATUS(status) != 0):
+        raise SystemExit("a process did not come to its end: nothing was measured")
     return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
@@ -187,7 +187,7 @@ def _run(site: Site, hosts: int, workers: int) -> None:
         controller = _wait(_spawn(partial(_controller, site)))
         for helper in helpers:
             os.kill(helper, signal.SIGKILL)
-        costs = [controller, *(_wait(helper) for helper in helpers)]
+        costs = [controller, *(_wait(helper, was_killed=True) for helper in helpers)]
     seconds = time.monotonic() - begun
     name = f"PostgreSQL, {workers} worker{'s' * (workers > 1)}" if workers else "SQLite, embedded"
     print(
