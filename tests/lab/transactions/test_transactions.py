@@ -49,6 +49,10 @@ fcntl F, F_SETLK, $lock or die;
 sleep 100;
 """
 PIN = "Package: oak-library\nPin: version 1.0\nPin-Priority: 1001\n"
+STOP_IN_EXTRA = (
+    "sed -i '/^Package: oak-extra$/,/^$/ s/^Status: .*/Status: install reinstreq half-installed/'"
+    " /var/lib/dpkg/status; rm -f /var/lib/dpkg/info/oak-extra.*"
+)
 TIMERS = (
     "systemctl show -P ActiveState -P UnitFileState -P LoadState"
     " apt-daily.timer apt-daily-upgrade.timer"
@@ -315,6 +319,18 @@ def test_rolls_back_from_a_broken_state(
     back = way_back(archive, archive.change(fragile_new, fragile), undoes=None)
     status = asyncio.run(carry_out(session, back))
     assert (status.state, status.reason) == (TransactionState.SUCCEEDED, "")
+    assert host.shell(STATE) == before
+
+
+def test_a_new_package_that_dpkg_was_stopped_in_is_removed_on_the_way_back(
+    host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
+) -> None:
+    """A disk that fills up while a new package is unpacked leaves it so: apt finds no way then."""
+    before = host.shell(STATE)
+    asyncio.run(carry_out(session, upgrade(archive, *everything(archive))))
+    host.shell(STOP_IN_EXTRA)
+    back = asyncio.run(carry_out(session, way_back(archive, *everything_back(archive))))
+    assert (back.state, back.reason) == (TransactionState.SUCCEEDED, "")
     assert host.shell(STATE) == before
 
 

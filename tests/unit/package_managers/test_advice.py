@@ -21,7 +21,7 @@ def in_host_shell(line: str, *arguments: str) -> str:
     host = files("oakum.adapters.package_managers") / "host"
     parts = [(host / f"{part}.sh").read_text() for part in PARTS]
     done = subprocess.run(
-        ["sh", "-c", "\n".join((*parts, line)), "sh", *arguments],
+        ["sh", "-c", "\n".join((*parts, "T=/", line)), "sh", *arguments],
         capture_output=True,
         check=True,
         text=True,
@@ -86,4 +86,7 @@ def test_a_log_that_there_was_no_room_for_is_no_silence(tmp_path: Path) -> None:
     (tmp_path / "log").touch()
     full = "free_bytes() { echo 0; }; "
     assert "No space left on device" in in_host_shell(f'{full}errors_of "$1"', f"{tmp_path}/log")
+    said = in_host_shell(f'{full}with_advice "$1"', "drift: ; scan and plan again")
+    assert "No space left on device" in said
+    assert "make room" in said
     assert in_host_shell('errors_of "$1" || :', f"{tmp_path}/log") == ""

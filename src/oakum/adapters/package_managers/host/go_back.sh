@@ -66,8 +66,9 @@ go_back_with_dpkg() { # changes
   fi
   run_dpkg --configure -a
   awk -F '\t' '$1 == "remove" { print $2 }' "$1" | while IFS= read -r key; do apt_name "$key"; echo; done >"$T/purge"
+  # One that dpkg was stopped in wants its archive again, and it is going.
   # shellcheck disable=SC2046
-  [ ! -s "$T/purge" ] || run_dpkg --purge $(cat "$T/purge")
+  [ ! -s "$T/purge" ] || run_dpkg --force-remove-reinstreq --purge $(cat "$T/purge")
   run_dpkg --configure -a
 }
 

@@ -40,10 +40,10 @@ free_reserve() { rm -f "$T/reserve"; }
 # finish STATE REASON: end the transaction. The result appears at once or not at all.
 finish() {
   [ "$1" = succeeded ] || leave_if_going_down
+  why=$(with_advice "$2") # Before there is room again.
   give_back_updaters
   free_reserve
   rm -rf "$T/apt/archives" "$T/apt/lists"
-  why=$(with_advice "$2")
   journal "$STEP" "$1" "$why"
   {
     printf 'state\t%s\nstep\t%s\nreason\t%s\n' "$1" "$STEP" "$why"
@@ -56,8 +56,14 @@ finish() {
 
 # A reason may be long, and what to do about it stands at its end: the middle goes first.
 with_advice() { # reason
-  next=$(advice "$1")
-  printf '%s%s' "$(printf '%s' "$1" | one_line | cut -c1-440)" "${next:+; $next}"
+  said=$1
+  case "$1" in
+    '' | *'No space left'* | *'make room'* | *'disk full'*) ;;
+    # Whatever failed: on a full disk the words for it may be what there was no room for.
+    *) said="$1 $(why_unwritten "$T/journal")" ;;
+  esac
+  next=$(advice "$said")
+  printf '%s%s' "$(printf '%s' "$said" | one_line | cut -c1-440)" "${next:+; $next}"
 }
 
 # Owners of old code are named once each, whatever number of files they map; other reasons stay as they are.
