@@ -26,6 +26,7 @@ from oakum.adapters.engines.embedded import EmbeddedEngine
 from oakum.adapters.facts.collector import ShellFactCollector
 from oakum.adapters.package_managers.apt import AptPackageManager
 from oakum.adapters.persistence.database import open_database
+from oakum.adapters.persistence.group_commit import GroupCommit
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 from oakum.adapters.preparation.shell import ShellHostFiles
 from oakum.adapters.signing.ssh_keygen import SshKeygen
@@ -88,7 +89,7 @@ class Case:
             "test",
             lambda _, host: jobs[host],
             keeps_lease("test", CLOCK),
-            self.begin,
+            GroupCommit(self.begin),
             TRANSPORT,
             TOOLS,
         )

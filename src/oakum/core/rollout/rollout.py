@@ -24,8 +24,6 @@ class HostRun:
     rollback_transaction: TransactionId
     changed_at: datetime | None = None
     """When it came into its state."""
-    silent_since: datetime | None = None
-    """When it was first found unreachable, if it was not heard of since."""
     checks_before: tuple[CheckResult, ...] = ()
     checks_after: tuple[CheckResult, ...] = ()
     boot_id_before: str = ""
@@ -34,6 +32,8 @@ class HostRun:
     signals: tuple[HardSignal, ...] = ()
     seconds: int | None = None
     """From its beginning until it was found well for the first time."""
+    silent_since: datetime | None = None
+    """When it was first found unreachable, if it was not heard of since."""
 
     @property
     def is_unknown(self) -> bool:
