@@ -57,14 +57,14 @@ def assign(
     pairs = [*tiny, *extra]
     changes = tuple(sorted((_change(*pair) for pair in pairs), key=lambda change: change.key))
     packages = tuple(_package(deb) for pair in pairs for deb in pair if deb is not None)
+    plan = replace(PLAN, restart_policy=RestartPolicy.AFFECTED, reboot_policy=reboots)
     return Assignment(
         host=Host(
             HostId(host.name), host.name, host.address, SSH_PORT, "root", login.host_key, NOW,
             identity_file=login.identity_file,
         ),
-        plan=replace(
-            PLAN, restart_policy=RestartPolicy.AFFECTED, reboot_policy=reboots
-        ),
+        plan=plan,
+        plan_id=plan.id,
         changes=changes,
         manifest=SnapshotManifest("bookworm", "amd64", packages, ()),
         access=archive.named_access,
