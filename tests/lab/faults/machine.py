@@ -60,7 +60,7 @@ dpkg-query -W -f '${db:Status-Abbrev} ${Package}\\n' | grep -v '^[ihr][ci] '
 ls /var/lib/dpkg/updates | grep '^[0-9]'
 apt-get check 2>&1 | grep '^E:'
 apt-get install -s bash 2>&1 | grep '^E:'
-systemctl list-units --plain --no-legend 'oakum-*.service'
+systemctl list-units --plain --no-legend --state=active,activating,deactivating 'oakum-*.service'
 L=/var/lib/oakum/lock
 [ ! -e $L ] || flock -n $L true || echo 'the lock of transactions is held'
 systemctl is-active oak-service.service | grep -v '^active'

@@ -150,6 +150,17 @@ def test_upgrade_and_way_back(
     assert host.shell("systemctl is-active oak-service.service") == "active\n"
 
 
+def test_a_unit_that_was_killed_does_not_hold_its_name(
+    host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
+) -> None:
+    """A failed unit may stay loaded, and systemd takes no second of the same name."""
+    host.shell("systemd-run --unit=oakum-t1 sh -c 'kill -9 $$'; sleep 0.5")
+    assert host.shell("systemctl is-failed oakum-t1.service") == "failed\n"
+    transaction = upgrade(archive, archive.change(library, library_new))
+    status = asyncio.run(carry_out(session, transaction))
+    assert (status.state, status.starts) == (TransactionState.SUCCEEDED, 1)
+
+
 def test_same_id_runs_once(
     host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
 ) -> None:

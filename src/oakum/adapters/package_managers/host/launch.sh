@@ -8,6 +8,8 @@ is_taken() { [ -e "$T/result" ] || ! flock -n "$T/running" true; }
 launch() {
   : >>"$T/log"
   if has_systemd; then
+    # One that was killed may stay loaded as failed, and would hold the name.
+    systemctl reset-failed "oakum-$1.service" 2>/dev/null
     systemd-run -q --unit="oakum-$1" --slice=oakum.slice --collect --property=Type=exec --property=KillMode=mixed \
       --property=KillSignal=SIGCONT --property=TimeoutStopSec=infinity --property=OOMScoreAdjust=-900 --property=Nice=5 \
       --property=StandardInput=null --property=StandardOutput="append:$T/log" --property=StandardError=inherit \
