@@ -19,6 +19,7 @@ from oakum.ports.clock import Clock
 from oakum.ports.progress import Progress
 from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
 from oakum.ports.transport import HostKeyReader
+from oakum.services.start_rollout import unfinished_rollout_of
 
 READ_KEY_SECONDS = 15
 AT_ONCE = 50
@@ -100,13 +101,12 @@ class HostKeeper:
         """Forget a host. Raises RefusedError while a rollout is at work on it."""
         with self.begin() as work:
             host = work.hosts.named(name)
-            for rollout in work.rollouts.all():
-                at_work = any(run.host == host.id for run in rollout.runs)
-                if at_work and not rollout.phase.is_final:
-                    raise RefusedError(
-                        f"{host.name} is in {rollout.id}, which is {rollout.phase.value}",
-                        hint="let it end, or abort it first",
-                    )
+            rollout = unfinished_rollout_of([host.id], work)
+            if rollout is not None:
+                raise RefusedError(
+                    f"{host.name} is in {rollout.id}, which is {rollout.phase.value}",
+                    hint="let it end, or abort it first",
+                )
             work.hosts.remove(host.id)
             self._record(work, Action.HOST_REMOVED, host)
             work.commit()

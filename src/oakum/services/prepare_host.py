@@ -17,6 +17,7 @@ from oakum.ports.host_files import Account, HostFiles, Present
 from oakum.ports.signing import OrderSigner
 from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
 from oakum.ports.transport import Transport
+from oakum.services.start_rollout import unfinished_rollout_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +101,12 @@ class HostPreparer:
     def _require_idle(self, host: Host) -> None:
         """Raise ConflictError in the middle of a rollout: it would go on in another way."""
         with self.begin() as work:
-            for rollout in work.rollouts.all():
-                at_work = any(run.host == host.id for run in rollout.runs)
-                if at_work and not rollout.phase.is_final:
-                    raise ConflictError(
-                        f"{host.name} is in {rollout.id}, which is {rollout.phase.value}",
-                        hint="let it end, or abort it first",
-                    )
+            rollout = unfinished_rollout_of([host.id], work)
+        if rollout is not None:
+            raise ConflictError(
+                f"{host.name} is in {rollout.id}, which is {rollout.phase.value}",
+                hint="let it end, or abort it first",
+            )
 
     def _keep(self, host: Host, action: Action) -> None:
         with self.begin() as work:

@@ -1,5 +1,6 @@
 """Start a rollout of an approved plan, and pass on what people want of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from oakum.core.audit.event import Action
@@ -70,15 +71,28 @@ def _require_window(plan: Plan, clock: Clock) -> None:
 
 
 def _require_free_hosts(plan: Plan, work: UnitOfWork) -> None:
-    for rollout in work.rollouts.all():
+    rollout = unfinished_rollout_of(plan.hosts, work)
+    if rollout is not None:
         shared = {run.host for run in rollout.runs} & set(plan.hosts)
-        if shared and not rollout.phase.is_final:
-            names = sorted(host.name for host in work.hosts.all() if host.id in shared)
-            raise ConflictError(
-                f"{', '.join(names or shared)} is in {rollout.id}, which is {rollout.phase.value}",
-                hint=f"`oakum rollout watch {rollout.id}` takes it up, "
-                f"`oakum rollout abort {rollout.id}` ends it",
-            )
+        names = sorted(host.name for host in work.hosts.all() if host.id in shared)
+        raise ConflictError(
+            f"{', '.join(names or shared)} is in {rollout.id}, which is {rollout.phase.value}",
+            hint=f"`oakum rollout watch {rollout.id}` takes it up, "
+            f"`oakum rollout abort {rollout.id}` ends it",
+        )
+
+
+def unfinished_rollout_of(hosts: Iterable[HostId], work: UnitOfWork) -> Rollout | None:
+    """Return the oldest rollout that has not ended and that any of these hosts is in."""
+    asked = set(hosts)
+    return next(
+        (
+            rollout
+            for rollout in work.rollouts.all()
+            if not rollout.phase.is_final and any(run.host in asked for run in rollout.runs)
+        ),
+        None,
+    )
 
 
 def _rollout(plan: Plan, number: int, by: str, clock: Clock) -> Rollout:

@@ -65,13 +65,13 @@ class Process:
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
-        assert os.WTERMSIG(self._wait()) == signal.SIGKILL
+        assert os.WTERMSIG(self.wait()) == signal.SIGKILL
 
     def end(self) -> None:
         """Kill it if it still runs; it did what it was for."""
         if self.status is None:
             os.kill(self.pid, signal.SIGKILL)
-            self._wait()
+            self.wait()
 
     def finish(self, seconds: float = 120) -> None:
         """Wait for a good end."""
@@ -85,7 +85,8 @@ class Process:
             time.sleep(0.1)
         raise TimeoutError(self.pid)
 
-    def _wait(self) -> int:
+    def wait(self) -> int:
+        """Return its status as `waitpid` tells it."""
         _, self.status = os.waitpid(self.pid, 0)
         return self.status
 

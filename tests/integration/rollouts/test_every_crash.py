@@ -10,8 +10,6 @@ import os
 import shutil
 import signal
 import sys
-import traceback
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -19,6 +17,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event
 from tests.fakes.fleet import DiskMemory, FakeFleet, Fault, assignments, plan_for, store
+from tests.integration.rollouts.machines import spawn
 
 from oakum.adapters.engines.embedded import EmbeddedEngine
 from oakum.adapters.persistence import database, group_commit
@@ -115,20 +114,6 @@ def _control(home: Path, rollout: RolloutId, bad: frozenset[str], number: int, a
     engine.dispose()
 
 
-def _in_a_process(act: Callable[[], None]) -> int:
-    """Do something in a process of its own, and return its status as `waitpid` tells it."""
-    child = os.fork()
-    if child == 0:
-        try:
-            act()
-        except BaseException:  # noqa: BLE001 (pytest's own code must not run in the child)
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return status
-
-
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RolloutId]:
     """Return a home with a rollout that was started, and that nobody has driven yet."""
@@ -173,13 +158,13 @@ def test_a_controller_killed_anywhere_loses_no_host(
     while True:
         here = tmp_path / str(place)
         shutil.copytree(home, here)
-        first = _in_a_process(partial(_control, here, rollout, frozenset(bad), 1, place))
+        first = spawn(partial(_control, here, rollout, frozenset(bad), 1, place)).wait()
         if os.WIFEXITED(first):
             assert os.WEXITSTATUS(first) == 0
             _require_end(here, rollout, ends)
             break
         assert os.WTERMSIG(first) == signal.SIGKILL
-        second = _in_a_process(partial(_control, here, rollout, frozenset(bad), 2, 0))
+        second = spawn(partial(_control, here, rollout, frozenset(bad), 2, 0)).wait()
         assert second == 0, f"killed at place {place}"
         _require_end(here, rollout, ends)
         shutil.rmtree(here)

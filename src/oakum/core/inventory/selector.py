@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from oakum.core.errors import InputError
 from oakum.core.inventory.host import Host
@@ -49,6 +50,7 @@ class Selector:
         return all(term.matches(host) for term in self.terms)
 
 
+@lru_cache(maxsize=256)
 def parse_selector(text: str) -> Selector:
     """Return the query. Raises InputError with the column of what cannot be understood."""
     terms, negate = list[_Term](), False

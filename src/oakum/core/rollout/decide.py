@@ -14,7 +14,7 @@ from oakum.core.rollout.host_run import move
 from oakum.core.rollout.limits import choose
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState, Wish
-from oakum.core.rollout.timing import in_time, is_too_late, next_begin
+from oakum.core.rollout.timing import in_time, next_begin, too_late
 from oakum.core.staging.check import Verdict
 
 
@@ -153,8 +153,9 @@ def _left_out(rollout: Rollout, now: datetime) -> list[HostRun]:
     Those whose windows are over, and those that only what is down holds up.
     """
     pending = _pending(rollout)
-    late = [run for run in pending if is_too_late(run, rollout.schedule, now)]
-    others = [run for run in pending if run not in late]
+    late = too_late(pending, rollout.schedule, now)
+    over = {run.host for run in late}
+    others = [run for run in pending if run.host not in over]
     is_held = not any(run.state.is_busy for run in rollout.runs) and not choose(
         rollout.runs, others, rollout.groups, rollout.concurrency
     )

@@ -14,12 +14,7 @@ Schedule = tuple[HostOpenings, ...]
 
 def in_time(runs: Iterable[HostRun], schedule: Schedule, now: datetime) -> list[HostRun]:
     """Return the runs whose hosts may begin now."""
-    if not schedule:
-        return list(runs)
-    closed = set[HostId]()
-    for openings in schedule:
-        if not openings.may_begin(now):
-            closed.update(openings.hosts)
+    closed = {h for o in schedule if not o.may_begin(now) for h in o.hosts}
     return [run for run in runs if run.host not in closed]
 
 
@@ -30,9 +25,10 @@ def next_begin(runs: Iterable[HostRun], schedule: Schedule, now: datetime) -> da
     return min((moment for moment in nexts if moment is not None), default=None)
 
 
-def is_too_late(run: HostRun, schedule: Schedule, now: datetime) -> bool:
-    """Tell whether a host may not begin any more."""
-    return next_begin([run], schedule, now) is None
+def too_late(runs: Iterable[HostRun], schedule: Schedule, now: datetime) -> list[HostRun]:
+    """Return the runs whose hosts may not begin any more."""
+    over = {h for o in schedule if o.next_begin(now) is None for h in o.hosts}
+    return [run for run in runs if run.host in over]
 
 
 @lru_cache(maxsize=16)
