@@ -69,6 +69,12 @@ def _on_disk(component: Component, statement: VendorStatement, version: str) -> 
             return Answer(statement, FindingState.AFFECTED_NO_FIX, "the vendor has no fix yet")
         case VendorStatus.FIXED:
             return _compared(component, statement, version)
+        case VendorStatus.FIXED_IN_UNSTABLE:
+            found = _compared(component, statement, version)
+            if found.state is not FindingState.AFFECTED_FIX_AVAILABLE:
+                return found
+            rule = f"{found.rule}; that is unstable's, and {component.release} has no fix named"
+            return replace(found, state=FindingState.AFFECTED_NO_FIX, rule=rule)
 
 
 def _compared(component: Component, statement: VendorStatement, version: str) -> Answer:
@@ -85,6 +91,7 @@ def _compared(component: Component, statement: VendorStatement, version: str) ->
     return Answer(statement, FindingState.FIXED, rule)
 
 
+AFFECTED = (FindingState.AFFECTED_FIX_AVAILABLE, FindingState.AFFECTED_NO_FIX)
 PRECEDENCE = (
     FindingState.AFFECTED_FIX_AVAILABLE,
     FindingState.FIXED,
@@ -136,7 +143,7 @@ def _booted(component: Component, found: Answer, said: Sequence[VendorStatement]
     }:
         rule = f"{found.rule}; a patch that is loaded into the running kernel mends it"
         return replace(found, state=FindingState.LIVEPATCHED, rule=rule)
-    if found.state is not FindingState.AFFECTED_FIX_AVAILABLE:
+    if found.state not in AFFECTED:
         return found
     on_disk = _clearest(_on_disk(component, s, component.reboot_to) for s in said)
     if on_disk.state is FindingState.FIXED:

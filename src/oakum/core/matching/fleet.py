@@ -32,6 +32,13 @@ Held = tuple[Component, HostSet]
 """A component, and who has it."""
 
 
+COMPARED = {
+    VendorStatus.FIXED: FindingState.AFFECTED_FIX_AVAILABLE,
+    VendorStatus.FIXED_IN_UNSTABLE: FindingState.AFFECTED_NO_FIX,
+}
+"""What a version decides, and what those are that have a lower one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Holding:
     """The hosts that got a component on one day."""
@@ -132,7 +139,7 @@ class _Ladder:
         first = said[0]
         if len(said) > 1 or first.channel or first.module:
             return None
-        if first.status is not VendorStatus.FIXED:
+        if first.status not in COMPARED:
             return 0
         version = first.fixed_version
         if version not in self._steps:
@@ -147,9 +154,9 @@ class _Ladder:
         others, step = self.others, self.step(said)
         if step is None:
             others = [*self.rungs, *others]
-        elif said[0].status is VendorStatus.FIXED:
+        elif said[0].status in COMPARED:
             affected = self.below[step]
-            yield FindingState.AFFECTED_FIX_AVAILABLE, affected
+            yield COMPARED[said[0].status], affected
             yield self.fixed, self.below[-1] - affected
         elif self.rungs:
             found = answer(self.rungs[0][0], said)
@@ -285,7 +292,11 @@ def _missing(ladder: _Ladder, index: AdvisoryIndex) -> Iterator[tuple[Sequence[H
     if any(step is None for step, _ in steps):
         alone += ladder.rungs
     else:
-        fixes = [Fix(step, said) for step, said in steps if step and not _is_minor(said)]
+        fixes = [
+            Fix(step, said)
+            for step, said in steps
+            if step and said.status is VendorStatus.FIXED and not _is_minor(said)
+        ]
         if fixes:
             yield ladder.rungs, fixes
     for component, hosts in alone:

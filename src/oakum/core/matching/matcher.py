@@ -161,7 +161,7 @@ def _findings(
         statement = found.statement
         evidence = Evidence(
             installed_version=component.version,
-            fixed_version=statement.fixed_version,
+            fixed_version=_fix(found),
             rule=found.rule,
             feed=statement.source,
             feed_as_of=index.as_of(statement),
@@ -179,6 +179,11 @@ def _findings(
             no_dsa=statement.no_dsa,
             known_since=statement.known_since,
         )
+
+
+def _fix(found: Answer) -> str:
+    """Return the version that mends it; unstable's does not mend a release."""
+    return "" if found.state is FindingState.AFFECTED_NO_FIX else found.statement.fixed_version
 
 
 def _with_processes(evidence: Evidence, processes: Sequence[StaleProcess]) -> Evidence:
