@@ -17,11 +17,41 @@ THIRD = "Package: {}\nVersion: 5\nArchitecture: amd64\n"
 
 def section(lists: Path, name: str) -> list[str]:
     """Run the script over other package lists than this machine's."""
-    script = SCRIPT.replace("/var/lib/apt/lists", str(lists))
+    return run_section(SCRIPT.replace("/var/lib/apt/lists", str(lists)), name)
+
+
+def run_section(script: str, name: str) -> list[str]:
     output = subprocess.run(
         ["sh", "-c", script, "facts", "T"], capture_output=True, text=True, check=True
     ).stdout
     return output.partition(f"@T {name}\n")[2].partition("@T ")[0].splitlines()
+
+
+REPOSITORIES = """\
+# written by subscription-manager
+[rhel-9-for-x86_64-baseos-eus-rpms]
+name = Red Hat Enterprise Linux 9 for x86_64 - BaseOS - Extended Update Support (RPMs)
+enabled = {}
+[rhel-9-for-x86_64-appstream-eus-rpms]
+enabled = 1
+ [rhel-9-for-x86_64-baseos-e4s-rpms]
+ enabled=0
+"""
+
+
+@pytest.mark.parametrize(
+    ("enabled", "found"), [("1", ["rhel-eus"]), ("True", ["rhel-eus"]), ("0", [])]
+)
+def test_an_extended_stream_is_told_by_its_enabled_repository(
+    tmp_path: Path, enabled: str, found: list[str]
+) -> None:
+    """That of the base system; others may be left over."""
+    (tmp_path / "redhat.repo").write_text(REPOSITORIES.format(enabled))
+    (tmp_path / "rhui.repo").write_text("[rhui-rhel-8-for-x86_64-appstream-aus-rhui-rpms]\n")
+    script = SCRIPT.replace("/etc/yum.repos.d", str(tmp_path))
+    assert run_section(script, "subscriptions") == found
+    (tmp_path / "rhui.repo").write_text("[rhui-rhel-8-for-x86_64-baseos-aus-rhui-rpms]\n")
+    assert run_section(script, "subscriptions") == ["rhel-aus", *found]
 
 
 def test_no_lists_are_told(tmp_path: Path) -> None:

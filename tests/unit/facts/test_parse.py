@@ -286,6 +286,31 @@ def test_paid_channels_and_livepatches() -> None:
     assert known.livepatched == ("CVE-2026-0001", "CVE-2026-0002")
     assert [line.line for line in known.unreadable] == ["CVE-x"]
     assert read().subscriptions == ()
+    assert read(subscriptions=["fips-updates"]).subscriptions == ("fips-updates",)
+    assert read(subscriptions=["fips", "esm-apps"]).subscriptions == ("esm-apps", "fips", "pro")
+
+
+@pytest.mark.parametrize(
+    ("enabled", "version", "judged_by"),
+    [
+        ([], "9.2", "rhel:9"),
+        (["rhel-eus"], "9.2", "rhel-eus:9.2"),
+        (["rhel-e4s"], "9.0", "rhel-e4s:9.0"),
+        (["rhel-eus"], "9", "rhel:9"),
+        (["rhel-other"], "9.2", "rhel:9"),
+    ],
+)
+def test_a_host_of_red_hats_is_judged_by_the_stream_whose_repository_it_has(
+    enabled: list[str], version: str, judged_by: str
+) -> None:
+    """And its release stays what /etc/os-release says."""
+    line = "bash\t5.1.8-9.el9\tx86_64\tbash-5.1.8-9.el9.src.rpm\t(none)"
+    known = read(
+        packages=[], rpm=[line], subscriptions=enabled,
+        os_release=["ID=rhel", f"VERSION_ID={version}"],
+    )  # fmt: skip
+    assert known.distribution.judged_by == judged_by
+    assert (known.distribution.release, known.subscriptions) == ("rhel:9", ())
 
 
 def test_a_library_is_of_the_package_that_was_named_first() -> None:

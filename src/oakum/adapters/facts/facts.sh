@@ -66,6 +66,13 @@ if have pro; then
   pro status --format tabular 2>/dev/null | awk '$2 == "yes" && $3 == "enabled" {print $1}'
 fi
 
+# Red Hat's extended streams: an enabled repository `rhel-9-for-x86_64-baseos-eus-rpms`.
+cat /etc/yum.repos.d/*.repo 2>/dev/null | awk '
+  function flush() { if (on && id ~ /-baseos-(eus|aus|e4s|tus)-/) { sub(/.*-baseos-/, "", id); sub(/-.*/, "", id); print "rhel-" id } }
+  /^[ \t]*\[/ { flush(); id = $0; gsub(/[][ \t]/, "", id); on = 1 }
+  /^[ \t]*enabled[ \t]*=/ { on = ($0 ~ /=[ \t]*(1|[Tt]rue|[Yy]es)[ \t]*$/) }
+  END { flush() }' | sort -u
+
 section livepatch
 # CVEs that a loaded patch mends in the running kernel, as the livepatch client names them.
 if have canonical-livepatch; then

@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
@@ -12,7 +13,7 @@ from oakum.adapters.facts.dpkg_words import ARCHITECTURE, NOT_ON_DISK, PACKAGE_N
 from oakum.core.advisories.cve import CVE
 from oakum.core.errors import HostError
 from oakum.core.ids import CveId
-from oakum.core.inventory.distribution import Distribution
+from oakum.core.inventory.distribution import EXTENDED, FIPS_CHANNELS, Distribution
 from oakum.core.inventory.facts import (
     Facts,
     FileSystem,
@@ -72,6 +73,7 @@ class _Reader:
 def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
     """Return the facts. Raises HostError when the answer is incomplete or not an answer at all."""
     reader = _Reader(_split(output.decode(errors="backslashreplace"), token))
+    enabled = frozenset(reader.read("subscriptions", _word))
     identity, memory = reader.pairs("identity"), reader.read("unread", _pair)
     is_deb = bool(reader.sections["packages"])
     packages = _packages(reader) if is_deb else _other_packages(reader)
@@ -81,7 +83,7 @@ def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
         machine_id=identity.get("machine-id", ""),
         boot_id=identity.get("boot-id", ""),
         architecture=identity.get("architecture", ""),
-        distribution=_distribution(reader),
+        distribution=_distribution(reader, enabled),
         kernel=RunningKernel(identity.get("release", ""), identity.get("version", "")),
         has_systemd=identity.get("init") == "systemd",
         is_container=identity.get("container") == "yes",
@@ -99,7 +101,7 @@ def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
         package_origins=_origins(reader, packages),
         unlisted_packages=tuple(sorted(reader.read("unlisted", _word))),
         has_package_indices=not is_deb or reader.pairs("indices").get("count", "0") != "0",
-        subscriptions=_subscriptions(reader),
+        subscriptions=_subscriptions(enabled),
         livepatched=tuple(sorted(set(reader.read("livepatch", _cve)))),
         reboot_flag=_reboot_flag(reader),
         timezone=one_line(identity.get("timezone", "")),
@@ -135,13 +137,14 @@ def _word(line: str) -> str | None:
     return words[0] if len(words) == 1 else None
 
 
-def _distribution(reader: _Reader) -> Distribution:
+def _distribution(reader: _Reader, enabled: AbstractSet[str]) -> Distribution:
     pairs = dict(reader.read("os-release", _os_release_pair))
     return Distribution(
         id=pairs.get("ID", ""),
         version_id=pairs.get("VERSION_ID", ""),
         codename=pairs.get("VERSION_CODENAME", ""),
         pretty_name=pairs.get("PRETTY_NAME", ""),
+        stream=next((stream for stream in EXTENDED if f"rhel-{stream}" in enabled), ""),
     )
 
 
@@ -224,10 +227,14 @@ def _apk_package(line: str) -> InstalledPackage | None:
     return InstalledPackage(name, version, architecture, origin, version)
 
 
-def _subscriptions(reader: _Reader) -> tuple[str, ...]:
-    """Return the paid channels; `pro` stands for any of them, as some data does not tell them."""
-    found = {name for name in reader.read("subscriptions", _word) if name.startswith("esm-")}
-    return tuple(sorted(found | {"pro"})) if found else ()
+def _subscriptions(enabled: AbstractSet[str]) -> tuple[str, ...]:
+    """Return the paid channels; `pro` stands for any that continues a release's versions.
+
+    Some data does not tell those from each other.
+    """
+    found = {name for name in enabled if name.startswith("esm-")}
+    any_of_them = {"pro"} if found else set[str]()
+    return tuple(sorted(found | any_of_them | (enabled & set(FIPS_CHANNELS))))
 
 
 def _cve(line: str) -> CveId | None:

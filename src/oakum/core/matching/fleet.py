@@ -137,7 +137,8 @@ class _Ladder:
     def step(self, said: Sequence[VendorStatement]) -> int | None:
         """Return how many rungs a fix is above; None when more than the version decides."""
         first = said[0]
-        if len(said) > 1 or first.channel or first.module:
+        is_of_base = first.release != self.any.release
+        if len(said) > 1 or first.channel or first.module or is_of_base:
             return None
         if first.status not in COMPARED:
             return 0
