@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 DEBIAN_RELEASES = {"11": "bullseye", "12": "bookworm", "13": "trixie"}
 UBUNTU_RELEASES = {"20.04": "focal", "22.04": "jammy", "24.04": "noble"}
@@ -17,6 +18,7 @@ SUSE = {"sles": "sles", "sled": "sles", "opensuse-leap": "opensuse-leap"}
 ALPINE = "alpine"
 
 
+@lru_cache(maxsize=1 << 10)
 def base_of(release: str) -> str:
     """Return the release that a stream is of: `rhel:9` of `rhel-eus:9.2`; of others, themselves."""
     if match := EXTENDED_STREAM.fullmatch(release):

@@ -17,6 +17,7 @@ from pyroaring import BitMap
 
 from oakum.core.advisories.statement import Urgency, VendorStatement, VendorStatus
 from oakum.core.ids import CveId
+from oakum.core.inventory.distribution import base_of
 from oakum.core.matching.answer import answer
 from oakum.core.matching.component import Component
 from oakum.core.matching.finding import BAD_NEWS_FIRST, FindingState
@@ -27,7 +28,7 @@ from oakum.core.versions.scheme import scheme_of
 HostSet = BitMap
 """Hosts, by the numbers that the database gave them."""
 Source = tuple[str, str]
-"""(release, source package)."""
+"""(release, source package); a stream of a release is of the release: a host may have both."""
 Held = tuple[Component, HostSet]
 """A component, and who has it."""
 
@@ -192,8 +193,9 @@ class Fleet:
             first, *others = (held.hosts for held in holdings)
             hosts = (HostSet.union(first, *others) if others else first) & self.chosen
             if hosts:
-                of_source = found[c.release, c.source]
-                of_source.setdefault((c.name, c.is_seen, c.subscriptions), []).append((c, hosts))
+                of_source = found[base_of(c.release), c.source]
+                alike = (c.release, c.name, c.is_seen, c.subscriptions)
+                of_source.setdefault(alike, []).append((c, hosts))
         return {
             source: [_Ladder(held) for held in groups.values()] for source, groups in found.items()
         }
@@ -229,8 +231,9 @@ class Fleet:
 
     def exposed(self, index: AdvisoryIndex) -> Iterator[Exposed]:
         """Give every package for which fixes are missing that the vendor thinks matter."""
-        for (release, source), ladders in self.ladders.items():
+        for (_, source), ladders in self.ladders.items():
             for ladder in ladders:
+                release = ladder.any.release
                 for rungs, fixes in _missing(ladder, index):
                     lowest = max(fix.lacking for fix in fixes)
                     held = tuple(
