@@ -195,6 +195,8 @@ class SnapshotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_key: str = ""
     """A file, from OAKUM_HOME on, with the key that snapshots are signed with: for a worker on
     another machine than the one that freezes them."""
+    phased_from: Annotated[int, Meta(ge=0, le=100)] = 1
+    """Updates that their archive lets fewer hosts in a hundred have are left out of snapshots."""
 
 
 class RolloutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

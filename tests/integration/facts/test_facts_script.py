@@ -11,6 +11,7 @@ from oakum.adapters.facts.collector import SCRIPT
 
 RIGHTS = "-sys_ptrace,-perfmon,-sys_admin"
 """Each of them lets root look into other users' processes, on one kernel or another."""
+GOLDEN = Path(__file__).parents[2] / "golden" / "archives"
 DEBIAN = "Origin: Debian\nSuite: stable\n"
 THIRD = "Package: {}\nVersion: 5\nArchitecture: amd64\n"
 
@@ -80,6 +81,23 @@ def test_packages_of_other_archives_are_named_with_their_origin(tmp_path: Path) 
         "docker-ce\t5\tamd64\tDocker Inc",
         "docker-cli\t5\tamd64\tDocker Inc",
         "flat\t5\tamd64\tFlat",
+    ]
+
+
+def test_updates_that_are_not_for_all_yet_are_told_by_source(tmp_path: Path) -> None:
+    """Those of an `-updates` suite; plain and packed indices are read."""
+    index = (GOLDEN / "Packages-phased").read_bytes()
+    (tmp_path / "ubuntu.example_dists_jammy-updates_main_binary-amd64_Packages").write_bytes(index)
+    (tmp_path / "ubuntu.example_dists_jammy_main_binary-amd64_Packages").write_bytes(
+        index.replace(b"1.2-3", b"9.9-9")
+    )
+    (tmp_path / "other.example_dists_jammy-updates_main_binary-amd64_Packages.gz").write_bytes(
+        gzip.compress(index.replace(b"1.2-3", b"1.3-1"))
+    )
+    assert section(tmp_path, "phased") == [
+        "halted-src\t2:5.0-1ubuntu1\t0",
+        "tool\t1.2-3ubuntu0.22.04.2\t30",
+        "tool\t1.3-1ubuntu0.22.04.2\t30",
     ]
 
 

@@ -8,7 +8,13 @@ from tests.strategies import hostile_text
 
 from oakum.adapters.facts.parse import SECTIONS, parse_facts
 from oakum.core.errors import HostError
-from oakum.core.inventory.facts import Facts, FileSystem, ListeningSocket, ModifiedConffile
+from oakum.core.inventory.facts import (
+    Facts,
+    FileSystem,
+    ListeningSocket,
+    ModifiedConffile,
+    PhasedUpdate,
+)
 from oakum.core.text import is_plain
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -343,3 +349,13 @@ def test_owners_are_found_as_by_looking_at_each(
     owners = [f"{owner}: {name}" for name, owner in known.items()]
     (process,) = read(stale=[f"7\tx\t/\t{path}"], owners=owners).stale_processes
     assert process.package == expected
+
+
+def test_phased_updates_of_what_is_installed() -> None:
+    """What is for all, and of nothing that is here, is not kept; nor is what makes no sense."""
+    lines = ["bash\t5.2.15-3\t30", "bash\t5.2.15-4\t100", "other\t1\t30", "bash\t!\t1",
+        "bash\t1\t101"]  # fmt: skip
+    known = read(packages=[BASH], phased=lines)
+    assert known.phased == (PhasedUpdate("bash", "5.2.15-3", 30),)
+    assert [line.section for line in known.unreadable] == ["phased", "phased"]
+    assert read().phased == ()

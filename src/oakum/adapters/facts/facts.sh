@@ -182,6 +182,15 @@ if [ -n "$(index_files 2>/dev/null)" ] && have dpkg-query; then
       END { for (name in has) if (!(name in listed)) print name }'
 fi
 
+section phased
+# Updates that are not for all hosts yet; Ubuntu phases those of its `-updates`, and nothing else.
+index_files 2>/dev/null | grep -e '-updates_' | while IFS= read -r index; do
+  read_index "$index" | awk '
+    function flush() { if (p != "" && part != "") print (s == "" ? p : s) "\t" (sv == "" ? v : sv) "\t" part; p = s = v = sv = part = "" }
+    /^Package: /{p=$2} /^Version: /{v=$2} /^Source: /{s=$2; sv=$3; gsub(/[()]/, "", sv)}
+    /^Phased-Update-Percentage: /{part=$2} /^$/{flush()} END{flush()}'
+done | sort -u
+
 section file-systems
 df -P -k / /boot /var /var/cache/apt/archives /var/lib/dpkg 2>/dev/null | awk 'NR > 1' | sort -u
 echo '--'

@@ -19,11 +19,13 @@ from oakum.core.inventory.facts import (
     FileSystem,
     ListeningSocket,
     ModifiedConffile,
+    PhasedUpdate,
     RunningKernel,
     StaleProcess,
     UnreadableLine,
 )
 from oakum.core.inventory.package import InstalledPackage
+from oakum.core.repositories.phasing import COMPLETE
 from oakum.core.text import is_plain, one_line
 from oakum.core.versions import apk, rpm
 from oakum.core.versions.deb import is_version
@@ -33,9 +35,11 @@ T = TypeVar("T")
 SECTIONS = (
     "os-release", "identity", "packages", "rpm", "apk", "subscriptions", "livepatch",
     "built-using", "automatic", "conffiles", "stale",
-    "unread", "owners", "reboot", "sources", "indices", "origins", "unlisted", "file-systems",
-    "failed-units", "sockets", "end",
+    "unread", "owners", "reboot", "sources", "indices", "origins", "unlisted", "phased",
+    "file-systems", "failed-units", "sockets", "end",
 )  # fmt: skip
+SINCE = frozenset({"phased"})
+"""Sections that earlier versions of the script did not print."""
 RPM_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 RPM_WORD = re.compile(r"[A-Za-z0-9_()]+")
 SOURCE_RPM = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-(?P<release>[^-]+)\.(?:no)?src\.rpm")
@@ -103,6 +107,7 @@ def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
         has_package_indices=not is_deb or reader.pairs("indices").get("count", "0") != "0",
         subscriptions=_subscriptions(enabled),
         livepatched=tuple(sorted(set(reader.read("livepatch", _cve)))),
+        phased=_phased(reader, packages),
         reboot_flag=_reboot_flag(reader),
         timezone=one_line(identity.get("timezone", "")),
         unreadable=tuple(reader.unreadable),
@@ -118,6 +123,7 @@ def _split(text: str, token: str) -> dict[str, list[str]]:
             current = sections.setdefault(line.removeprefix(f"@{token} "), [])
         elif current is not None and line:
             current.append(line)
+    sections |= {name: [] for name in SINCE - sections.keys()}
     missing = [name for name in SECTIONS if name not in sections]
     if missing:
         raise HostError(
@@ -413,6 +419,29 @@ def _origin(line: str) -> tuple[str, str, str] | None:
         return None
     name, version, architecture, origin = columns
     return f"{name}:{architecture}", version, one_line(origin)
+
+
+def _phased(reader: _Reader, packages: tuple[InstalledPackage, ...]) -> tuple[PhasedUpdate, ...]:
+    installed = {package.source_name for package in packages}
+    updates = reader.read("phased", _phased_update)
+    return tuple(
+        update
+        for update in updates
+        if update.source_name in installed and update.percentage < COMPLETE
+    )
+
+
+def _phased_update(line: str) -> PhasedUpdate | None:
+    columns = line.split("\t")
+    if len(columns) != len(("source", "version", "percentage")):
+        return None
+    source, version, percentage = columns
+    is_readable = (
+        PACKAGE_NAME.fullmatch(source) and is_version(version) and NUMBER.fullmatch(percentage)
+    )
+    if not is_readable or int(percentage) > COMPLETE:
+        return None
+    return PhasedUpdate(source, version, int(percentage))
 
 
 def _reboot_flag(reader: _Reader) -> bool | None:

@@ -2,10 +2,15 @@
 
 An archive names a percentage, and apt draws a number for each host and update: from the name and
 version of the source package and the host's machine-id, through the generators that C++ defines
-(`std::seed_seq`, `std::minstd_rand`, `std::uniform_int_distribution`). A host is held back while its
-number is higher than the percentage. apt does not hold back what is new on a host, nor what comes
-from a security archive.
+(`std::seed_seq`, `std::minstd_rand`, `std::uniform_int_distribution`). A host is held back while
+its number is higher than the percentage. apt does not hold back what is new on a host, nor what
+comes from a security archive.
 """
+
+from collections.abc import Iterator
+
+from oakum.core.inventory.facts import Facts
+from oakum.core.versions.deb import compare
 
 WORD = 0xFFFFFFFF
 SEED_WORDS = 4
@@ -30,6 +35,21 @@ def draw(source_name: str, source_version: str, machine_id: str) -> int:
 def is_held(percentage: int, number: int) -> bool:
     """Tell whether apt holds an update back from the host that drew the number."""
     return percentage < COMPLETE and number > percentage
+
+
+def phasing_of(facts: Facts, source_name: str, fixed_version: str) -> Iterator[str]:
+    """Give in words what a host's own apt does about updates that have a fix."""
+    for update in facts.phased:
+        if update.source_name == source_name and compare(update.version, fixed_version) >= 0:
+            number = draw(update.source_name, update.version, facts.machine_id)
+            done = f"holds it back until it is phased at {number} %"
+            if not is_held(update.percentage, number):
+                done = "takes it"
+            is_halted = " (its vendor has halted it)" if update.percentage == HALTED else ""
+            yield (
+                f"{update.version} is phased at {update.percentage} %{is_halted}: "
+                f"this host's own apt {done}"
+            )
 
 
 def _signed(byte: int) -> int:
