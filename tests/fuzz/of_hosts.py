@@ -62,6 +62,8 @@ CVE-2024-6387
 linux-image-amd64:amd64\tlinux (= 6.1.1-1)
 @TOKEN automatic
 libc6:amd64
+@TOKEN phased
+bash\t5.2.15-3\t30
 @TOKEN conffiles
 bash\t0123456789abcdef0123456789abcdef\t/etc/bash.bashrc
 --

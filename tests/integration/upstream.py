@@ -86,6 +86,8 @@ class Upstream:
         self.keyring = directory / "vendor.gpg"
         self.keyring.write_bytes(bytes(self.key.extract_certificate()))
         self.packages: dict[str, bytes] = {}
+        self.more_index = b""
+        """Further paragraphs of the Packages file."""
 
     @property
     def source(self) -> ArchiveSource:
@@ -98,12 +100,15 @@ class Upstream:
 
     def index(self) -> bytes:
         """Return the Packages file."""
-        return "\n".join(
-            f"Package: {name}\nVersion: 1.0\nArchitecture: amd64\n"
-            f"Filename: pool/{name}_1.0.deb\nSize: {len(content)}\n"
-            f"SHA256: {hashlib.sha256(content).hexdigest()}\nDescription: a test\n"
-            for name, content in self.packages.items()
-        ).encode()
+        return (
+            "\n".join(
+                f"Package: {name}\nVersion: 1.0\nArchitecture: amd64\n"
+                f"Filename: pool/{name}_1.0.deb\nSize: {len(content)}\n"
+                f"SHA256: {hashlib.sha256(content).hexdigest()}\nDescription: a test\n"
+                for name, content in self.packages.items()
+            ).encode()
+            + self.more_index
+        )
 
     def release(self, *more: str) -> str:
         """Write the indices and return the text of the Release."""

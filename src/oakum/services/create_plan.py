@@ -117,12 +117,14 @@ class PlanMaker:
         _require_fixes(request, findings)
         sources = request.sources | _sources_of(findings, request.cves)
         simulations = await self._simulate_all(request, access, facts, sources)
+        left_out = {h: _left_out(known, request.snapshot, sources) for h, known in facts.items()}
+        simulations = {
+            host: replace(answer, kept_back=(*answer.kept_back, *left_out[host]))
+            for host, answer in simulations.items()
+        }
         classes = _classes(request, facts, simulations)
         if not classes:
-            raise RefusedError(
-                "there is nothing to do: no host would change anything",
-                hint="`oakum queue` shows what is open, `oakum snapshots list` what is frozen",
-            )
+            raise _nothing_to_do(left_out.values())
         fixable = [f for f in findings if f.state is FindingState.AFFECTED_FIX_AVAILABLE]
         closed = _closed(classes, request.snapshot.manifest, request.reboot_policy, fixable)
         plan = _assemble(
@@ -304,6 +306,33 @@ def _targets(
         ):
             targets.append(Target(package.name, package.architecture, candidate.version))
     return tuple(targets)
+
+
+def _left_out(
+    facts: Facts, snapshot: Snapshot, sources: frozenset[str]
+) -> tuple[tuple[str, str], ...]:
+    """Return updates of a host that the snapshot leaves out, with the reason."""
+    updates = {(u.name, u.architecture): u for u in snapshot.manifest.left_out}
+    return tuple(
+        (package.key, update.reason)
+        for package in facts.packages
+        if (update := updates.get((package.name, package.architecture))) is not None
+        and (not sources or package.source_name in sources)
+        and compare(update.version, package.version) > 0
+    )
+
+
+def _nothing_to_do(left_out: Iterable[tuple[tuple[str, str], ...]]) -> RefusedError:
+    reasons = dict.fromkeys(f"{key} {reason}" for of_host in left_out for key, reason in of_host)
+    message = "there is nothing to do: no host would change anything"
+    if reasons:
+        return RefusedError(
+            f"{message}; {'; '.join([*reasons][:5])}",
+            hint="`[snapshots] phased_from` says from which percentage on updates are taken",
+        )
+    return RefusedError(
+        message, hint="`oakum queue` shows what is open, `oakum snapshots list` what is frozen"
+    )
 
 
 def _classes(

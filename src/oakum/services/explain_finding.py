@@ -12,10 +12,11 @@ from oakum.core.ids import CveId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.matching.coverage import Coverage, coverage, outline_of
-from oakum.core.matching.finding import Finding
+from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.matching.matcher import topics_of
 from oakum.core.planning.change import PackageChange
 from oakum.core.planning.plan import Plan
+from oakum.core.repositories.phasing import phasing_of
 from oakum.core.repositories.snapshot import Snapshot
 from oakum.core.risk.assessment import Assessment, Assessor
 from oakum.core.rollout.rollout import HostRun, Rollout
@@ -63,6 +64,8 @@ class Explanation:
     history: tuple[tuple[datetime, Finding], ...]
     assessment: Assessment | None
     plans: tuple[PlanForHost, ...]
+    phasing: tuple[str, ...] = ()
+    """Why the host's own apt may not take a fix that is there, in words."""
 
 
 def explain_finding(cve: CveId, name: str, assessor: Assessor, work: UnitOfWork) -> Explanation:
@@ -91,6 +94,12 @@ def explain_finding(cve: CveId, name: str, assessor: Assessor, work: UnitOfWork)
         signals=signals,
         feeds=tuple(feeds[name] for name in FeedName if name in feeds),
         history=past,
+        phasing=tuple(
+            line
+            for finding in present
+            if facts is not None and finding.state is FindingState.AFFECTED_FIX_AVAILABLE
+            for line in phasing_of(facts, finding.source_name, finding.evidence.fixed_version)
+        ),
         assessment=assessed[0] if assessed else None,
         plans=tuple(
             _plan_for(plan, host, sources, work)

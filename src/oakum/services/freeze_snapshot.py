@@ -13,6 +13,7 @@ from oakum.core.repositories.closure import Closure, Installed, close, installed
 from oakum.core.repositories.deb_file import stanza_of
 from oakum.core.repositories.package_index import package_of
 from oakum.core.repositories.snapshot import (
+    LeftOut,
     Role,
     Snapshot,
     SnapshotManifest,
@@ -59,6 +60,8 @@ class Freezer:
     clock: Clock
     actor: str
     progress: Progress
+    phased_from: int = 1
+    """Updates that fewer hosts in a hundred may have are left out; 0 is what a vendor halted."""
 
     async def freeze(
         self,
@@ -78,6 +81,7 @@ class Freezer:
         closure = close(
             (package for index in indices for package in index.packages),
             installed_versions(facts.values()),
+            self.phased_from,
         )
         repacked = await self._repack(closure.missing, facts, hosts)
         missing = _still_missing(closure, repacked)
@@ -181,6 +185,7 @@ class Freezer:
                         ],
                         "repacked": [r.package.name for r in repacked],
                         "missing": [f"{m.name} {m.version}" for m in missing],
+                        "left_out": [f"{u.name} {u.reason}" for u in manifest.left_out],
                     },
                 )
             work.commit()
@@ -253,6 +258,11 @@ def _manifest(
             _snapshot_package(package, roles[digest]) for digest, package in packages.items()
         ),
         upstream=tuple(index.release for index in indices),
+        left_out=tuple(
+            LeftOut(p.name, p.version, p.architecture, p.phased_percentage)
+            for p in closure.left_out
+            if p.phased_percentage is not None
+        ),
     )
     return manifest, {digest: package.fields for digest, package in packages.items()}
 

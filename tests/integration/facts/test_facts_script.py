@@ -11,17 +11,48 @@ from oakum.adapters.facts.collector import SCRIPT
 
 RIGHTS = "-sys_ptrace,-perfmon,-sys_admin"
 """Each of them lets root look into other users' processes, on one kernel or another."""
+GOLDEN = Path(__file__).parents[2] / "golden" / "archives"
 DEBIAN = "Origin: Debian\nSuite: stable\n"
 THIRD = "Package: {}\nVersion: 5\nArchitecture: amd64\n"
 
 
 def section(lists: Path, name: str) -> list[str]:
     """Run the script over other package lists than this machine's."""
-    script = SCRIPT.replace("/var/lib/apt/lists", str(lists))
+    return run_section(SCRIPT.replace("/var/lib/apt/lists", str(lists)), name)
+
+
+def run_section(script: str, name: str) -> list[str]:
     output = subprocess.run(
         ["sh", "-c", script, "facts", "T"], capture_output=True, text=True, check=True
     ).stdout
     return output.partition(f"@T {name}\n")[2].partition("@T ")[0].splitlines()
+
+
+REPOSITORIES = """\
+# written by subscription-manager
+[rhel-9-for-x86_64-baseos-eus-rpms]
+name = Red Hat Enterprise Linux 9 for x86_64 - BaseOS - Extended Update Support (RPMs)
+enabled = {}
+[rhel-9-for-x86_64-appstream-eus-rpms]
+enabled = 1
+ [rhel-9-for-x86_64-baseos-e4s-rpms]
+ enabled=0
+"""
+
+
+@pytest.mark.parametrize(
+    ("enabled", "found"), [("1", ["rhel-eus"]), ("True", ["rhel-eus"]), ("0", [])]
+)
+def test_an_extended_stream_is_told_by_its_enabled_repository(
+    tmp_path: Path, enabled: str, found: list[str]
+) -> None:
+    """That of the base system; others may be left over."""
+    (tmp_path / "redhat.repo").write_text(REPOSITORIES.format(enabled))
+    (tmp_path / "rhui.repo").write_text("[rhui-rhel-8-for-x86_64-appstream-aus-rhui-rpms]\n")
+    script = SCRIPT.replace("/etc/yum.repos.d", str(tmp_path))
+    assert run_section(script, "subscriptions") == found
+    (tmp_path / "rhui.repo").write_text("[rhui-rhel-8-for-x86_64-baseos-aus-rhui-rpms]\n")
+    assert run_section(script, "subscriptions") == ["rhel-aus", *found]
 
 
 def test_no_lists_are_told(tmp_path: Path) -> None:
@@ -50,6 +81,23 @@ def test_packages_of_other_archives_are_named_with_their_origin(tmp_path: Path) 
         "docker-ce\t5\tamd64\tDocker Inc",
         "docker-cli\t5\tamd64\tDocker Inc",
         "flat\t5\tamd64\tFlat",
+    ]
+
+
+def test_updates_that_are_not_for_all_yet_are_told_by_source(tmp_path: Path) -> None:
+    """Those of an `-updates` suite; plain and packed indices are read."""
+    index = (GOLDEN / "Packages-phased").read_bytes()
+    (tmp_path / "ubuntu.example_dists_jammy-updates_main_binary-amd64_Packages").write_bytes(index)
+    (tmp_path / "ubuntu.example_dists_jammy_main_binary-amd64_Packages").write_bytes(
+        index.replace(b"1.2-3", b"9.9-9")
+    )
+    (tmp_path / "other.example_dists_jammy-updates_main_binary-amd64_Packages.gz").write_bytes(
+        gzip.compress(index.replace(b"1.2-3", b"1.3-1"))
+    )
+    assert section(tmp_path, "phased") == [
+        "halted-src\t2:5.0-1ubuntu1\t0",
+        "tool\t1.2-3ubuntu0.22.04.2\t30",
+        "tool\t1.3-1ubuntu0.22.04.2\t30",
     ]
 
 

@@ -21,7 +21,13 @@ from oakum.core.planning.change import ChangeKind
 from oakum.core.planning.openings import Opening
 from oakum.core.planning.plan import Budget, Plan, RebootPolicy, RestartPolicy, Window
 from oakum.core.planning.schedule import Rules, WindowRule
-from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
+from oakum.core.repositories.snapshot import (
+    LeftOut,
+    Role,
+    Snapshot,
+    SnapshotManifest,
+    SnapshotPackage,
+)
 from oakum.ports.clock import Clock
 from oakum.ports.package_manager import (
     PackageManager,
@@ -206,3 +212,20 @@ def test_a_plan_that_would_be_late_is_refused_with_what_holds_it_up(
         make(fleet, clock, asked)
     with fleet() as work:
         assert work.plans.ids() == ()
+
+
+def test_an_update_that_the_snapshot_leaves_out_stays_with_its_reason(
+    fleet: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """In the plan, so that who approves it knows; and where nothing is left, in the refusal."""
+    halted = LeftOut("libssl3", "3.0.23-1", "amd64", 0)
+    manifest = replace(SNAPSHOT.manifest, left_out=(halted,))
+    asked = replace(request(), snapshot=replace(SNAPSHOT, manifest=manifest))
+    plan = make(fleet, clock, asked)
+    assert plan.classes[0].kept_back == (("libssl3:amd64", halted.reason),)
+    kernel = replace(asked, cves=frozenset([KERNEL_CVE]))
+    assert make(fleet, clock, kernel).classes[0].kept_back == ()
+    without = replace(manifest, packages=())
+    only = replace(asked, cves=frozenset([CVE]), snapshot=replace(SNAPSHOT, manifest=without))
+    with pytest.raises(RefusedError, match=r"nothing to do.*libssl3:amd64 3.0.23-1 was left out"):
+        make(fleet, clock, only)

@@ -46,6 +46,17 @@ class Shelf:
         return next(p for p in self.home.glob("pool/*/*.deb") if p.read_bytes() == content)
 
 
+HALTED = f"""
+Package: tool
+Version: 1.1
+Architecture: amd64
+Filename: pool/tool_1.1.deb
+Size: 1
+SHA256: {"1" * 64}
+Phased-Update-Percentage: 0
+"""
+
+
 @pytest.fixture
 def shelf(tmp_path: Path, begin: UnitOfWorkFactory, clock: SteppingClock) -> Iterator[Shelf]:
     home = tmp_path / "home"
@@ -145,3 +156,15 @@ def test_a_prepared_host_is_not_asked_for_packages(
     with pytest.raises(AssertionError) as asked:
         shelf.freeze()
     assert asked.value.args == (second,)
+
+
+def test_an_update_that_its_vendor_halted_is_left_out_and_named(shelf: Shelf) -> None:
+    """The version before it is what hosts may move to."""
+    shelf.upstream.more_index = HALTED.encode()
+    shelf.upstream.publish()
+    manifest = shelf.freeze().snapshot.manifest
+    assert [f"{u.name} {u.reason}" for u in manifest.left_out] == [
+        "tool 1.1 was left out: its vendor has halted it (phased at 0 %)"
+    ]
+    assert {p.version for p in manifest.packages} == {"1.0"}
+    assert _faults(shelf, shelf.freeze()) == ()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oakum.core.advisories.authority import decide
-from oakum.core.advisories.statement import VendorStatement, VendorStatus
+from oakum.core.advisories.statement import Urgency, VendorStatement, VendorStatus
 from oakum.core.ids import CveId
 
 MADE_ON = date(2026, 8, 1)
@@ -63,10 +63,62 @@ def test_without_a_word_of_the_tracker_the_highest_fix_counts() -> None:
     assert decide([first, second], OF) == [second]
 
 
+def listed(status: VendorStatus, version: str = "") -> VendorStatement:
+    return replace(said(status, version), source="debian-cve")
+
+
+UNSTABLE = listed(VendorStatus.FIXED_IN_UNSTABLE, "9")
+UNSUPPORTED = replace(listed(VendorStatus.OPEN), urgency=Urgency.END_OF_LIFE)
+
+
+@pytest.mark.parametrize(
+    ("of_list", "advisory", "list_counts"),
+    [
+        (UNSTABLE, issued("2", EARLIER), False),
+        (listed(VendorStatus.OPEN), issued("2", EARLIER), False),
+        (UNSUPPORTED, issued("2", LATER), True),
+        (listed(VendorStatus.UNDETERMINED), issued("2", EARLIER), False),
+        (listed(VendorStatus.NOT_AFFECTED), issued("2", EARLIER), False),
+        (listed(VendorStatus.FIXED, "3"), issued("2", EARLIER), True),
+        (listed(VendorStatus.FIXED, "2"), issued("2", EARLIER), False),
+        (listed(VendorStatus.FIXED, "1"), issued("2", EARLIER), False),
+    ],
+)
+def test_without_the_trackers_decision_its_list_and_advisories_are_joined_as_it_joins_them(
+    of_list: VendorStatement,
+    advisory: VendorStatement,
+    list_counts: bool,  # noqa: FBT001 (a table's column)
+) -> None:
+    """An advisory speaks of the release itself; a higher version in the list was needed too."""
+    expected = of_list if list_counts else advisory
+    assert decide([of_list, advisory], OF) == [expected]
+    assert decide([advisory, of_list], OF) == [expected]
+
+
+@pytest.mark.parametrize("decided", [OPEN, UNDETERMINED, FIXED, SAFE])
+def test_the_trackers_decision_counts_before_its_list_and_the_list_before_copies(
+    decided: VendorStatement,
+) -> None:
+    """Whatever either says."""
+    copy = replace(FIXED, source="osv-debian")
+    for order in ([decided, UNSTABLE, copy], [copy, UNSTABLE, decided]):
+        assert decide(order, OF) == [decided]
+        assert decide([s for s in order if s is not decided], OF) == [UNSTABLE]
+
+
 statements = st.builds(
     replace,
     st.sampled_from(
-        [OPEN, UNDETERMINED, FIXED, SAFE, issued("1", EARLIER), issued("3", LATER, "DSA-2-1")]
+        [
+            OPEN,
+            UNDETERMINED,
+            FIXED,
+            SAFE,
+            issued("1", EARLIER),
+            issued("3", LATER, "DSA-2-1"),
+            UNSTABLE,
+            UNSUPPORTED,
+        ]
     ),
     source_name=st.sampled_from(["openssl", "nginx"]),
     release=st.sampled_from(["bookworm", "trixie"]),

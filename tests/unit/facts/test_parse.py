@@ -8,7 +8,13 @@ from tests.strategies import hostile_text
 
 from oakum.adapters.facts.parse import SECTIONS, parse_facts
 from oakum.core.errors import HostError
-from oakum.core.inventory.facts import Facts, FileSystem, ListeningSocket, ModifiedConffile
+from oakum.core.inventory.facts import (
+    Facts,
+    FileSystem,
+    ListeningSocket,
+    ModifiedConffile,
+    PhasedUpdate,
+)
 from oakum.core.text import is_plain
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -286,6 +292,31 @@ def test_paid_channels_and_livepatches() -> None:
     assert known.livepatched == ("CVE-2026-0001", "CVE-2026-0002")
     assert [line.line for line in known.unreadable] == ["CVE-x"]
     assert read().subscriptions == ()
+    assert read(subscriptions=["fips-updates"]).subscriptions == ("fips-updates",)
+    assert read(subscriptions=["fips", "esm-apps"]).subscriptions == ("esm-apps", "fips", "pro")
+
+
+@pytest.mark.parametrize(
+    ("enabled", "version", "judged_by"),
+    [
+        ([], "9.2", "rhel:9"),
+        (["rhel-eus"], "9.2", "rhel-eus:9.2"),
+        (["rhel-e4s"], "9.0", "rhel-e4s:9.0"),
+        (["rhel-eus"], "9", "rhel:9"),
+        (["rhel-other"], "9.2", "rhel:9"),
+    ],
+)
+def test_a_host_of_red_hats_is_judged_by_the_stream_whose_repository_it_has(
+    enabled: list[str], version: str, judged_by: str
+) -> None:
+    """And its release stays what /etc/os-release says."""
+    line = "bash\t5.1.8-9.el9\tx86_64\tbash-5.1.8-9.el9.src.rpm\t(none)"
+    known = read(
+        packages=[], rpm=[line], subscriptions=enabled,
+        os_release=["ID=rhel", f"VERSION_ID={version}"],
+    )  # fmt: skip
+    assert known.distribution.judged_by == judged_by
+    assert (known.distribution.release, known.subscriptions) == ("rhel:9", ())
 
 
 def test_a_library_is_of_the_package_that_was_named_first() -> None:
@@ -318,3 +349,13 @@ def test_owners_are_found_as_by_looking_at_each(
     owners = [f"{owner}: {name}" for name, owner in known.items()]
     (process,) = read(stale=[f"7\tx\t/\t{path}"], owners=owners).stale_processes
     assert process.package == expected
+
+
+def test_phased_updates_of_what_is_installed() -> None:
+    """What is for all, and of nothing that is here, is not kept; nor is what makes no sense."""
+    lines = ["bash\t5.2.15-3\t30", "bash\t5.2.15-4\t100", "other\t1\t30", "bash\t!\t1",
+        "bash\t1\t101"]  # fmt: skip
+    known = read(packages=[BASH], phased=lines)
+    assert known.phased == (PhasedUpdate("bash", "5.2.15-3", 30),)
+    assert [line.section for line in known.unreadable] == ["phased", "phased"]
+    assert read().phased == ()

@@ -45,7 +45,12 @@ def record(ecosystem: str = "AlmaLinux:9", fixed: str | None = "1.0-1", **more: 
         ("AlmaLinux:9", ("almalinux:9", "")),
         ("Rocky Linux:8", ("rocky:8", "")),
         ("Red Hat:enterprise_linux:9::appstream", ("rhel:9", "")),
-        ("Red Hat:rhel_eus:9.2::baseos", None),
+        ("Red Hat:rhel_eus:9.2::baseos", ("rhel-eus:9.2", "")),
+        ("Red Hat:rhel_eus_long_life:8.4::baseos", None),
+        ("Ubuntu:Pro:FIPS-updates:22.04:LTS", ("jammy-fips-updates", "")),
+        ("Ubuntu:Pro:FIPS:22.04:LTS", ("jammy-fips", "")),
+        ("Ubuntu:Pro:FIPS-preview:22.04:LTS", ("jammy-fips-preview", "")),
+        ("Ubuntu:Pro:FIPS-updates:18.04:LTS", None),
         ("Red Hat:rhel_e4s:8.4::appstream", None),
         ("SUSE:Linux Enterprise Server 15 SP5", ("sles:15.5", "")),
         ("SUSE:Linux Enterprise Module for Basesystem 15 SP6", ("sles:15.6", "")),
@@ -84,10 +89,33 @@ def test_rocky_names_source_packages() -> None:
     assert {said.source_name for said in golden("rocky")} == {"source:compat-openssl11"}
 
 
-def test_debug_packages_and_extended_streams_of_red_hat_are_left_out() -> None:
-    """What holds no code that runs, and what no host of the release installs from."""
+def test_debug_packages_of_red_hat_are_left_out() -> None:
+    """They hold no code that runs."""
     assert {said.source_name for said in golden("redhat")} == {"compat-openssl11"}
-    assert golden("redhat-eus") == []
+
+
+def test_an_extended_stream_of_red_hat_is_a_release_of_its_own() -> None:
+    """What RHBA-2021:0624 fixes in 8.1's stream says nothing about 8."""
+    found = golden("redhat-eus")
+    assert {(said.release, said.channel) for said in found} == {("rhel-eus:8.1", "")}
+
+
+def test_a_fips_build_is_told_by_its_package_url_too() -> None:
+    """Where the ecosystem is only that of subscribers; a channel that nobody knows is left out."""
+
+    def said(distro: str) -> list[tuple[str, str]]:
+        package = {"ecosystem": "Ubuntu:Pro:22.04:LTS", "name": "openssl",
+            "purl": f"pkg:deb/ubuntu/openssl@3?arch=source&distro={distro}"}  # fmt: skip
+        ranges = [{"type": "ECOSYSTEM", "events": [{"fixed": "3.0.2-0ubuntu1.15+Fips1"}]}]
+        parsed = parse(record(affected=[{"package": package, "ranges": ranges}]))
+        return [(statement.release, statement.channel) for statement in parsed.statements]
+
+    assert (
+        said("fips-updates/jammy") == said("fips-updates%2Fjammy") == [("jammy-fips-updates", "")]
+    )
+    assert said("fips/jammy") == [("jammy-fips", "")]
+    assert said("fips-other/jammy") == []
+    assert said("esm-infra/jammy") == [("jammy", "esm-infra")]
 
 
 def test_suse_lists_the_binary_packages_of_each_module() -> None:

@@ -73,12 +73,28 @@ def test_each_word_of_ubuntus_tracker(
 
 
 def test_what_a_release_does_not_have_is_not_spoken_of() -> None:
-    """DNE, other releases, upstream, and FIPS builds with versions of their own."""
+    """DNE, other releases, upstream, and channels that nobody knows."""
     others = [
         ubuntu("jammy", "DNE"), ubuntu("upstream", "released", "2"), ubuntu("xenial", "needed"),
-        ubuntu("fips/jammy", "released", "1.0-fips1"), ubuntu("esm-apps/jammy", "needed"),
+        ubuntu("ros-esm/jammy", "released", "1.0-1"), ubuntu("esm-apps/jammy", "needed"),
+        ubuntu("fips/xenial", "needed"),
     ]  # fmt: skip
     assert parse(parse_ubuntu, *others).statements == []
+
+
+def test_a_fips_channel_is_a_release_of_its_own() -> None:
+    """Its versions continue none; also what is open there is said of it alone."""
+    parsed = parse(
+        parse_ubuntu,
+        ubuntu("jammy", "released", "1.0-1ubuntu2"),
+        ubuntu("fips-updates/jammy", "needed"),
+        ubuntu("fips/jammy", "released", "1.0-1ubuntu1+Fips2"),
+    )
+    assert [(s.release, s.status.value, s.fixed_version, s.channel) for s in parsed.statements] == [
+        ("jammy", "fixed", "1.0-1ubuntu2", ""),
+        ("jammy-fips-updates", "open", "", ""),
+        ("jammy-fips", "fixed", "1.0-1ubuntu1+Fips2", ""),
+    ]
 
 
 def test_a_paid_channel_is_named() -> None:
@@ -167,7 +183,10 @@ def test_vex_says_what_no_advisory_says(state: str, expected: VendorStatus) -> N
     [
         (RHEL, "rhel:9"),
         ("cpe:/o:redhat:enterprise_linux:9", "rhel:9"),
-        ("cpe:/o:redhat:rhel_eus:9.2::baseos", ""),
+        ("cpe:/o:redhat:rhel_eus:9.2::baseos", "rhel-eus:9.2"),
+        ("cpe:/a:redhat:rhel_eus:8.6", "rhel-eus:8.6"),
+        ("cpe:/a:redhat:rhel_eus_long_life:8.4", ""),
+        ("cpe:/o:redhat:rhel_aus:8.4::baseos", ""),
         ("cpe:/o:suse:sles:15:sp5", "sles:15.5"),
         ("cpe:/o:suse:sles-ltss:15:sp4", ""),
         ("cpe:/o:suse:sle-module-basesystem:15:sp6", "sles:15.6"),

@@ -27,9 +27,11 @@ NOW = datetime(2026, 11, 25, tzinfo=UTC)
 DAY = date(2026, 11, 25)
 FEED = FeedState(FeedName.DEBIAN_TRACKER, NOW, NOW, Digest("0" * 64), 1, "test")
 CVES = [CveId(f"CVE-2026-000{number}") for number in range(3)]
-versions = st.sampled_from(["1", "1.5-1", "2", "2-1+b1", "3~rc1", "no version!", "3"])
+versions = st.sampled_from(["1", "1.5-1", "2", "2-1+b1", "3~rc1", "no version!", "3", "2-1.el9_2",
+    "3-1.el9_4", "2+fips1", "3+fips1"])  # fmt: skip
 BOOKWORM, JAMMY = Distribution("debian", "12", "bookworm"), Distribution("ubuntu", "22.04", "jammy")
 ALMA = Distribution("almalinux", "9.4", "")
+RHEL, EUS = Distribution("rhel", "9.4", ""), Distribution("rhel", "9.2", "", "", "eus")
 
 
 def _package(name: str, source: str, version: str, module: str) -> InstalledPackage:
@@ -55,7 +57,7 @@ hosts = st.lists(
         st.just("m"),
         st.just("b"),
         st.just("amd64"),
-        st.sampled_from([BOOKWORM, JAMMY, ALMA]),
+        st.sampled_from([BOOKWORM, JAMMY, ALMA, RHEL, EUS]),
         st.sampled_from(
             [RunningKernel("6.1.0-1-amd64", f"#1 SMP Debian {n} (2026)") for n in ("1", "2", "x")]
         ),
@@ -64,7 +66,7 @@ hosts = st.lists(
         packages=packages.map(tuple),
         stale_processes=st.sampled_from([(), (StaleProcess(1, "x", "", "/x", "ssl:amd64"),)]),
         saw_all_processes=st.booleans(),
-        subscriptions=st.sampled_from([(), ("esm-apps",)]),
+        subscriptions=st.sampled_from([(), ("esm-apps",), ("fips",)]),
         livepatched=st.sampled_from([(), (CVES[0],)]),
     ),
     max_size=5,
@@ -72,7 +74,9 @@ hosts = st.lists(
 statements = st.lists(
     st.builds(
         VendorStatement,
-        st.sampled_from(["bookworm", "jammy", "almalinux:9"]),
+        st.sampled_from(
+            ["bookworm", "jammy", "almalinux:9", "rhel:9", "rhel-eus:9.2", "jammy-fips"]
+        ),
         st.sampled_from(["ssl", "ssl-libs", "web", "linux"]),
         st.sampled_from(CVES),
         st.sampled_from(VendorStatus),
@@ -114,6 +118,23 @@ def test_each_host_stands_as_it_does_alone(found: list[Facts], said: list[Vendor
     ]
     alone = [(f.host, f.source_name, f.cve, f.state) for f in one_by_one(found, index)]
     assert sorted(together, key=str) == sorted(alone, key=str)
+
+
+def test_a_host_with_builds_of_two_channels_stands_once() -> None:
+    """Its plain build lacks the release's fix; the FIPS build beside it has its channel's."""
+    known = Facts(
+        NOW, "h", "m", "b", "amd64", JAMMY, RunningKernel("", ""), has_systemd=True,
+        is_container=True, subscriptions=("fips",),
+        packages=(_package("ssl", "ssl", "1", ""), _package("ssl-libs", "ssl", "3+fips1", "")),
+    )  # fmt: skip
+    said = [
+        VendorStatement(release, "ssl", CVES[0], VendorStatus.FIXED, fixed)
+        for release, fixed in (("jammy", "2"), ("jammy-fips", "3+fips1"))
+    ]
+    index = AdvisoryIndex.of({FEED.feed: FEED}, said)
+    (standing,) = fleet_of([known]).standings(index)
+    assert dict(standing.hosts) == {FindingState.AFFECTED_FIX_AVAILABLE: HostSet([0])}
+    assert len(one_by_one([known], index)) == 1
 
 
 @given(hosts, statements)

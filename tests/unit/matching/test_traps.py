@@ -13,11 +13,12 @@ from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.advisories.statement import Urgency, VendorStatement, VendorStatus
 from oakum.core.ids import CveId, Digest, HostId
 from oakum.core.inventory.distribution import Distribution
-from oakum.core.inventory.facts import Facts, RunningKernel
+from oakum.core.inventory.facts import Facts, PhasedUpdate, RunningKernel
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.coverage import coverage, outline_of
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.matching.matcher import AdvisoryIndex, match
+from oakum.core.repositories.phasing import phasing_of
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 CVE = CveId("CVE-2026-0001")
@@ -317,8 +318,12 @@ def test_a_held_package_is_as_exposed_as_any(status: str) -> None:
 
 
 def test_a_phased_update_is_a_fix_that_is_there() -> None:
-    """That apt holds it back for some hosts today does not make them safe."""
-    assert state(facts(JAMMY, deb("tool", "1")), said("jammy", "tool", "1ubuntu0.1")) is FIX
+    """That apt holds it back for some hosts today does not make them safe; why it does is told."""
+    known = replace(facts(JAMMY, deb("tool", "1")), phased=(PhasedUpdate("tool", "1ubuntu0.1", 0),))
+    (found,) = judge(known, said("jammy", "tool", "1ubuntu0.1"))
+    assert found.state is FIX
+    (why,) = phasing_of(known, found.source_name, found.evidence.fixed_version)
+    assert why.startswith("1ubuntu0.1 is phased at 0 % (its vendor has halted it): this host's own")
 
 
 def test_both_architectures_of_a_package_are_one_finding_and_the_older_counts() -> None:

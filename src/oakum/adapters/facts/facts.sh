@@ -66,6 +66,13 @@ if have pro; then
   pro status --format tabular 2>/dev/null | awk '$2 == "yes" && $3 == "enabled" {print $1}'
 fi
 
+# Red Hat's extended streams: an enabled repository `rhel-9-for-x86_64-baseos-eus-rpms`.
+cat /etc/yum.repos.d/*.repo 2>/dev/null | awk '
+  function flush() { if (on && id ~ /-baseos-(eus|aus|e4s|tus)-/) { sub(/.*-baseos-/, "", id); sub(/-.*/, "", id); print "rhel-" id } }
+  /^[ \t]*\[/ { flush(); id = $0; gsub(/[][ \t]/, "", id); on = 1 }
+  /^[ \t]*enabled[ \t]*=/ { on = ($0 ~ /=[ \t]*(1|[Tt]rue|[Yy]es)[ \t]*$/) }
+  END { flush() }' | sort -u
+
 section livepatch
 # CVEs that a loaded patch mends in the running kernel, as the livepatch client names them.
 if have canonical-livepatch; then
@@ -174,6 +181,15 @@ if [ -n "$(index_files 2>/dev/null)" ] && have dpkg-query; then
   } | awk '$1 == "I" { has[$2] } $1 == "A" { listed[$2] }
       END { for (name in has) if (!(name in listed)) print name }'
 fi
+
+section phased
+# Updates that are not for all hosts yet; Ubuntu phases those of its `-updates`, and nothing else.
+index_files 2>/dev/null | grep -e '-updates_' | while IFS= read -r index; do
+  read_index "$index" | awk '
+    function flush() { if (p != "" && part != "") print (s == "" ? p : s) "\t" (sv == "" ? v : sv) "\t" part; p = s = v = sv = part = "" }
+    /^Package: /{p=$2} /^Version: /{v=$2} /^Source: /{s=$2; sv=$3; gsub(/[()]/, "", sv)}
+    /^Phased-Update-Percentage: /{part=$2} /^$/{flush()} END{flush()}'
+done | sort -u
 
 section file-systems
 df -P -k / /boot /var /var/cache/apt/archives /var/lib/dpkg 2>/dev/null | awk 'NR > 1' | sort -u

@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
@@ -12,17 +13,19 @@ from oakum.adapters.facts.dpkg_words import ARCHITECTURE, NOT_ON_DISK, PACKAGE_N
 from oakum.core.advisories.cve import CVE
 from oakum.core.errors import HostError
 from oakum.core.ids import CveId
-from oakum.core.inventory.distribution import Distribution
+from oakum.core.inventory.distribution import EXTENDED, FIPS_CHANNELS, Distribution
 from oakum.core.inventory.facts import (
     Facts,
     FileSystem,
     ListeningSocket,
     ModifiedConffile,
+    PhasedUpdate,
     RunningKernel,
     StaleProcess,
     UnreadableLine,
 )
 from oakum.core.inventory.package import InstalledPackage
+from oakum.core.repositories.phasing import COMPLETE
 from oakum.core.text import is_plain, one_line
 from oakum.core.versions import apk, rpm
 from oakum.core.versions.deb import is_version
@@ -32,9 +35,11 @@ T = TypeVar("T")
 SECTIONS = (
     "os-release", "identity", "packages", "rpm", "apk", "subscriptions", "livepatch",
     "built-using", "automatic", "conffiles", "stale",
-    "unread", "owners", "reboot", "sources", "indices", "origins", "unlisted", "file-systems",
-    "failed-units", "sockets", "end",
+    "unread", "owners", "reboot", "sources", "indices", "origins", "unlisted", "phased",
+    "file-systems", "failed-units", "sockets", "end",
 )  # fmt: skip
+SINCE = frozenset({"phased"})
+"""Sections that earlier versions of the script did not print."""
 RPM_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 RPM_WORD = re.compile(r"[A-Za-z0-9_()]+")
 SOURCE_RPM = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-(?P<release>[^-]+)\.(?:no)?src\.rpm")
@@ -72,6 +77,7 @@ class _Reader:
 def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
     """Return the facts. Raises HostError when the answer is incomplete or not an answer at all."""
     reader = _Reader(_split(output.decode(errors="backslashreplace"), token))
+    enabled = frozenset(reader.read("subscriptions", _word))
     identity, memory = reader.pairs("identity"), reader.read("unread", _pair)
     is_deb = bool(reader.sections["packages"])
     packages = _packages(reader) if is_deb else _other_packages(reader)
@@ -81,7 +87,7 @@ def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
         machine_id=identity.get("machine-id", ""),
         boot_id=identity.get("boot-id", ""),
         architecture=identity.get("architecture", ""),
-        distribution=_distribution(reader),
+        distribution=_distribution(reader, enabled),
         kernel=RunningKernel(identity.get("release", ""), identity.get("version", "")),
         has_systemd=identity.get("init") == "systemd",
         is_container=identity.get("container") == "yes",
@@ -99,8 +105,9 @@ def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
         package_origins=_origins(reader, packages),
         unlisted_packages=tuple(sorted(reader.read("unlisted", _word))),
         has_package_indices=not is_deb or reader.pairs("indices").get("count", "0") != "0",
-        subscriptions=_subscriptions(reader),
+        subscriptions=_subscriptions(enabled),
         livepatched=tuple(sorted(set(reader.read("livepatch", _cve)))),
+        phased=_phased(reader, packages),
         reboot_flag=_reboot_flag(reader),
         timezone=one_line(identity.get("timezone", "")),
         unreadable=tuple(reader.unreadable),
@@ -116,6 +123,7 @@ def _split(text: str, token: str) -> dict[str, list[str]]:
             current = sections.setdefault(line.removeprefix(f"@{token} "), [])
         elif current is not None and line:
             current.append(line)
+    sections |= {name: [] for name in SINCE - sections.keys()}
     missing = [name for name in SECTIONS if name not in sections]
     if missing:
         raise HostError(
@@ -135,13 +143,14 @@ def _word(line: str) -> str | None:
     return words[0] if len(words) == 1 else None
 
 
-def _distribution(reader: _Reader) -> Distribution:
+def _distribution(reader: _Reader, enabled: AbstractSet[str]) -> Distribution:
     pairs = dict(reader.read("os-release", _os_release_pair))
     return Distribution(
         id=pairs.get("ID", ""),
         version_id=pairs.get("VERSION_ID", ""),
         codename=pairs.get("VERSION_CODENAME", ""),
         pretty_name=pairs.get("PRETTY_NAME", ""),
+        stream=next((stream for stream in EXTENDED if f"rhel-{stream}" in enabled), ""),
     )
 
 
@@ -224,10 +233,14 @@ def _apk_package(line: str) -> InstalledPackage | None:
     return InstalledPackage(name, version, architecture, origin, version)
 
 
-def _subscriptions(reader: _Reader) -> tuple[str, ...]:
-    """Return the paid channels; `pro` stands for any of them, as some data does not tell them."""
-    found = {name for name in reader.read("subscriptions", _word) if name.startswith("esm-")}
-    return tuple(sorted(found | {"pro"})) if found else ()
+def _subscriptions(enabled: AbstractSet[str]) -> tuple[str, ...]:
+    """Return the paid channels; `pro` stands for any that continues a release's versions.
+
+    Some data does not tell those from each other.
+    """
+    found = {name for name in enabled if name.startswith("esm-")}
+    any_of_them = {"pro"} if found else set[str]()
+    return tuple(sorted(found | any_of_them | (enabled & set(FIPS_CHANNELS))))
 
 
 def _cve(line: str) -> CveId | None:
@@ -406,6 +419,29 @@ def _origin(line: str) -> tuple[str, str, str] | None:
         return None
     name, version, architecture, origin = columns
     return f"{name}:{architecture}", version, one_line(origin)
+
+
+def _phased(reader: _Reader, packages: tuple[InstalledPackage, ...]) -> tuple[PhasedUpdate, ...]:
+    installed = {package.source_name for package in packages}
+    updates = reader.read("phased", _phased_update)
+    return tuple(
+        update
+        for update in updates
+        if update.source_name in installed and update.percentage < COMPLETE
+    )
+
+
+def _phased_update(line: str) -> PhasedUpdate | None:
+    columns = line.split("\t")
+    if len(columns) != len(("source", "version", "percentage")):
+        return None
+    source, version, percentage = columns
+    is_readable = (
+        PACKAGE_NAME.fullmatch(source) and is_version(version) and NUMBER.fullmatch(percentage)
+    )
+    if not is_readable or int(percentage) > COMPLETE:
+        return None
+    return PhasedUpdate(source, version, int(percentage))
 
 
 def _reboot_flag(reader: _Reader) -> bool | None:

@@ -9,6 +9,7 @@ from oakum.adapters.feeds.alpine.secdb import parse_secdb
 from oakum.adapters.feeds.cisa.kev import parse_kev
 from oakum.adapters.feeds.cisa.records import parse_records
 from oakum.adapters.feeds.debian.advisories import parse_advisories
+from oakum.adapters.feeds.debian.cve_list import parse_cve_list
 from oakum.adapters.feeds.debian.tracker import parse_tracker
 from oakum.adapters.feeds.errata.updateinfo import parse_updateinfo
 from oakum.adapters.feeds.first.epss import parse_epss
@@ -75,6 +76,7 @@ OF_ONE_FILE: Mapping[FeedName, Callable[[bytes], Parsed]] = {
     FeedName.DEBIAN_TRACKER: partial(parse_tracker, releases=RELEASES),
     FeedName.DEBIAN_DSA: partial(parse_advisories, releases=RELEASES),
     FeedName.DEBIAN_DLA: partial(parse_advisories, releases=RELEASES),
+    FeedName.DEBIAN_CVE: partial(parse_cve_list, releases=RELEASES),
     FeedName.KEV: parse_kev,
     FeedName.EPSS: parse_epss,
 }

@@ -5,7 +5,10 @@
 2. An advisory of the vendor (DSA, DLA, errata), where the tracker has no word on the CVE; or where
    it was issued after our copy of the tracker was made, and the tracker calls the issue open or
    undetermined, or knows only a lower version: that fix was not enough.
-3. A copy that somebody else made of the above, where the vendor's own is not here or silent.
+3. The tracker's list, where the tracker's own decision is not here or silent. It says little of a
+   release itself, so an advisory for the release counts more; unless the list calls it still not
+   fixed enough, by a higher version, or no longer supported.
+4. A copy that somebody else made of the above, where the vendor's own is not here or silent.
 
 Of several of one kind the highest fix counts. Nothing is lost by that: every statement is kept, and
 `oakum explain` shows each with its source.
@@ -18,7 +21,7 @@ from enum import IntEnum
 from functools import reduce
 
 from oakum.core.advisories.feed import FeedName
-from oakum.core.advisories.statement import Subject, VendorStatement, VendorStatus
+from oakum.core.advisories.statement import Subject, Urgency, VendorStatement, VendorStatus
 from oakum.core.versions.scheme import scheme_of
 
 
@@ -27,13 +30,15 @@ class Authority(IntEnum):
 
     TRACKER = 1
     ADVISORIES = 2
-    COPY = 3
+    LIST = 3
+    COPY = 4
 
 
 AUTHORITY = {
     FeedName.DEBIAN_TRACKER: Authority.TRACKER,
     FeedName.DEBIAN_DSA: Authority.ADVISORIES,
     FeedName.DEBIAN_DLA: Authority.ADVISORIES,
+    FeedName.DEBIAN_CVE: Authority.LIST,
     FeedName.UBUNTU_TRACKER: Authority.TRACKER,
     FeedName.ALPINE_SECDB: Authority.TRACKER,
     FeedName.REDHAT_VEX: Authority.TRACKER,
@@ -71,12 +76,28 @@ def _decide(group: Sequence[VendorStatement], made_on: MadeOn) -> VendorStatemen
     trackers = [said for said in group if authority(said) is Authority.TRACKER]
     tracker = next(iter(trackers), None)
     advisories = [said for said in group if authority(said) is Authority.ADVISORIES]
-    if tracker is None and not advisories:
-        return _highest(group)
-    if tracker is None or not advisories:
-        return tracker or _highest(advisories)
-    highest = _highest(advisories)
-    return highest if _overrules(highest, tracker, made_on[tracker.source]) else tracker
+    listed = next((said for said in group if authority(said) is Authority.LIST), None)
+    advisory = _highest(advisories) if advisories else None
+    if tracker is None:
+        return _undecided(advisory, listed) or _highest(group)
+    if advisory is None:
+        return tracker
+    return advisory if _overrules(advisory, tracker, made_on[tracker.source]) else tracker
+
+
+def _undecided(
+    advisory: VendorStatement | None, listed: VendorStatement | None
+) -> VendorStatement | None:
+    """Return what counts without the tracker's own decision: what the tracker makes of the two."""
+    if advisory is None or listed is None:
+        return advisory or listed
+    match listed.status:
+        case VendorStatus.FIXED:
+            return listed if supersedes(listed, advisory) else advisory
+        case VendorStatus.OPEN:
+            return listed if listed.urgency is Urgency.END_OF_LIFE else advisory
+        case VendorStatus.FIXED_IN_UNSTABLE | VendorStatus.UNDETERMINED | VendorStatus.NOT_AFFECTED:
+            return advisory  # what is said of the release itself is said by the advisory
 
 
 def authority(said: VendorStatement) -> Authority:
@@ -88,7 +109,7 @@ def _overrules(advisory: VendorStatement, tracker: VendorStatement, tracker_made
     if advisory.issued_on is None or advisory.issued_on <= tracker_made_on:
         return False
     match tracker.status:
-        case VendorStatus.OPEN | VendorStatus.UNDETERMINED:
+        case VendorStatus.OPEN | VendorStatus.UNDETERMINED | VendorStatus.FIXED_IN_UNSTABLE:
             return True
         case VendorStatus.FIXED:
             compare = scheme_of(advisory.release).compare

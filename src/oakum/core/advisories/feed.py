@@ -29,6 +29,7 @@ class FeedName(Enum):
     EPSS = "epss"
     CVE_RECORDS = "cve-records"
     NVD = "nvd"
+    DEBIAN_CVE = "debian-cve"
 
 
 @dataclass(frozen=True, slots=True)

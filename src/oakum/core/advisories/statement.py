@@ -12,6 +12,9 @@ class VendorStatus(Choice):
     """The vendor's answer (Debian tracker `status`, with its `fixed_version` of `0` told apart)."""
 
     FIXED = "fixed"
+    FIXED_IN_UNSTABLE = "fixed in unstable"
+    """Nothing is said of the release itself: what has that version is fixed, what has a lower one
+    is affected, and no fix of the release's own is named."""
     OPEN = "open"
     NOT_AFFECTED = "not affected"
     UNDETERMINED = "undetermined"
@@ -57,7 +60,7 @@ class VendorStatement:
     cve: CveId
     status: VendorStatus
     fixed_version: str = ""
-    """Empty unless the status is FIXED."""
+    """Empty unless the status is FIXED, or FIXED_IN_UNSTABLE."""
     urgency: Urgency = Urgency.NOT_YET_ASSIGNED
     no_dsa: NoDsaReason = NoDsaReason.NONE
     source: str = "debian-tracker"

@@ -3,17 +3,33 @@
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 DEBIAN_RELEASES = {"11": "bullseye", "12": "bookworm", "13": "trixie"}
 UBUNTU_RELEASES = {"20.04": "focal", "22.04": "jammy", "24.04": "noble"}
 ENTERPRISE = ("almalinux", "rocky", "rhel")
 """Compatible with one another, and not the same: each is judged by its own vendor's data."""
+EXTENDED = ("eus", "aus", "e4s", "tus")
+"""Red Hat's streams that hold a minor release, with fixes of their own: `rhel-eus:9.2`."""
+EXTENDED_STREAM = re.compile(rf"rhel-(?:{'|'.join(EXTENDED)}):(?P<major>[0-9]+)\.(?P<minor>[0-9]+)")
+FIPS_CHANNELS = ("fips-updates", "fips", "fips-preview")
+"""Ubuntu's channels of builds that follow a certificate: `jammy-fips-updates`."""
 SUSE = {"sles": "sles", "sled": "sles", "opensuse-leap": "opensuse-leap"}
 ALPINE = "alpine"
 
 
+@lru_cache(maxsize=1 << 10)
+def base_of(release: str) -> str:
+    """Return the release that a stream is of: `rhel:9` of `rhel-eus:9.2`; of others, themselves."""
+    if match := EXTENDED_STREAM.fullmatch(release):
+        return f"rhel:{match['major']}"
+    codename, dash, channel = release.partition("-")
+    return codename if dash and channel in FIPS_CHANNELS else release
+
+
 def system_of(release: str) -> str:
     """Return whose release it is: the `id` of /etc/os-release; of SUSE's, `suse`."""
+    release = base_of(release)
     if release in DEBIAN_RELEASES.values():
         return "debian"
     if release in UBUNTU_RELEASES.values():
@@ -59,6 +75,16 @@ class Distribution:
     version_id: str
     codename: str
     pretty_name: str = ""
+    stream: str = ""
+    """One of EXTENDED, where a host of Red Hat's is held at its minor release."""
+
+    @property
+    def judged_by(self) -> str:
+        """Return the release or the stream of it whose data a host is judged by."""
+        is_held = self.stream and EXTENDED_STREAM.fullmatch(f"rhel-eus:{self.version_id}")
+        if self.id == "rhel" and is_held:
+            return f"rhel-{self.stream}:{self.version_id}"
+        return self.release
 
     @property
     def release(self) -> str:
@@ -92,4 +118,5 @@ class Distribution:
     @property
     def label(self) -> str:
         """Return `debian 12 (bookworm)`."""
-        return f"{self.id} {self.version_id} ({self.codename or 'no codename'})"
+        held = f", {self.stream.upper()}" if self.stream else ""
+        return f"{self.id} {self.version_id} ({self.codename or 'no codename'}){held}"

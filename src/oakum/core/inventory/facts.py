@@ -63,6 +63,15 @@ class ListeningSocket:
 
 
 @dataclass(frozen=True, slots=True)
+class PhasedUpdate:
+    """An update of a source package that its archive does not have for all hosts yet."""
+
+    source_name: str
+    version: str
+    percentage: int
+
+
+@dataclass(frozen=True, slots=True)
 class UnreadableLine:
     """A line that the host printed and that we could not understand: counted, never dropped."""
 
@@ -106,6 +115,8 @@ class Facts:
     """Paid channels that it gets fixes from, sorted: `esm-apps`, `esm-infra`."""
     livepatched: tuple[CveId, ...] = ()
     """CVEs that a patch mends in the running kernel, as its livepatch client tells; sorted."""
+    phased: tuple[PhasedUpdate, ...] = ()
+    """Updates of what it has installed, as its own package indices tell."""
     reboot_flag: bool | None = None
     """None when nothing on the host would ever set the flag."""
     timezone: str = ""

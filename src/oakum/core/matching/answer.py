@@ -3,14 +3,22 @@
 Versions are compared with those of the same release alone, in the order of its package manager.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from oakum.core.advisories.statement import VendorStatement, VendorStatus
+from oakum.core.inventory.distribution import EXTENDED_STREAM
 from oakum.core.matching.component import ANY_OLDER, Component
 from oakum.core.matching.finding import FindingState
 from oakum.core.versions.order import InvalidVersionError
 from oakum.core.versions.scheme import scheme_of
+
+FIX_AVAILABLE = FindingState.AFFECTED_FIX_AVAILABLE
+BUILT_FOR = re.compile(
+    r"\.(?:module\+el|el(?=[0-9]+_))(?P<major>[0-9]{1,3})[._](?P<minor>[0-9]{1,3})"
+)
+"""The minor release in a version: `-284.30.1.el9_2`, `.module+el8.6.0+13997`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,30 @@ def concerns(component: Component, statement: VendorStatement) -> bool:
 
 
 def _on_disk(component: Component, statement: VendorStatement, version: str) -> Answer:
+    found = _said(component, statement, version)
+    if statement.release == component.release or found.state is not FIX_AVAILABLE:
+        return found
+    if _is_within(statement.fixed_version, component.release):
+        return found
+    rule = f"{found.rule}; that is of a later minor release, and of {component.release} not known"
+    return replace(found, state=FindingState.UNKNOWN, rule=rule)
+
+
+def _is_within(version: str, stream: str) -> bool:
+    """Tell whether Red Hat made a build for the minor release of a stream, or an earlier one.
+
+    `-284.el9_2` is in 9.2's extended stream too; of what is named `.el9` alone that cannot be told.
+    """
+    held, built = EXTENDED_STREAM.fullmatch(stream), BUILT_FOR.search(version)
+    return bool(
+        held
+        and built
+        and held["major"] == built["major"]
+        and int(built["minor"]) <= int(held["minor"])
+    )
+
+
+def _said(component: Component, statement: VendorStatement, version: str) -> Answer:
     match statement.status:
         case VendorStatus.NOT_AFFECTED:
             return Answer(statement, FindingState.NOT_AFFECTED, "the vendor says: not affected")
@@ -69,6 +101,12 @@ def _on_disk(component: Component, statement: VendorStatement, version: str) -> 
             return Answer(statement, FindingState.AFFECTED_NO_FIX, "the vendor has no fix yet")
         case VendorStatus.FIXED:
             return _compared(component, statement, version)
+        case VendorStatus.FIXED_IN_UNSTABLE:
+            found = _compared(component, statement, version)
+            if found.state is not FindingState.AFFECTED_FIX_AVAILABLE:
+                return found
+            rule = f"{found.rule}; that is unstable's, and {component.release} has no fix named"
+            return replace(found, state=FindingState.AFFECTED_NO_FIX, rule=rule)
 
 
 def _compared(component: Component, statement: VendorStatement, version: str) -> Answer:
@@ -85,6 +123,7 @@ def _compared(component: Component, statement: VendorStatement, version: str) ->
     return Answer(statement, FindingState.FIXED, rule)
 
 
+AFFECTED = (FindingState.AFFECTED_FIX_AVAILABLE, FindingState.AFFECTED_NO_FIX)
 PRECEDENCE = (
     FindingState.AFFECTED_FIX_AVAILABLE,
     FindingState.FIXED,
@@ -136,7 +175,7 @@ def _booted(component: Component, found: Answer, said: Sequence[VendorStatement]
     }:
         rule = f"{found.rule}; a patch that is loaded into the running kernel mends it"
         return replace(found, state=FindingState.LIVEPATCHED, rule=rule)
-    if found.state is not FindingState.AFFECTED_FIX_AVAILABLE:
+    if found.state not in AFFECTED:
         return found
     on_disk = _clearest(_on_disk(component, s, component.reboot_to) for s in said)
     if on_disk.state is FindingState.FIXED:

@@ -11,10 +11,16 @@ from operator import attrgetter
 
 from oakum.core.advisories.statement import OF_SOURCE
 from oakum.core.ids import CveId
-from oakum.core.inventory.distribution import Support
+from oakum.core.inventory.distribution import Support, base_of
 from oakum.core.inventory.facts import Facts, StaleProcess
 from oakum.core.inventory.package import InstalledPackage
-from oakum.core.matching.coverage import foreign_packages, owner_of, why_no_kernel
+from oakum.core.matching.coverage import (
+    fips_release,
+    foreign_packages,
+    is_fips,
+    owner_of,
+    why_no_kernel,
+)
 from oakum.core.matching.kernel import booted_kernel, is_kernel, kernel_source, tracked_as
 from oakum.core.matching.memory import versions_in_memory
 from oakum.core.versions.scheme import Scheme, scheme_of
@@ -52,7 +58,10 @@ class Component:
         """Return what statements about it are keyed by, the most exact first."""
         if scheme_of(self.release) is not Scheme.RPM:
             return ((self.release, self.name),)
-        return ((self.release, self.name), (self.release, f"{OF_SOURCE}{self.source}"))
+        names = (self.name, f"{OF_SOURCE}{self.source}")
+        # What a stream is silent on, its release may speak of: `answer` says what that means.
+        releases = dict.fromkeys((self.release, base_of(self.release)))
+        return tuple((release, name) for release in releases for name in names)
 
     @property
     def is_plain(self) -> bool:
@@ -84,10 +93,11 @@ def components_of(facts: Facts, earlier: Sequence[Facts] = ()) -> tuple[Componen
     own = [package for package in facts.packages if not foreign or package.key not in foreign]
     kernels = [package for package in own if is_kernel(package)]
     stale, loaded = stale_by_source(facts), versions_in_memory(facts, earlier)
-    release, seen = facts.distribution.release, facts.saw_all_processes
+    release, seen = facts.distribution.judged_by, facts.saw_all_processes
+    channel = fips_release(facts)
     found = [
         Component(
-            release,
+            channel if channel and is_fips(version) else release,
             source,
             name,
             version,
@@ -154,9 +164,10 @@ def _kernel(facts: Facts, packages: Sequence[InstalledPackage]) -> Component | N
     booted = None if why_no_kernel(facts) else booted_kernel(facts, packages)
     if booted is None:
         return None
-    is_rpm = scheme_of(facts.distribution.release) is Scheme.RPM
+    release, channel = facts.distribution.judged_by, fips_release(facts)
+    is_rpm = scheme_of(release) is Scheme.RPM
     return Component(
-        facts.distribution.release,
+        channel if channel and is_fips(booted.version) else release,
         "kernel" if is_rpm else booted.name,
         booted.name,
         booted.version,

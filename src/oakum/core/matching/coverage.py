@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from oakum.core.inventory.distribution import Distribution, Support
+from oakum.core.inventory.distribution import FIPS_CHANNELS, Distribution, Support, base_of
 from oakum.core.inventory.facts import Facts, StaleProcess
 from oakum.core.matching.kernel import booted_kernel, is_image, is_kernel, tracker_version
 
@@ -41,24 +41,31 @@ class Outline:
     """(package, its source): in no index. Where the tracker knows the source, it was Debian's."""
     unseen: tuple[tuple[str, str], ...]
     """(what, why): all else that could not be read or told."""
+    channels: tuple[tuple[str, str], ...] = ()
+    """(package, the channel that it is judged by): of a release that they are not compared with."""
 
 
 def coverage(known: Outline, covered: Covered) -> Coverage:
     """Say what could not be judged, and why."""
-    label, release = known.distribution.label, known.distribution.release
+    label, release = known.distribution.label, known.distribution.judged_by
     if known.distribution.support is not Support.COVERED:
         return Coverage(0, ((label, "no vendor data for this distribution"),))
-    if release not in covered:
+    spoken_of = {release, base_of(release)} & covered.keys()
+    if not spoken_of:
         return Coverage(0, ((label, "the advisories hold nothing about this release"),))
+    names = frozenset[str]().union(*(covered[name] for name in spoken_of))
     vendor = vendor_of(known.distribution)
-    strays = [package for package, source in known.unlisted if source not in covered[release]]
+    strays = [package for package, source in known.unlisted if source not in names]
+    silent = [(package, channel) for package, channel in known.channels if channel not in covered]
     unknown = (
+        *(() if release in covered else ((label, NO_STREAM),)),
+        *((package, f"the advisories hold nothing about {channel}") for package, channel in silent),
         *(() if known.has_package_indices else (("origin of packages", NO_INDICES),)),
         *((name, f"comes from {origin}, not {vendor}") for name, origin in known.foreign),
         *((name, NO_INDEX_HAS_IT) for name in strays),
         *known.unseen,
     )
-    return Coverage(known.packages - len(known.foreign) - len(strays), unknown)
+    return Coverage(known.packages - len(known.foreign) - len(strays) - len(silent), unknown)
 
 
 def outline_of(facts: Facts) -> Outline:
@@ -71,6 +78,7 @@ def outline_of(facts: Facts) -> Outline:
         tuple(foreign.items()),
         _unlisted(facts, foreign),
         tuple(_unseen(facts)),
+        _channels(facts, foreign),
     )
 
 
@@ -104,13 +112,30 @@ def _unlisted(facts: Facts, foreign: Mapping[str, str]) -> tuple[tuple[str, str]
     )
 
 
+def _channels(facts: Facts, foreign: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    channel = fips_release(facts)
+    return tuple(
+        (p.key, channel)
+        for p in facts.packages
+        if channel and is_fips(p.version) and p.key not in foreign
+    )
+
+
+NO_STREAM = (
+    "the advisories hold nothing about this stream; it is judged by its release's, where that tells"
+)
 NO_INDEX_HAS_IT = "no package index has it: installed by hand, or its archive is gone"
 NO_INDICES = "the host has no package indices, so third-party packages cannot be told from Debian's"
 
 
 def foreign_packages(facts: Facts) -> dict[str, str]:
     """Return the packages that the release's data says nothing about, with where they come from."""
-    others = {p.key: origin for p in facts.packages if (origin := _other_channel(p.version))}
+    knows_fips = bool(fips_release(facts))
+    others = {
+        p.key: origin
+        for p in facts.packages
+        if (origin := _other_channel(p.version)) and not (knows_fips and is_fips(p.version))
+    }
     return dict(sorted((others | dict(facts.package_origins)).items()))
 
 
@@ -118,7 +143,19 @@ def _other_channel(version: str) -> str:
     """Return which other channel a version is of, whose fixes are numbered in another way."""
     if BACKPORT in version:
         return "Debian Backports"
-    return "a FIPS channel" if FIPS.search(version) else ""
+    return "a FIPS channel" if is_fips(version) else ""
+
+
+def is_fips(version: str) -> bool:
+    """Tell whether a build follows a certificate: its version continues no release's."""
+    return FIPS.search(version) is not None
+
+
+def fips_release(facts: Facts) -> str:
+    """Return the channel that the host's FIPS builds are of; empty where it has none."""
+    enabled = (channel for channel in FIPS_CHANNELS if channel in facts.subscriptions)
+    channel = next(enabled, "")
+    return f"{facts.distribution.release}-{channel}" if channel else ""
 
 
 def why_no_kernel(facts: Facts) -> str:

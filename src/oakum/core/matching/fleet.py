@@ -17,6 +17,7 @@ from pyroaring import BitMap
 
 from oakum.core.advisories.statement import Urgency, VendorStatement, VendorStatus
 from oakum.core.ids import CveId
+from oakum.core.inventory.distribution import base_of
 from oakum.core.matching.answer import answer
 from oakum.core.matching.component import Component
 from oakum.core.matching.finding import BAD_NEWS_FIRST, FindingState
@@ -27,9 +28,16 @@ from oakum.core.versions.scheme import scheme_of
 HostSet = BitMap
 """Hosts, by the numbers that the database gave them."""
 Source = tuple[str, str]
-"""(release, source package)."""
+"""(release, source package); a stream of a release is of the release: a host may have both."""
 Held = tuple[Component, HostSet]
 """A component, and who has it."""
+
+
+COMPARED = {
+    VendorStatus.FIXED: FindingState.AFFECTED_FIX_AVAILABLE,
+    VendorStatus.FIXED_IN_UNSTABLE: FindingState.AFFECTED_NO_FIX,
+}
+"""What a version decides, and what those are that have a lower one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +138,10 @@ class _Ladder:
     def step(self, said: Sequence[VendorStatement]) -> int | None:
         """Return how many rungs a fix is above; None when more than the version decides."""
         first = said[0]
-        if len(said) > 1 or first.channel or first.module:
+        is_of_base = first.release != self.any.release
+        if len(said) > 1 or first.channel or first.module or is_of_base:
             return None
-        if first.status is not VendorStatus.FIXED:
+        if first.status not in COMPARED:
             return 0
         version = first.fixed_version
         if version not in self._steps:
@@ -147,9 +156,9 @@ class _Ladder:
         others, step = self.others, self.step(said)
         if step is None:
             others = [*self.rungs, *others]
-        elif said[0].status is VendorStatus.FIXED:
+        elif said[0].status in COMPARED:
             affected = self.below[step]
-            yield FindingState.AFFECTED_FIX_AVAILABLE, affected
+            yield COMPARED[said[0].status], affected
             yield self.fixed, self.below[-1] - affected
         elif self.rungs:
             found = answer(self.rungs[0][0], said)
@@ -184,8 +193,9 @@ class Fleet:
             first, *others = (held.hosts for held in holdings)
             hosts = (HostSet.union(first, *others) if others else first) & self.chosen
             if hosts:
-                of_source = found[c.release, c.source]
-                of_source.setdefault((c.name, c.is_seen, c.subscriptions), []).append((c, hosts))
+                of_source = found[base_of(c.release), c.source]
+                alike = (c.release, c.name, c.is_seen, c.subscriptions)
+                of_source.setdefault(alike, []).append((c, hosts))
         return {
             source: [_Ladder(held) for held in groups.values()] for source, groups in found.items()
         }
@@ -221,8 +231,9 @@ class Fleet:
 
     def exposed(self, index: AdvisoryIndex) -> Iterator[Exposed]:
         """Give every package for which fixes are missing that the vendor thinks matter."""
-        for (release, source), ladders in self.ladders.items():
+        for (_, source), ladders in self.ladders.items():
             for ladder in ladders:
+                release = ladder.any.release
                 for rungs, fixes in _missing(ladder, index):
                     lowest = max(fix.lacking for fix in fixes)
                     held = tuple(
@@ -285,7 +296,11 @@ def _missing(ladder: _Ladder, index: AdvisoryIndex) -> Iterator[tuple[Sequence[H
     if any(step is None for step, _ in steps):
         alone += ladder.rungs
     else:
-        fixes = [Fix(step, said) for step, said in steps if step and not _is_minor(said)]
+        fixes = [
+            Fix(step, said)
+            for step, said in steps
+            if step and said.status is VendorStatus.FIXED and not _is_minor(said)
+        ]
         if fixes:
             yield ladder.rungs, fixes
     for component, hosts in alone:

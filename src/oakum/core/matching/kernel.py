@@ -14,7 +14,7 @@ KERNEL, SIGNED = "linux", "linux-signed"
 Ubuntu's also of its flavours: `linux-signed-aws` is built from `linux-aws`."""
 IMAGE = re.compile(r"linux-image-(?:unsigned-)?(?P<release>[0-9].*?)(?:-unsigned)?")
 DEBIAN_BUILD = re.compile(r"\bDebian (?P<version>[0-9][A-Za-z0-9.+~-]*) \(")
-UBUNTU_BUILD = re.compile(r"#(?P<build>[0-9]+(?:~[0-9.]+)?)-Ubuntu ")
+UBUNTU_BUILD = re.compile(r"#(?P<build>[0-9]+(?:~[0-9.]+|\+fips[0-9]+)?)-Ubuntu ")
 UBUNTU_RELEASE = re.compile(r"(?P<abi>[0-9]+(?:\.[0-9]+)+-[0-9]+)-(?P<flavour>[a-z0-9-]+)")
 BUILT_USING = re.compile(r"(?:^|, )(?P<source>[a-z0-9][a-z0-9+.-]+) \(= (?P<version>[^)]+)\)")
 OWN_SERIES = re.compile(r"linux-[0-9.]+")

@@ -85,8 +85,7 @@ class AdvisoryIndex:
         known = [self.by_topic[topic] for topic in component.topics if topic in self.by_topic]
         if len(known) < 2:  # noqa: PLR2004 (nothing to lay together)
             return known[0] if known else {}
-        exact, of_source = known
-        return {**of_source, **exact}
+        return {cve: said for less_exact in reversed(known) for cve, said in less_exact.items()}
 
     def answers(self, component: Component) -> tuple[Answer, ...]:
         """Return what is said of a component, one answer a CVE; computed once."""
@@ -161,7 +160,7 @@ def _findings(
         statement = found.statement
         evidence = Evidence(
             installed_version=component.version,
-            fixed_version=statement.fixed_version,
+            fixed_version=_fix(component, found),
             rule=found.rule,
             feed=statement.source,
             feed_as_of=index.as_of(statement),
@@ -179,6 +178,16 @@ def _findings(
             no_dsa=statement.no_dsa,
             known_since=statement.known_since,
         )
+
+
+def _fix(component: Component, found: Answer) -> str:
+    """Return the version that mends it here; unstable's mends no release, nor RHEL 9.4's 9.2."""
+    is_elsewhere = (
+        found.state is FindingState.UNKNOWN and found.statement.release != component.release
+    )
+    if is_elsewhere or found.state is FindingState.AFFECTED_NO_FIX:
+        return ""
+    return found.statement.fixed_version
 
 
 def _with_processes(evidence: Evidence, processes: Sequence[StaleProcess]) -> Evidence:

@@ -46,6 +46,8 @@ class ArchivePackage:
     fields: str
     """The whole stanza: it goes into the snapshot's own index unchanged, but for Filename."""
     source: ArchiveSource
+    phased_percentage: int | None = None
+    """How many hosts in a hundred the archive lets have it so far; None where it is for all."""
 
 
 @dataclass(frozen=True, slots=True)

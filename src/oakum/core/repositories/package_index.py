@@ -13,6 +13,8 @@ from oakum.core.versions.deb import is_version
 SOURCE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?: \((?P<version>[^)]+)\))?")
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+PHASED = "Phased-Update-Percentage"
+PERCENTAGE = re.compile(r"100|[0-9]{1,2}")
 NUMBER = re.compile(r"[0-9]{1,15}")
 
 
@@ -30,6 +32,7 @@ def package_of(fields: Stanza, text: str, source: ArchiveSource, where: str) -> 
         match = SOURCE.fullmatch(fields.get("Source", name))
         filename, sha256, size = fields["Filename"], fields["SHA256"], fields["Size"]
         architecture, installed_size = fields["Architecture"], fields.get("Installed-Size", "0")
+        phased = fields.get(PHASED, "")
     except KeyError as error:
         raise InputError(f"{where} has no field {error.args[0]}") from error
     is_safe = (
@@ -38,6 +41,7 @@ def package_of(fields: Stanza, text: str, source: ArchiveSource, where: str) -> 
         and SHA256.fullmatch(sha256)
         and NUMBER.fullmatch(size)
         and NUMBER.fullmatch(installed_size)
+        and (not phased or PERCENTAGE.fullmatch(phased))
         and is_version(version)
         and is_plain(filename)
         and ".." not in filename.split("/")
@@ -60,4 +64,5 @@ def package_of(fields: Stanza, text: str, source: ArchiveSource, where: str) -> 
         provides=fields.get("Provides", ""),
         fields=text,
         source=source,
+        phased_percentage=int(phased) if phased else None,
     )

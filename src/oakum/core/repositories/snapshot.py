@@ -6,6 +6,7 @@ from enum import Enum
 
 from oakum.core.canonical import Json, digest_of
 from oakum.core.ids import Digest, SnapshotId
+from oakum.core.repositories.phasing import HALTED
 
 MANIFEST_FORMAT = 1
 
@@ -38,6 +39,25 @@ class SnapshotPackage:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An update that an archive had, and that is not in the snapshot as it was not for all yet."""
+
+    name: str
+    version: str
+    architecture: str
+    phased_percentage: int
+
+    @property
+    def reason(self) -> str:
+        """Return why, in words."""
+        if self.phased_percentage == HALTED:
+            return f"{self.version} was left out: its vendor has halted it (phased at 0 %)"
+        return (
+            f"{self.version} was left out: its vendor has phased it at {self.phased_percentage} %"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamRelease:
     """Provenance: the signed index that packages were taken from."""
 
@@ -59,6 +79,7 @@ class SnapshotManifest:
     architecture: str
     packages: tuple[SnapshotPackage, ...]
     upstream: tuple[UpstreamRelease, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     def to_json(self) -> Json:
         """Return the canonical form, sorted, that the id is the digest of."""
@@ -68,6 +89,7 @@ class SnapshotManifest:
             "architecture": self.architecture,
             "packages": [_package_json(package) for package in sorted(self.packages, key=_order)],
             "upstream": [_upstream_json(u) for u in sorted(self.upstream, key=_upstream_order)],
+            **({"left_out": _left_out_json(self.left_out)} if self.left_out else {}),
         }
 
     @property
@@ -125,6 +147,18 @@ def _package_json(package: SnapshotPackage) -> Json:
         "roles": sorted(role.value for role in package.roles),
         "origin": package.origin,
     }
+
+
+def _left_out_json(left_out: tuple[LeftOut, ...]) -> list[Json]:
+    return [
+        {
+            "name": update.name,
+            "version": update.version,
+            "architecture": update.architecture,
+            "phased": update.phased_percentage,
+        }
+        for update in sorted(left_out, key=lambda u: (u.name, u.architecture, u.version))
+    ]
 
 
 def _upstream_json(upstream: UpstreamRelease) -> Json:

@@ -116,6 +116,7 @@ def _finding(found: Explanation) -> Iterator[str]:
     if found.history:
         last = found.history[-1][1].evidence
         yield f"  packages: {', '.join(last.packages)}"
+        yield from (f"  {line}" for line in found.phasing)
         for process in last.processes[:SHOWN_PROCESSES]:
             yield f"  still runs the old file: {process}"
         return

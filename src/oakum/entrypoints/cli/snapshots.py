@@ -42,12 +42,14 @@ def create(
             chosen.clock,
             actor(),
             progress,
+            chosen.configuration.snapshots.phased_from,
         )
         sources = chosen.archive_sources(release)
         frozen = run(freezer.freeze(release, sources, allow_missing=allow_missing))
     snapshot = frozen.snapshot
     if json:
-        output.print_json({"id": snapshot.id, "is_new": frozen.is_new, "mended": frozen.mended})
+        output.print_json({"id": snapshot.id, "is_new": frozen.is_new, "mended": frozen.mended,
+            "left_out": snapshot.manifest.left_out})  # fmt: skip
         return
     packages = snapshot.manifest.packages
     kept = sum(package.roles == (Role.INSTALLED,) for package in packages)
@@ -61,6 +63,8 @@ def create(
         output.say(f"  {upstream.uri} {upstream.suite} of {upstream.date}, signed by {keys}")
     for fault in frozen.mended:
         output.say(f"  mended: {fault}")
+    for update in snapshot.manifest.left_out:
+        output.say(f"  {update.name} {update.reason}")
     for package in frozen.repacked:
         output.say(f"  {package.name} {package.version} is in no archive: taken from a host")
     for package in frozen.missing:

@@ -23,6 +23,7 @@ from oakum.core.advisories.statement import (
     VendorStatus,
 )
 from oakum.core.ids import CveId
+from oakum.core.inventory.distribution import FIPS_CHANNELS, base_of
 from oakum.core.text import one_line
 from oakum.core.versions.order import InvalidVersionError
 from oakum.core.versions.scheme import Scheme, scheme_of
@@ -36,7 +37,7 @@ MODULAR = re.compile(r"\.module[_+]")
 OWN_PREFIX = re.compile(r"(?:[A-Z]+-)*(?=CVE-[0-9])")
 """Of a vendor's own name for a CVE: `UBUNTU-CVE-2024-1`, `DEBIAN-CVE-2024-1`."""
 CHANNEL = re.compile(r"[?&]distro=(?P<channel>esm-[a-z]+)[a-z-]*(?:%2F|/)")
-FIPS = re.compile(r"[?&]distro=fips")
+FIPS = re.compile(r"[?&]distro=(?P<channel>fips[a-z-]*)(?:%2F|/)")
 """A channel with versions of its own, that say nothing about the release's."""
 
 
@@ -122,8 +123,8 @@ def _take(
     issued = record.published.date() if advisory and record.published else None
     mains, seen = _main_packages(record), set[tuple[Stream, str, str]]()
     for affected in record.affected:
-        stream = stream_of(affected.package.ecosystem)
-        if stream is None or FIPS.search(affected.package.purl):
+        stream = _stream(affected)
+        if stream is None:
             continue
         for name, version in _fixes(affected, stream):
             # A record lists a package once for each product of the release that has it.
@@ -155,6 +156,19 @@ def _take(
                         module=mains.get(stream.release, "") if MODULAR.search(version) else "",
                     )
                 )
+
+
+def _stream(affected: _Affected) -> Stream | None:
+    """Return the release or channel; some records tell a FIPS channel by the package's URL."""
+    stream = stream_of(affected.package.ecosystem)
+    match = FIPS.search(affected.package.purl)
+    if stream is None or match is None or base_of(stream.release) != stream.release:
+        return stream
+    return (
+        Stream(f"{stream.release}-{match['channel']}")
+        if match["channel"] in FIPS_CHANNELS
+        else None
+    )
 
 
 def _fixes(affected: _Affected, stream: Stream) -> Iterator[tuple[str, str]]:
@@ -205,7 +219,7 @@ def _main_packages(record: _Record) -> dict[str, str]:
     """
     versions: dict[str, dict[str, str]] = {}
     for affected in record.affected:
-        stream = stream_of(affected.package.ecosystem)
+        stream = _stream(affected)
         for name, version in _fixes(affected, stream) if stream else ():
             if stream and MODULAR.search(version):
                 versions.setdefault(stream.release, {})[name] = version

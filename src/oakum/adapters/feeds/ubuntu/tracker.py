@@ -15,14 +15,15 @@ from oakum.core.advisories.cve import CVE
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.advisories.statement import NoDsaReason, Urgency, VendorStatement, VendorStatus
 from oakum.core.ids import CveId
-from oakum.core.inventory.distribution import UBUNTU_RELEASES
+from oakum.core.inventory.distribution import FIPS_CHANNELS, UBUNTU_RELEASES
 from oakum.core.text import one_line
 from oakum.core.versions.deb import key
 from oakum.core.versions.order import InvalidVersionError
 
 RELEASES = frozenset(UBUNTU_RELEASES.values())
 CHANNELS = frozenset({"esm-infra", "esm-apps"})
-"""Paid channels whose versions continue the release's. FIPS channels have versions of their own."""
+"""Paid channels whose versions continue the release's. FIPS channels have versions of their own, so
+each is spoken of as a release: `jammy-fips-updates`."""
 STATUSES = {
     "released": VendorStatus.FIXED,
     "not-affected": VendorStatus.NOT_AFFECTED,
@@ -74,7 +75,9 @@ def parse_ubuntu(records: Iterable[tuple[str, bytes]], source: str) -> Parsed:
             parsed.signals.append(CveSignals(cve, summary=one_line(issue.description, 160)))
         for place, packages in issue.packages.items():
             channel, slash, release = place.rpartition("/")
-            if release not in RELEASES or (slash and channel not in CHANNELS):
+            if channel in FIPS_CHANNELS and release in RELEASES:
+                channel, release = "", f"{release}-{channel}"
+            elif release not in RELEASES or (slash and channel not in CHANNELS):
                 continue
             for package, entry in packages.items():
                 try:

@@ -30,6 +30,10 @@ CPES = (
         "rhel:{number}",
     ),
     (
+        re.compile(r"cpe:/[ao]:redhat:rhel_eus:(?P<number>[0-9]+\.[0-9]+)(?::.*)?"),
+        "rhel-eus:{number}",
+    ),
+    (
         re.compile(
             r"cpe:/[ao]:suse:(?:sle[sd]|sle-module-.+):(?P<number>[0-9]+)(?::sp(?P<pack>[0-9]+))?"
         ),
@@ -37,7 +41,8 @@ CPES = (
     ),
     (re.compile(r"cpe:/o:opensuse:leap:(?P<number>[0-9]+\.[0-9]+)"), "opensuse-leap:{number}"),
 )
-"""Extended streams have CPEs of their own (rhel_eus, sles-ltss) and are others than the release."""
+"""Extended streams have CPEs of their own (rhel_eus, sles-ltss) and are others than the release; of
+them EUS is read."""
 STATES = {
     "fixed": VendorStatus.FIXED,
     "first_fixed": VendorStatus.FIXED,
