@@ -511,11 +511,14 @@ class Application:
 
     def assignments(self, plan: Plan) -> dict[HostId, Assignment]:
         """Return all that is needed to carry a plan out on each of its hosts."""
+        from oakum.core.staging.vitals import VitalQuestions
         from oakum.services.assign_hosts import assign_hosts
 
         with self.begin() as work:
             snapshot = work.snapshots.get(plan.snapshot)
-            return assign_hosts(plan, self.access(snapshot), self.checks, work)
+            signals = self.configuration.signals
+            vital = VitalQuestions(signals.names, signals.units)
+            return assign_hosts(plan, self.access(snapshot), self.checks, work, vital)
 
     def rehearser(self, actor: str, report: Report, say: Callable[[str], None]) -> Rehearser:
         """Return what rehearses plans."""

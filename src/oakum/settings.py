@@ -20,6 +20,8 @@ Ppm = Annotated[int, Meta(ge=1, le=999_999)]
 Seconds = Annotated[int, Meta(ge=1, le=3_600)]
 Percent = Annotated[int, Meta(ge=1, le=100)]
 Text = Annotated[str, Meta(min_length=1)]
+Name = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$")]
+Unit = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9:_.@\\\\-]{0,254}$")]
 HttpUrl = Annotated[str, Meta(pattern="^https?://[^/ ]+")]
 HttpStatus = Annotated[int, Meta(ge=100, le=599)]
 RelativePath = Annotated[str, Meta(pattern=r"^(?!/)(?!(.*/)?\.\.(/|$)).+$")]
@@ -229,6 +231,15 @@ class CheckSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_seconds: Seconds = 10
 
 
+class SignalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[signals]` table: what must not be lost on any host, beside what is looked at anyway."""
+
+    names: tuple[Name, ...] = ()
+    """That hosts must be able to resolve."""
+    units: tuple[Unit, ...] = ()
+    """That must run where they ran before."""
+
+
 class WindowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One `[[windows]]` table: when hosts may begin to be changed, again and again."""
 
@@ -284,6 +295,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rollout: RolloutSettings = RolloutSettings()
     engine: EngineSettings = EngineSettings()
     checks: tuple[CheckSettings, ...] = ()
+    signals: SignalSettings = SignalSettings()
     windows: tuple[WindowSettings, ...] = ()
     """Hosts that none of them names may begin at any time."""
     freezes: tuple[FreezeSettings, ...] = ()

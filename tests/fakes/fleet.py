@@ -21,6 +21,7 @@ from oakum.core.planning.plan import Budget, Plan, RebootPolicy, Ring, Window
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Check, CheckResult
+from oakum.core.staging.vitals import VitalQuestions, Vitals
 from oakum.ports.clock import Clock
 from oakum.ports.package_manager import (
     Simulation,
@@ -136,6 +137,10 @@ class FakeFleet:
     ) -> tuple[CheckResult, ...]:
         del checks, host, session
         return ()
+
+    async def look(self, questions: VitalQuestions, session: Session) -> Vitals:
+        del questions, session
+        return Vitals()
 
     async def collect(self, session: Session, *, now: datetime) -> Facts:
         deeds = self.memory.deeds(_name(session))

@@ -99,7 +99,11 @@ def move(run: HostRun, state: RunState, reason: str, now: datetime) -> HostRun:
 
 
 def _after_checks(run: HostRun, seen: ChecksDone, now: datetime) -> HostRun:
-    known = replace(run, checks_before=seen.results, boot_id_before=seen.boot_id)
+    known = replace(
+        run, checks_before=seen.results, boot_id_before=seen.boot_id, vitals_before=seen.vitals
+    )
+    if seen.refusal:
+        return move(known, RunState.REFUSED, seen.refusal, now)
     broken = [result.check for result in seen.results if result.verdict is not Verdict.PASSED]
     reason = f"already broken before: {', '.join(broken)}" if broken else "checks passed before"
     return move(known, RunState.UPGRADING, reason, now)
@@ -113,7 +117,7 @@ def _after_upgrade(run: HostRun, seen: TransactionSeen, now: datetime) -> HostRu
         case TransactionState.REFUSED:
             return move(run, RunState.REFUSED, status.reason, now)
         case TransactionState.FAILED:
-            return move(run, RunState.FAILED, status.reason, now)
+            return move(replace(run, signals=seen.signals), RunState.FAILED, status.reason, now)
         case TransactionState.SUCCEEDED if status.reboot_reason and seen.may_reboot:
             return move(run, RunState.REBOOTING, status.reboot_reason, now)
         case TransactionState.SUCCEEDED:

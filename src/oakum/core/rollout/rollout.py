@@ -8,6 +8,7 @@ from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import BASE_RATE_PPM, Group, Window
 from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
 from oakum.core.staging.check import CheckResult, Verdict
+from oakum.core.staging.vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class HostRun:
     """From its beginning until it was found well for the first time."""
     silent_since: datetime | None = None
     """When it was first found unreachable, if it was not heard of since."""
+    vitals_before: Vitals | None = None
+    """None where nobody looked: a run that an older Oakum began."""
 
     @property
     def is_unknown(self) -> bool:
