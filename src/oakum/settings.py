@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import InputError
+from oakum.core.planning.metric import MetricKind, Worse
 from oakum.core.staging.check import CheckKind
 
 CONFIG_NAME = "oakum.toml"
@@ -206,6 +207,10 @@ class RolloutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ring_percents: Annotated[tuple[Percent, ...], Meta(min_length=1)] = (10, 40, 100)
     """Cumulative share of the hosts that are changed when each ring ends."""
     soak_seconds: NotNegative = 600
+    measure_seconds: Seconds = 30
+    """How often [[metrics]] are read."""
+    measure_before: Annotated[int, Meta(ge=0, le=100)] = 20
+    """How often before a ring is changed."""
     connect_timeout_seconds: Seconds = 15
 
 
@@ -229,6 +234,20 @@ class CheckSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expect_status: HttpStatus = 200
     expect_text: str = ""
     timeout_seconds: Seconds = 10
+
+
+class MetricSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[metrics]]` table: a number by which changed hosts are held against unchanged ones."""
+
+    name: Text
+    kind: MetricKind
+    target: Text
+    hosts: Text = "*"
+    worse: Worse = Worse.HIGHER
+    required: bool = False
+    timeout_seconds: Seconds = 10
+    url: HttpUrl | Literal[""] = ""
+    """Of the Prometheus server."""
 
 
 class SignalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -296,6 +315,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     engine: EngineSettings = EngineSettings()
     checks: tuple[CheckSettings, ...] = ()
     signals: SignalSettings = SignalSettings()
+    metrics: tuple[MetricSettings, ...] = ()
     windows: tuple[WindowSettings, ...] = ()
     """Hosts that none of them names may begin at any time."""
     freezes: tuple[FreezeSettings, ...] = ()

@@ -17,8 +17,10 @@ from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Facts, RunningKernel
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
+from oakum.core.planning.metric import Metric
 from oakum.core.planning.plan import Budget, Plan, RebootPolicy, Ring, Window
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
+from oakum.core.rollout.measuring import Reading
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Check, CheckResult
 from oakum.core.staging.vitals import VitalQuestions, Vitals
@@ -108,6 +110,19 @@ def _name(session: Session) -> str:
     return session.host
 
 
+@dataclass(frozen=True)
+class FakeMetrics:
+    """Numbers of hosts, as they were told."""
+
+    numbers: Callable[[str, str], float | None]
+
+    async def read(
+        self, metrics: Sequence[Metric], host: Host, session: Session
+    ) -> tuple[Reading, ...]:
+        del session
+        return tuple(Reading(m.name, self.numbers(host.id, m.name), "is silent") for m in metrics)
+
+
 @dataclass
 class FakeFleet:
     """Transport, package manager, collector and checks of hosts that do as they are told."""
@@ -121,9 +136,11 @@ class FakeFleet:
     """How long an upgrade takes."""
     fault: Fault = field(default=lambda _: None)
     begun: dict[str, float] = field(default_factory=dict)
+    numbers: Callable[[str, str], float | None] = field(default=lambda *_: None)
+    """What a host answers for a metric."""
 
     def tools(self, clock: Clock) -> Tools:
-        return Tools(self, self, self, clock, settle_seconds=0)
+        return Tools(self, self, self, FakeMetrics(self.numbers), clock, settle_seconds=0)
 
     def connect(self, host: Host) -> AbstractAsyncContextManager[Session]:
         return self._connect(host)
@@ -232,6 +249,7 @@ def plan_for(hosts: Sequence[str], *, first_ring: int = 1, at_once: int = 2) -> 
         budget=Budget(concurrency=at_once, max_failed=0),
         reboot_policy=RebootPolicy.WHEN_NEEDED,
         groups=(),
+        measurement=None,
     )
 
 

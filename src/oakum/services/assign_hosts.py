@@ -53,6 +53,7 @@ def assign_hosts(
             checks=checks_for(host, checks),
             order=signed_order(plan, host, document, work),
             vital=asked[identity],
+            metrics=() if plan.measurement is None else plan.measurement.of(identity),
         )
     return found
 
@@ -70,6 +71,7 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
         Budget(rollout.concurrency, rollout.max_failed, rollout.base_rate_ppm),
         rollout.groups,
         rollout.schedule,
+        rollout.measurement,
         tuple(zip(rollout.rings, rings, strict=True)),
     )
     approved = (
@@ -78,6 +80,7 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
         plan.budget,
         plan.groups,
         plan.schedule,
+        plan.measurement,
         tuple((RolloutRing(ring.name, ring.soak_seconds), ring.hosts) for ring in plan.rings),
     )
     if taken != approved:

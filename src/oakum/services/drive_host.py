@@ -10,13 +10,16 @@ from oakum.core.ids import PlanId
 from oakum.core.inventory.host import Host
 from oakum.core.orders.order import SignedOrder
 from oakum.core.planning.change import PackageChange
+from oakum.core.planning.metric import Metric
 from oakum.core.planning.plan import Plan, RebootPolicy, RestartPolicy
 from oakum.core.repositories.snapshot import SnapshotManifest
 from oakum.core.rollback.inverse import invert
 from oakum.core.rollout.host_run import Work
+from oakum.core.rollout.measuring import Sample
 from oakum.core.rollout.observation import (
     Booted,
     ChecksDone,
+    Measured,
     Observation,
     TransactionSeen,
     Unreachable,
@@ -37,6 +40,7 @@ from oakum.core.verification.verify import Verification, hard_signals, verify
 from oakum.ports.checks import CheckRunner
 from oakum.ports.clock import Clock
 from oakum.ports.fact_collector import FactCollector
+from oakum.ports.metrics import MetricReader
 from oakum.ports.package_manager import (
     PackageManager,
     SnapshotAccess,
@@ -56,6 +60,7 @@ class Tools:
     package_manager: PackageManager
     collector: FactCollector
     checks: CheckRunner
+    metrics: MetricReader
     clock: Clock
     settle_seconds: float = 30
     """How long services may take to come up after a change or a boot before that is a failure."""
@@ -78,6 +83,7 @@ class Assignment:
     order: SignedOrder | None = None
     """What a prepared host is given in the place of trust."""
     vital: VitalQuestions = NOTHING_DECLARED
+    metrics: tuple[Metric, ...] = ()
 
 
 def deadline_of(work: Work, job: Assignment, tools: Tools) -> timedelta:
@@ -95,6 +101,8 @@ def deadline_of(work: Work, job: Assignment, tools: Tools) -> timedelta:
         case Work.VERIFY | Work.VERIFY_ROLLBACK:
             settling = timedelta(seconds=tools.settle_seconds)
             return STEP_DEADLINE + settling + (1 + SETTLE_TRIES) * checks
+        case Work.MEASURE:
+            return STEP_DEADLINE
 
 
 async def do(
@@ -114,6 +122,9 @@ async def do(
             return await _verify(upgrade_of(run, job), run, job, session, tools)
         case Work.VERIFY_ROLLBACK:
             return await _verify(rollback_of(run, job), run, job, session, tools)
+        case Work.MEASURE:
+            readings = await tools.metrics.read(job.metrics, job.host, session)
+            return Measured(Sample(run.asked_round, readings))
 
 
 def not_asked(error: OakumError) -> Unreachable:

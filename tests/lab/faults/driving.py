@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from oakum.adapters.checks.probes import Probes
 from oakum.adapters.facts.collector import ShellFactCollector
+from oakum.adapters.metrics.readings import ShellAndHttpMetrics
 from oakum.adapters.package_managers.apt import AptPackageManager
 from oakum.adapters.transports.asyncssh_transport import AsyncsshTransport
 from oakum.core.errors import HostError, TransportError
@@ -55,7 +56,13 @@ async def drive(run: HostRun, job: Assignment, pace: int, between: Between) -> H
     manager = AptPackageManager(lock_seconds=LOCK_SECONDS)
     # This clock runs away from the hosts', and is no judge of theirs.
     tools = Tools(
-        manager, ShellFactCollector(), Probes(), clock, SETTLE_SECONDS, timedelta(days=365)
+        manager,
+        ShellFactCollector(),
+        Probes(),
+        ShellAndHttpMetrics(),
+        clock,
+        SETTLE_SECONDS,
+        timedelta(days=365),
     )
     transport = AsyncsshTransport(CONNECT_SECONDS)
     while work_for(run.state) is not None:

@@ -7,6 +7,7 @@ from enum import Enum
 from oakum.core.rollout.observation import (
     Booted,
     ChecksDone,
+    Measured,
     Observation,
     TransactionSeen,
     Unreachable,
@@ -30,6 +31,12 @@ class Work(Enum):
     VERIFY = "verify"
     DRIVE_ROLLBACK = "drive the roll-back"
     VERIFY_ROLLBACK = "verify the roll-back"
+    MEASURE = "measure"
+
+
+def work_of(run: HostRun) -> Work | None:
+    """Return what a host run waits for: what its state asks for, else numbers."""
+    return work_for(run.state) or (Work.MEASURE if run.is_to_answer else None)
 
 
 def work_for(state: RunState) -> Work | None:
@@ -64,10 +71,19 @@ def advance(run: HostRun, observation: Observation, now: datetime) -> HostRun:
 
     Observations can come late or twice (a controller was restarted): the state decides.
     """
-    if isinstance(observation, Unreachable):
-        return _after_silence(run, observation, now)
-    if run.silent_since is not None:
-        run = replace(run, silent_since=None)
+    match observation:
+        case Unreachable():
+            return _after_silence(run, observation, now)
+        case Measured():
+            return _after_measuring(run, observation)
+        case ChecksDone() | TransactionSeen() | Booted() | Verified():
+            heard = run if run.silent_since is None else replace(run, silent_since=None)
+            return _after_answer(heard, observation, now)
+
+
+def _after_answer(
+    run: HostRun, observation: ChecksDone | TransactionSeen | Booted | Verified, now: datetime
+) -> HostRun:
     match observation:
         case ChecksDone() if run.state is RunState.CHECKING:
             return _after_checks(run, observation, now)
@@ -107,6 +123,13 @@ def _after_checks(run: HostRun, seen: ChecksDone, now: datetime) -> HostRun:
     broken = [result.check for result in seen.results if result.verdict is not Verdict.PASSED]
     reason = f"already broken before: {', '.join(broken)}" if broken else "checks passed before"
     return move(known, RunState.UPGRADING, reason, now)
+
+
+def _after_measuring(run: HostRun, seen: Measured) -> HostRun:
+    """Keep the first numbers of the round that the host is asked for."""
+    if not run.is_to_answer or seen.sample.round != run.asked_round:
+        return run
+    return replace(run, sample=seen.sample)
 
 
 def _after_upgrade(run: HostRun, seen: TransactionSeen, now: datetime) -> HostRun:

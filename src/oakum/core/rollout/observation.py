@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from oakum.core.rollout.measuring import Sample
 from oakum.core.rollout.state import HardSignal
 from oakum.core.rollout.transaction import TransactionStatus
 from oakum.core.staging.check import CheckResult
@@ -47,10 +48,17 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """The host's metrics were read."""
+
+    sample: Sample
+
+
+@dataclass(frozen=True, slots=True)
 class Unreachable:
     """The host could not be asked just now."""
 
     reason: str
 
 
-Observation = ChecksDone | TransactionSeen | Booted | Verified | Unreachable
+Observation = ChecksDone | TransactionSeen | Booted | Verified | Measured | Unreachable
