@@ -17,7 +17,7 @@ from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Facts, RunningKernel
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
-from oakum.core.planning.metric import Metric
+from oakum.core.planning.metric import Measurement, Metric, MetricKind, Worse
 from oakum.core.planning.plan import Budget, Plan, RebootPolicy, Ring, Window
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
 from oakum.core.rollout.measuring import Reading
@@ -234,6 +234,16 @@ MANIFEST = SnapshotManifest(
     ),
     (),
 )  # fmt: skip
+
+
+def measured(plan: Plan) -> Plan:
+    """Return the plan with a metric that is read twice before a ring is changed, without pause."""
+    metric = Metric(
+        "latency", MetricKind.COMMAND, "latency", Worse.HIGHER, is_required=True,
+        timeout_seconds=5, source="", alike=(plan.hosts,),
+    )  # fmt: skip
+    rings = tuple(replace(ring, soak_seconds=1) for ring in plan.rings)
+    return replace(plan, rings=rings, measurement=Measurement((metric,), 0, 2))
 
 
 def plan_for(hosts: Sequence[str], *, first_ring: int = 1, at_once: int = 2) -> Plan:

@@ -246,14 +246,14 @@ def test_each_host_is_in_one_pair_and_pairs_are_of_one_kind() -> None:
     kinds = (tuple(HostId(f"a{n}") for n in range(6)), tuple(HostId(f"b{n}") for n in range(3)))
     members = [
         Member(host, n % 3, is_unchanged=True) for kind in kinds for n, host in enumerate(kind)
-    ]  # noqa: E501
+    ]
     wanted = Measurement((replace(metric(), alike=kinds),), 30, 5)
     found = pair_up(wanted, 0, members, Measuring())
     assert [(p.changed, p.control) for p in found.pairs] == [
         ("a0", "a1"),
         ("b0", "b1"),
         ("a3", "a2"),
-    ]  # noqa: E501
+    ]
     last = pair_up(wanted, 2, members, found)
     assert (last.pairs, last.unpaired) == ((), ("latency",))
 

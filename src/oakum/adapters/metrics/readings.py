@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import httpx
 import msgspec
@@ -29,8 +28,7 @@ class _Result(msgspec.Struct):
     value: tuple[float, str]
 
 
-class _Vector(msgspec.Struct):
-    resultType: Literal["vector"]  # noqa: N815 (Prometheus' word)
+class _Vector(msgspec.Struct, tag_field="resultType", tag="vector"):
     result: list[_Result]
 
 
@@ -42,7 +40,7 @@ class _Answer(msgspec.Struct):
     """Of /api/v1/query: https://prometheus.io/docs/prometheus/latest/querying/api/."""
 
     status: str
-    data: msgspec.Raw = msgspec.Raw(b"")
+    data: _Vector | _Scalar | None = None
     error: str = ""
 
 
@@ -109,14 +107,15 @@ def number_of(body: bytes) -> float:
     """Return the one number of an instant query. Raises NoNumberError for none or several."""
     try:
         answer = msgspec.json.decode(body, type=_Answer)
-        if answer.status != "success":
-            raise NoNumberError(f"the query failed: {one_line(answer.error) or answer.status}")
-        kind = msgspec.json.decode(answer.data, type=dict[str, msgspec.Raw]).get("resultType")
-        if kind == b'"scalar"':
-            return _number(msgspec.json.decode(answer.data, type=_Scalar).result[1])
-        found = msgspec.json.decode(answer.data, type=_Vector).result
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NoNumberError(f"the answer is not Prometheus': {error}") from error
+    match answer.data:
+        case _Scalar(result=(_, value)) if answer.status == "success":
+            return _number(value)
+        case _Vector(result=found) if answer.status == "success":
+            pass
+        case _:
+            raise NoNumberError(f"the query failed: {one_line(answer.error) or answer.status}")
     if len(found) != 1:
         raise NoNumberError(
             f"the query gives {len(found)} series", hint="write it so that it gives one a host"
