@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.plans import NOW
 
@@ -220,6 +220,7 @@ def test_a_host_that_never_answers_holds_nobody_up() -> None:
 
 
 @given(st.data())
+@settings(max_examples=20)
 def test_a_round_is_counted_once_whatever_is_repeated(data: st.DataObject) -> None:
     """Deciding twice, answering twice and going on from what is stored change no count."""
     state, now = rollout(metric()), NOW
@@ -365,9 +366,38 @@ def alarm_share(
         alarms += any(
             evidence(Measuring(ring=0, pairs=tuple(replace(p, after=p.after[:n]) for p in found)))
             >= 20
-            for n in range(2, after + 1, 2)
+            for n in range(4, after + 1, 8)
         )
     return alarms / trials
+
+
+@pytest.mark.parametrize(
+    ("pairs", "spread", "unlike", "mood"),
+    [(1, 0.1, 0.0, 0.0), (3, 0.1, 0.03, 0.0), (5, 0.3, 0.3, 0.0), (5, 0.3, 0.1, 0.6)],
+)
+def test_a_change_that_does_nothing_is_seldom_stopped(
+    pairs: int, spread: float, unlike: float, mood: float
+) -> None:
+    """Looked at again and again, over hosts that are unlike and moody, at most 5 % alarm.
+
+    Twelve of 150 are what chance makes of 5 % in 95 of 100 trials.
+    """
+    found = alarm_share(pairs, shift=0, spread=spread, unlike=unlike, mood=mood, trials=150, seed=6)
+    assert found <= 12 / 150
+
+
+@pytest.mark.parametrize(
+    ("pairs", "shift", "spread", "unlike", "mood", "power"),
+    [(10, 0.1, 0.1, 0.3, 0.0, 0.95), (10, 0.5, 0.3, 0.1, 0.6, 0.9), (3, 0.3, 0.1, 0.3, 0.0, 0.9)],
+)
+def test_a_change_that_makes_hosts_worse_is_found(
+    *, pairs: int, shift: float, spread: float, unlike: float, mood: float, power: float
+) -> None:
+    """Of ten pairs a shift by the noise is enough, of three one by three times as much."""
+    found = alarm_share(
+        pairs, shift=shift, spread=spread, unlike=unlike, mood=mood, trials=60, seed=7
+    )
+    assert found >= power
 
 
 def test_the_line_says_what_the_metrics_allow() -> None:

@@ -142,7 +142,7 @@ class MetricRules:
             if (metric.kind is MetricKind.PROMETHEUS) is not bool(metric.source):
                 raise InputError(
                     f"the metric {metric.name} is a {metric.kind.value} and "
-                    f"{'has' if metric.source else 'has no'} url",
+                    f"{'has a' if metric.source else 'has no'} url",
                     hint="a prometheus metric needs the server's url, a command has none",
                 )
 
