@@ -45,7 +45,7 @@ BREAKERS = (
         "no-servers",
         ": >/etc/resolv.conf",
         "cp /etc/oak-resolv.conf /etc/resolv.conf",
-        frozenset({HardSignal.NAMES_LOST, HardSignal.ROUTE_LOST}),
+        frozenset({HardSignal.NAMES_LOST}),
         r"no nameserver is configured",
     ),
     Breaker(

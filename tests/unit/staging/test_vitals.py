@@ -124,6 +124,18 @@ def test_rules_of_containers_may_come_and_go() -> None:
     assert len(losses(many, replace(many, rules=())).rules) == 20
 
 
+def test_a_nameserver_that_is_no_longer_asked_needs_no_way() -> None:
+    """Another resolver that answers is no lost route; one that is asked still and cut off is."""
+    moved = replace(
+        GOOD,
+        nameservers=("192.0.2.54",),
+        ways=("a default route over IPv4", "the nameserver 192.0.2.54"),
+    )
+    assert losses(GOOD, moved).in_words() == ()
+    cut = replace(GOOD, ways=("a default route over IPv4",))
+    assert losses(GOOD, cut).ways == ("the nameserver 192.0.2.53",)
+
+
 def test_what_is_no_loss_is_still_said() -> None:
     """Other nameservers that work, and a unit that fails and is not critical, are notes."""
     after = replace(GOOD, nameservers=("192.0.2.54",), failed_units=("cron-job.service",))

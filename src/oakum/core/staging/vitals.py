@@ -19,6 +19,8 @@ CORE_UNITS = (
 RUNS = frozenset({"active", "reloading", "refreshing"})
 DOWN = frozenset({"failed", "auto-restart", "gone"})
 """States that no unit is in for good reasons; `auto-restart` is one that crashes all the time."""
+TO_NAMESERVER = "the nameserver "
+"""How a way to one is said."""
 FEW_RULES = 10
 NAMED = 4
 
@@ -103,7 +105,7 @@ def losses(before: Vitals | None, after: Vitals, declared: Collection[str] = ())
     units_told = before.units is None or after.units is not None
     return Losses(
         names=_lost_names(before, after),
-        ways=_missing(before.ways, after.ways) if told else (),
+        ways=_lost_ways(before, after) if told else (),
         rules=_lost_rules(before.rules or (), after.rules or ()) if told else (),
         units=_lost_units(before, after, {*CORE_UNITS, *declared}) if units_told else (),
         untold=(
@@ -134,6 +136,14 @@ def _lost_names(before: Vitals, after: Vitals) -> tuple[str, ...]:
     if before.nameservers and not after.nameservers:
         return (*lost, "anything: no nameserver is configured")
     return lost
+
+
+def _lost_ways(before: Vitals, after: Vitals) -> tuple[str, ...]:
+    """Return ways that are gone; nobody needs one to a nameserver that is no longer asked."""
+    unasked = {f"{TO_NAMESERVER}{server}" for server in before.nameservers} - {
+        f"{TO_NAMESERVER}{server}" for server in after.nameservers
+    }
+    return tuple(way for way in _missing(before.ways, after.ways) if way not in unasked)
 
 
 def _lost_rules(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...]:
