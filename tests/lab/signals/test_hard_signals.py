@@ -1,70 +1,26 @@
 """Rollouts on a booted host: what a package takes from it stops the first ring, and comes back."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from tests.integration.verifier.offer import changes_of, manifest_of
 from tests.lab.signals.network import Network, own_network
 from tests.lab.signals.packages import BREAKERS, Breaker, service, service_dead
+from tests.lab.signals.rolling import FIRST, LATER, Trial
 from tests.lab.transactions.booted_host import (
-    InsideSession,
     ThrowAwayHost,
     drop_overlay,
     overlay,
     unpack_base_image,
 )
 from tests.lab.transactions.small_archive import SmallArchive, SmallPackage
-from tests.plans import PLAN
 
-from oakum.adapters.checks.probes import Probes
-from oakum.adapters.engines.embedded import EmbeddedEngine
-from oakum.adapters.facts.collector import ShellFactCollector
-from oakum.adapters.metrics.readings import ShellAndHttpMetrics
-from oakum.adapters.package_managers.apt import AptPackageManager
-from oakum.adapters.persistence.database import open_database
-from oakum.adapters.persistence.group_commit import GroupCommit
-from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
-from oakum.adapters.system_clock import SystemClock
-from oakum.core.ids import HostId
-from oakum.core.inventory.host import Host
-from oakum.core.planning.plan import Budget, Ring, Window
-from oakum.core.repositories.snapshot import Snapshot
 from oakum.core.rollout.rollout import Rollout
 from oakum.core.rollout.state import HardSignal, Phase, RunState
-from oakum.ports.stores import Approval
-from oakum.ports.transport import Session
-from oakum.services.assign_hosts import assign_hosts
-from oakum.services.drive_host import Tools
-from oakum.services.drive_run import Driver
-from oakum.services.run_rollout import Reconciler, keeps_lease
-from oakum.services.start_rollout import start_rollout
 
 pytestmark = pytest.mark.lab
-
-CLOCK = SystemClock()
-FIRST, LATER = HostId("first"), HostId("later")
-BORNE = 5
-"""Failures that the budget bears: it is not the budget that stops here."""
-
-
-@dataclass(frozen=True)
-class InsideTransport:
-    """Enters the one host there is."""
-
-    host: ThrowAwayHost
-
-    def connect(self, host: Host) -> AbstractAsyncContextManager[Session]:
-        return self._connect(host)
-
-    @asynccontextmanager
-    async def _connect(self, host: Host) -> AsyncIterator[Session]:
-        assert host.id == FIRST, "no other host may be touched"
-        yield InsideSession(self.host)
 
 
 @dataclass(frozen=True)
@@ -77,66 +33,10 @@ class Lab:
     home: Path
 
     def roll_out(self, old: SmallPackage, new: SmallPackage) -> Rollout:
-        """Install the old version, then roll the new one out in two rings."""
-        self.archive.add(old, new)
-        (self.host.root / "var/tmp/old.deb").write_bytes(self.archive.path_of(old).read_bytes())
-        self.host.shell("dpkg -i /var/tmp/old.deb && systemctl daemon-reload")
-        engine = open_database(f"sqlite:///{self.home / 'oakum.sqlite'}", self.home)
-
-        def begin() -> SqlUnitOfWork:
-            return SqlUnitOfWork(engine, self.home)
-
-        pairs = ((old, new),)
-        manifest = manifest_of(self.archive, pairs)
-        plan = replace(
-            PLAN,
-            snapshot=manifest.id,
-            classes=(
-                replace(
-                    PLAN.classes[0],
-                    hosts=(FIRST, LATER),
-                    changes=changes_of(self.archive, pairs),
-                    restarts=(),
-                ),
-            ),
-            rings=(Ring("ring 1", (FIRST,), 0), Ring("ring 2", (LATER,), 0)),
-            budget=Budget(concurrency=2, max_failed=BORNE),
-            window=Window(None, None),
-            groups=(),
-            schedule=(),
-        )
+        """Roll the new version out; the second ring's host is not there, and may not be touched."""
         url = self.archive.access.url.replace(self.network.ours, "snapshot.oak.test")
         access = replace(self.archive.access, url=url)
-        with begin() as work:
-            for number, name in enumerate((FIRST, LATER)):
-                work.hosts.add(Host(name, name, f"host-{number}", 22, "root", "k", CLOCK.now()))
-            work.snapshots.add(Snapshot(manifest, CLOCK.now(), 1))
-            work.plans.add(plan)
-            work.plans.add_approval(
-                Approval(
-                    plan.id, plan.digest, "ann", CLOCK.now(), "",
-                    accepts_no_way_back=False, overrides_rehearsal=True,
-                )
-            )  # fmt: skip
-            jobs = assign_hosts(plan, access, (), work)
-            work.commit()
-        rollout = start_rollout(plan.id, "ann", begin, CLOCK)
-        tools = Tools(
-            AptPackageManager(lock_seconds=2), ShellFactCollector(), Probes(),
-            ShellAndHttpMetrics(), CLOCK, settle_seconds=1,
-        )  # fmt: skip
-        driver = Driver(
-            "test", lambda _, host: jobs[host], keeps_lease("test", CLOCK), GroupCommit(begin),
-            InsideTransport(self.host), tools,
-        )  # fmt: skip
-        reconciler = Reconciler(
-            rollout.id, "test", "test", {}, begin, CLOCK, EmbeddedEngine(), driver,
-            lambda _: None, lambda _: None,
-        )  # fmt: skip
-        try:
-            return asyncio.run(asyncio.wait_for(reconciler.run(), 240))
-        finally:
-            engine.dispose()
+        return Trial({FIRST: self.host}, self.archive, access, self.home).roll_out(old, new)
 
 
 @pytest.fixture(scope="module")
