@@ -209,7 +209,7 @@ class RolloutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     soak_seconds: NotNegative = 600
     measure_seconds: Seconds = 30
     """How often [[metrics]] are read."""
-    measure_before: Annotated[int, Meta(ge=0, le=100)] = 20
+    measure_before: Annotated[int, Meta(ge=3, le=100)] = 20
     """How often before a ring is changed."""
     connect_timeout_seconds: Seconds = 15
 

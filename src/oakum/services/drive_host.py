@@ -33,6 +33,7 @@ from oakum.core.staging.vitals import (
     Losses,
     VitalQuestions,
     clock_problem,
+    from_lines,
     losses,
 )
 from oakum.core.text import counted
@@ -183,7 +184,9 @@ async def _drive_upgrade(
 
 async def _lost(run: HostRun, job: Assignment, session: Session, tools: Tools) -> Losses:
     seen = await tools.checks.look(job.vital, session)
-    return losses(run.vitals_before, seen, job.vital.units)
+    kept = run.vitals_before
+    before = None if kept is None else from_lines(kept.split("\n"))
+    return losses(before, seen, job.vital.units)
 
 
 async def _drive(

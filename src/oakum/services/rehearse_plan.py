@@ -26,7 +26,7 @@ from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Verdict
 from oakum.core.staging.fidelity import Fidelity, compare_packages
 from oakum.core.staging.rehearsal import Rehearsal, Stage, StageResult, TwinResult
-from oakum.core.staging.vitals import Vitals
+from oakum.core.staging.vitals import to_text
 from oakum.core.text import counted, one_line
 from oakum.ports.stores import UnitOfWorkFactory
 from oakum.ports.transport import Transport
@@ -139,7 +139,7 @@ class _Performance:
     note: Callable[[StageResult], None]
     _booted_after: dict[TransactionId, str] = field(default_factory=dict)
     """For each transaction after which the twin was booted: the boot id before."""
-    _vitals: list[Vitals] = field(default_factory=list)
+    _vitals: list[str] = field(default_factory=list)
     """As they were before the change."""
 
     async def play(self) -> None:
@@ -184,7 +184,7 @@ class _Performance:
         if seen.refusal:
             return _result(Verdict.ERROR, seen.refusal)
         if seen.vitals is not None:
-            self._vitals.append(seen.vitals)
+            self._vitals.append(to_text(seen.vitals))
         broken = [c.check for c in seen.results if c.verdict is not Verdict.PASSED]
         words = f"{counted(len(seen.results), 'check')} asked"
         detail = f"{words}; broken before the change: {', '.join(broken)}" if broken else words

@@ -15,13 +15,14 @@ from oakum.core.rollout.measuring import Reading, Sample
 from oakum.core.rollout.observation import ChecksDone, Measured, TransactionSeen, Verified
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.state import HardSignal, RunState
-from oakum.core.staging.vitals import VitalQuestions, Vitals
+from oakum.core.staging.vitals import VitalQuestions, Vitals, to_text
 from oakum.ports.package_manager import SnapshotAccess
 from oakum.ports.transport import Session
 from oakum.services.drive_host import Assignment, do, not_asked
 
 HOST = HostId("h0")
 WELL = Vitals(clock=NOW, resolved=("deb.example",), ways=("a default route over IPv4",), rules=())
+KEPT = to_text(WELL)
 CUT_OFF = replace(WELL, resolved=(), ways=())
 
 
@@ -52,7 +53,7 @@ def job() -> Assignment:
     return Assignment(host, plan, plan.id, plan.classes[0].changes, MANIFEST, access, ())
 
 
-def run(state: RunState, before: Vitals | None = WELL) -> HostRun:
+def run(state: RunState, before: str | None = KEPT) -> HostRun:
     return HostRun(
         HostRunId(HOST), HOST, 0, state, "begun", TransactionId("t1"), TransactionId("t1.undo"),
         vitals_before=before,
@@ -77,7 +78,7 @@ def test_vital_signs_are_kept_from_before_the_change() -> None:
     seen = work(fleet, Work.ASK_CHECKS, run(RunState.CHECKING, None))
     assert isinstance(seen, ChecksDone)
     after = advance(run(RunState.CHECKING, None), seen, NOW)
-    assert (after.state, after.vitals_before) == (RunState.UPGRADING, WELL)
+    assert (after.state, after.vitals_before) == (RunState.UPGRADING, KEPT)
 
 
 def test_a_host_whose_clock_is_wrong_is_refused_before_anything_is_changed() -> None:

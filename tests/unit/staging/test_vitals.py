@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oakum.core.staging.vitals import Losses, UnitSeen, Vitals, clock_problem, losses
+from oakum.core.staging.vitals import (
+    Losses,
+    UnitSeen,
+    Vitals,
+    clock_problem,
+    from_lines,
+    losses,
+    to_text,
+)
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SSHD = UnitSeen("ssh.service", "active", is_enabled=True)
@@ -30,7 +38,7 @@ units = st.lists(
 ).map(tuple)  # fmt: skip
 vitals = st.builds(
     Vitals,
-    resolved=words,
+    resolved=words.map(lambda found: tuple(sorted(found))),
     nameservers=words,
     ways=words,
     rules=st.none() | words,
@@ -134,6 +142,14 @@ def test_a_nameserver_that_is_no_longer_asked_needs_no_way() -> None:
     assert losses(GOOD, moved).in_words() == ()
     cut = replace(GOOD, ways=("a default route over IPv4",))
     assert losses(GOOD, cut).ways == ("the nameserver 192.0.2.53",)
+
+
+@given(vitals, vitals)
+def test_what_is_kept_is_enough(before: Vitals, after: Vitals) -> None:
+    """What is stored of a host loses nothing that anything is held against later."""
+    kept = from_lines(to_text(before).split("\n"))
+    assert losses(kept, after).in_words() == losses(before, after).in_words()
+    assert to_text(kept) == to_text(before)
 
 
 def test_what_is_no_loss_is_still_said() -> None:

@@ -17,6 +17,7 @@ from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.state import HardSignal, RunState
 from oakum.core.rollout.transaction import TransactionState
 from oakum.core.staging.check import Verdict
+from oakum.core.staging.vitals import to_text
 
 PATIENCE = timedelta(minutes=15)
 """How long a host may stay silent, or put off a reboot, before that is taken for its answer."""
@@ -116,7 +117,10 @@ def move(run: HostRun, state: RunState, reason: str, now: datetime) -> HostRun:
 
 def _after_checks(run: HostRun, seen: ChecksDone, now: datetime) -> HostRun:
     known = replace(
-        run, checks_before=seen.results, boot_id_before=seen.boot_id, vitals_before=seen.vitals
+        run,
+        checks_before=seen.results,
+        boot_id_before=seen.boot_id,
+        vitals_before=None if seen.vitals is None else to_text(seen.vitals),
     )
     if seen.refusal:
         return move(known, RunState.REFUSED, seen.refusal, now)

@@ -270,6 +270,8 @@ def is_worse(measuring: Measuring) -> bool:
 
 def lacking(measuring: Measuring, required: Iterable[str], *, is_after: bool) -> tuple[str, ...]:
     """Return what is required of which less than half came, with the reason."""
+    if not is_after and not measuring.rounds_before:
+        return ()
     found = []
     for name in required:
         pairs = [pair for pair in measuring.pairs if pair.metric == name]

@@ -10,7 +10,6 @@ from oakum.core.planning.plan import BASE_RATE_PPM, Group, Window
 from oakum.core.rollout.measuring import NOTHING_YET, Measuring, Sample
 from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
 from oakum.core.staging.check import CheckResult, Verdict
-from oakum.core.staging.vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,8 @@ class HostRun:
     """From its beginning until it was found well for the first time."""
     silent_since: datetime | None = None
     """When it was first found unreachable, if it was not heard of since."""
-    vitals_before: Vitals | None = None
-    """None where nobody looked: a run that an older Oakum began."""
+    vitals_before: str | None = None
+    """As `core/staging/vitals.py` writes them; None where an older Oakum began the run."""
     asked_round: int = 0
     """The round of measuring that it is to answer; 0 when it is asked for none."""
     sample: Sample | None = None

@@ -3,11 +3,12 @@
 Nobody declares them. A host without a route or without names looks well to a package manager.
 """
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from oakum.core.text import counted
+from oakum.core.text import counted, is_plain
 
 CORE_UNITS = (
     "ssh.service", "sshd.service", "ssh.socket", "sshd.socket",
@@ -19,6 +20,9 @@ CORE_UNITS = (
 RUNS = frozenset({"active", "reloading", "refreshing"})
 DOWN = frozenset({"failed", "auto-restart", "gone"})
 """States that no unit is in for good reasons; `auto-restart` is one that crashes all the time."""
+EPOCH = re.compile(r"[0-9]{1,11}")
+UNIT_COLUMNS = 4
+ENABLED = "enabled"
 TO_NAMESERVER = "the nameserver "
 """How a way to one is said."""
 FEW_RULES = 10
@@ -67,6 +71,57 @@ class Vitals:
     units: tuple[UnitSeen, ...] | None = None
     """None without systemd."""
     failed_units: tuple[str, ...] = ()
+
+
+def from_lines(lines: Iterable[str]) -> Vitals:
+    """Read vital signs from lines of a kind, a tab and a value; other lines say nothing."""
+    told = [tuple(line.split("\t")) for line in lines if is_plain(line.replace("\t", ""))]
+    topics = {line[0] for line in told if line[1:] == ("told",)}
+    return Vitals(
+        clock=_clock(_values(told, "clock")),
+        resolved=tuple(sorted(_values(told, "name"))),
+        nameservers=_values(told, "nameserver"),
+        ways=_values(told, "way"),
+        rules=_values(told, "rule") if "rules" in topics else None,
+        units=tuple(unit for line in told if (unit := _unit(line))) if "units" in topics else None,
+        failed_units=_values(told, "failed"),
+    )
+
+
+def to_text(vitals: Vitals) -> str:
+    """Return what has to be kept of them, in one text: a rollout has as many as it has hosts.
+
+    The clock and units that do not run are not held against anything later.
+    """
+    running = [unit for unit in vitals.units or () if unit.state in RUNS]
+    lines = [
+        *(("name", name) for name in vitals.resolved),
+        *(("nameserver", server) for server in vitals.nameservers),
+        *(("way", way) for way in vitals.ways),
+        *(("rule", rule) for rule in vitals.rules or ()),
+        *(("unit", unit.name, unit.state, ENABLED if unit.is_enabled else "") for unit in running),
+        *(("failed", unit) for unit in vitals.failed_units),
+        *((("rules", "told"),) if vitals.rules is not None else ()),
+        *((("units", "told"),) if vitals.units is not None else ()),
+    ]
+    return "\n".join("\t".join(line) for line in lines)
+
+
+def _values(lines: Sequence[tuple[str, ...]], kind: str) -> tuple[str, ...]:
+    """Return what lines of a kind say, each once."""
+    return tuple(dict.fromkeys(line[1] for line in lines if line[0] == kind and len(line) > 1))
+
+
+def _clock(values: tuple[str, ...]) -> datetime | None:
+    if len(values) != 1 or not EPOCH.fullmatch(values[0]):
+        return None
+    return datetime.fromtimestamp(int(values[0]), UTC)
+
+
+def _unit(line: tuple[str, ...]) -> UnitSeen | None:
+    if line[0] != "unit" or len(line) != UNIT_COLUMNS:
+        return None
+    return UnitSeen(line[1], line[2], is_enabled=line[3] == ENABLED)
 
 
 @dataclass(frozen=True, slots=True)
