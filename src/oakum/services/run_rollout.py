@@ -151,6 +151,8 @@ def _busy(rollout: Rollout) -> list[HostRun]:
 
 def _awaited(rollout: Rollout) -> list[HostRun]:
     """Return the runs that somebody has to drive on, or to ask for numbers."""
+    if not rollout.measuring.is_open:
+        return _busy(rollout)
     return [run for run in rollout.runs if run.state.is_busy or run.is_to_answer]
 
 
