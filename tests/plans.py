@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from oakum.core.ids import CveId, Digest, HostId, SnapshotId
 from oakum.core.planning.change import ChangeKind, PackageChange, RollbackClass
+from oakum.core.planning.metric import Measurement, Metric, MetricKind, Worse
 from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.planning.plan import (
     PLAN_FORMAT,
@@ -65,5 +66,21 @@ PLAN = Plan(
         HostOpenings(("night",), (Opening(NOW, NOW + timedelta(hours=2)),), (HostId("web-2"),)),
     ),
     pace_percent=120,
+    measurement=Measurement(
+        metrics=(
+            Metric(
+                name="latency",
+                kind=MetricKind.COMMAND,
+                target="cat /run/latency",
+                worse=Worse.HIGHER,
+                is_required=False,
+                timeout_seconds=5,
+                source="http://metrics.example",
+                alike=((HostId("web-1"), HostId("web-2")),),
+            ),
+        ),
+        interval_seconds=60,
+        rounds_before=3,
+    ),
     format=PLAN_FORMAT,
 )

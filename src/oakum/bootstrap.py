@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from oakum.core.inventory.known_address import KnownAddress
     from oakum.core.inventory.support import Supported
     from oakum.core.matching.finding import Finding
+    from oakum.core.planning.metric import MetricRules
     from oakum.core.planning.plan import Plan
     from oakum.core.planning.schedule import Rules
     from oakum.core.reconciling.report import ScannerReport
@@ -184,9 +185,12 @@ class Application:
     def tools(self) -> Tools:
         """What hosts are driven with."""
         from oakum.adapters.checks.probes import Probes
+        from oakum.adapters.metrics.readings import ShellAndHttpMetrics
         from oakum.services.drive_host import Tools
 
-        return Tools(self.package_manager, self.collector, Probes(), self.clock)
+        return Tools(
+            self.package_manager, self.collector, Probes(), ShellAndHttpMetrics(), self.clock
+        )
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
@@ -221,6 +225,22 @@ class Application:
             for f in self.configuration.freezes
         )
         rules = Rules(windows, freezes, str(self.settings.home / "oakum.toml"))
+        rules.require_sense()
+        return rules
+
+    @cached_property
+    def metric_rules(self) -> MetricRules:
+        """The declared metrics. Raises InputError for one without sense."""
+        from oakum.core.planning.metric import MetricRule, MetricRules
+
+        rollout = self.configuration.rollout
+        declared = tuple(
+            MetricRule(
+                m.name, m.hosts, m.kind, m.target, m.worse, m.required, m.timeout_seconds, m.url
+            )
+            for m in self.configuration.metrics
+        )
+        rules = MetricRules(declared, rollout.measure_seconds, rollout.measure_before)
         rules.require_sense()
         return rules
 
@@ -511,11 +531,14 @@ class Application:
 
     def assignments(self, plan: Plan) -> dict[HostId, Assignment]:
         """Return all that is needed to carry a plan out on each of its hosts."""
+        from oakum.core.staging.vitals import VitalQuestions
         from oakum.services.assign_hosts import assign_hosts
 
         with self.begin() as work:
             snapshot = work.snapshots.get(plan.snapshot)
-            return assign_hosts(plan, self.access(snapshot), self.checks, work)
+            signals = self.configuration.signals
+            vital = VitalQuestions(signals.names, signals.units)
+            return assign_hosts(plan, self.access(snapshot), self.checks, work, vital)
 
     def rehearser(self, actor: str, report: Report, say: Callable[[str], None]) -> Rehearser:
         """Return what rehearses plans."""

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import InputError
+from oakum.core.planning.metric import MetricKind, Worse
 from oakum.core.staging.check import CheckKind
 
 CONFIG_NAME = "oakum.toml"
@@ -20,6 +21,8 @@ Ppm = Annotated[int, Meta(ge=1, le=999_999)]
 Seconds = Annotated[int, Meta(ge=1, le=3_600)]
 Percent = Annotated[int, Meta(ge=1, le=100)]
 Text = Annotated[str, Meta(min_length=1)]
+Name = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$")]
+Unit = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9:_.@\\\\-]{0,254}$")]
 HttpUrl = Annotated[str, Meta(pattern="^https?://[^/ ]+")]
 HttpStatus = Annotated[int, Meta(ge=100, le=599)]
 RelativePath = Annotated[str, Meta(pattern=r"^(?!/)(?!(.*/)?\.\.(/|$)).+$")]
@@ -209,6 +212,10 @@ class RolloutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ring_percents: Annotated[tuple[Percent, ...], Meta(min_length=1)] = (10, 40, 100)
     """Cumulative share of the hosts that are changed when each ring ends."""
     soak_seconds: NotNegative = 600
+    measure_seconds: Seconds = 30
+    """How often [[metrics]] are read."""
+    measure_before: Annotated[int, Meta(ge=3, le=100)] = 20
+    """How often before a ring is changed."""
     connect_timeout_seconds: Seconds = 15
 
 
@@ -232,6 +239,29 @@ class CheckSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expect_status: HttpStatus = 200
     expect_text: str = ""
     timeout_seconds: Seconds = 10
+
+
+class MetricSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[metrics]]` table: a number by which changed hosts are held against unchanged ones."""
+
+    name: Text
+    kind: MetricKind
+    target: Text
+    hosts: Text = "*"
+    worse: Worse = Worse.HIGHER
+    required: bool = False
+    timeout_seconds: Seconds = 10
+    url: HttpUrl | Literal[""] = ""
+    """Of the Prometheus server."""
+
+
+class SignalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[signals]` table: what must not be lost on any host, beside what is looked at anyway."""
+
+    names: tuple[Name, ...] = ()
+    """That hosts must be able to resolve."""
+    units: tuple[Unit, ...] = ()
+    """That must run where they ran before."""
 
 
 class WindowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -289,6 +319,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rollout: RolloutSettings = RolloutSettings()
     engine: EngineSettings = EngineSettings()
     checks: tuple[CheckSettings, ...] = ()
+    signals: SignalSettings = SignalSettings()
+    metrics: tuple[MetricSettings, ...] = ()
     windows: tuple[WindowSettings, ...] = ()
     """Hosts that none of them names may begin at any time."""
     freezes: tuple[FreezeSettings, ...] = ()

@@ -17,10 +17,13 @@ from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Facts, RunningKernel
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
+from oakum.core.planning.metric import Measurement, Metric, MetricKind, Worse
 from oakum.core.planning.plan import Budget, Plan, RebootPolicy, Ring, Window
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
+from oakum.core.rollout.measuring import Reading
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Check, CheckResult
+from oakum.core.staging.vitals import VitalQuestions, Vitals
 from oakum.ports.clock import Clock
 from oakum.ports.package_manager import (
     Simulation,
@@ -107,6 +110,19 @@ def _name(session: Session) -> str:
     return session.host
 
 
+@dataclass(frozen=True)
+class FakeMetrics:
+    """Numbers of hosts, as they were told."""
+
+    numbers: Callable[[str, str], float | None]
+
+    async def read(
+        self, metrics: Sequence[Metric], host: Host, session: Session
+    ) -> tuple[Reading, ...]:
+        del session
+        return tuple(Reading(m.name, self.numbers(host.id, m.name), "is silent") for m in metrics)
+
+
 @dataclass
 class FakeFleet:
     """Transport, package manager, collector and checks of hosts that do as they are told."""
@@ -120,9 +136,11 @@ class FakeFleet:
     """How long an upgrade takes."""
     fault: Fault = field(default=lambda _: None)
     begun: dict[str, float] = field(default_factory=dict)
+    numbers: Callable[[str, str], float | None] = field(default=lambda *_: None)
+    """What a host answers for a metric."""
 
     def tools(self, clock: Clock) -> Tools:
-        return Tools(self, self, self, clock, settle_seconds=0)
+        return Tools(self, self, self, FakeMetrics(self.numbers), clock, settle_seconds=0)
 
     def connect(self, host: Host) -> AbstractAsyncContextManager[Session]:
         return self._connect(host)
@@ -136,6 +154,10 @@ class FakeFleet:
     ) -> tuple[CheckResult, ...]:
         del checks, host, session
         return ()
+
+    async def look(self, questions: VitalQuestions, session: Session) -> Vitals:
+        del questions, session
+        return Vitals()
 
     async def collect(self, session: Session, *, now: datetime) -> Facts:
         deeds = self.memory.deeds(_name(session))
@@ -214,6 +236,16 @@ MANIFEST = SnapshotManifest(
 )  # fmt: skip
 
 
+def measured(plan: Plan) -> Plan:
+    """Return the plan with a metric that is read twice before a ring is changed, without pause."""
+    metric = Metric(
+        "latency", MetricKind.COMMAND, "latency", Worse.HIGHER, is_required=True,
+        timeout_seconds=5, source="", alike=(plan.hosts,),
+    )  # fmt: skip
+    rings = tuple(replace(ring, soak_seconds=1) for ring in plan.rings)
+    return replace(plan, rings=rings, measurement=Measurement((metric,), 0, 2))
+
+
 def plan_for(hosts: Sequence[str], *, first_ring: int = 1, at_once: int = 2) -> Plan:
     """Return a plan in two rings, without soaking."""
     ids = tuple(HostId(host) for host in hosts)
@@ -227,6 +259,7 @@ def plan_for(hosts: Sequence[str], *, first_ring: int = 1, at_once: int = 2) -> 
         budget=Budget(concurrency=at_once, max_failed=0),
         reboot_policy=RebootPolicy.WHEN_NEEDED,
         groups=(),
+        measurement=None,
     )
 
 

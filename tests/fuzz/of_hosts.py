@@ -1,6 +1,7 @@
 """Targets: what hosts answer, what archives offer, and how versions are ordered."""
 
 import io
+import math
 import tarfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,8 +17,10 @@ from oakum.adapters.archives.apt_configuration import (
     parse_targets,
 )
 from oakum.adapters.archives.signature import verify_clearsigned
+from oakum.adapters.checks.vital_signs import parse_vitals
 from oakum.adapters.facts.dpkg_status import parse_dpkg_status
 from oakum.adapters.facts.parse import parse_facts
+from oakum.adapters.metrics.readings import number_of
 from oakum.adapters.package_managers.answers import (
     parse_repacked,
     parse_simulation,
@@ -37,10 +40,12 @@ from oakum.core.repositories.deb_file import stanza_of
 from oakum.core.repositories.package_index import parse_index
 from oakum.core.repositories.release_file import parse_release, require_fresh
 from oakum.core.repositories.stanzas import parse_stanza
+from oakum.core.staging.vitals import from_lines, losses, to_text
 from oakum.core.text import one_line
 from oakum.core.versions.order import InvalidVersionError
 from oakum.core.versions.scheme import Scheme
 from oakum.ports.host_files import Account
+from oakum.ports.transport import CommandResult
 
 SOURCE = ArchiveSource("https://archive.example", "bookworm", ("main",), "none.gpg")
 SECTIONS = """\
@@ -140,6 +145,20 @@ deb\tbash_1_amd64.deb\t1200\t%s\tdpkg-repack
 missing\told:amd64\tits files are gone
 end\tok
 """ % (b"a" * 64)
+VITALS = b"""clock\t1795660185
+name\tdeb.example
+nameserver\t192.0.2.53
+way\ta default route over IPv4
+rule\tIPv4 100: from all fwmark 0x1 lookup 7
+rules\ttold
+unit\tssh.service\tactive\tenabled
+failed\tcron-job.service
+units\ttold
+end\tok
+"""
+METRIC = b"""{"status":"success","data":{"resultType":"vector","result":[
+{"metric":{"instance":"web-1"},"value":[1795660185.781,"0.25"]}]}}"""
+SCALAR = b'{"status":"success","data":{"resultType":"scalar","result":[1795660185.7,"4"]}}'
 STATUS_OF_DPKG = b"""\
 Package: bash
 Status: install ok installed
@@ -238,6 +257,18 @@ def _simulation(content: bytes) -> None:
 def _status(content: bytes) -> None:
     found = parse_status(content)
     plain((found.step, found.reason, *found.restarted, found.reboot_reason), "a status")
+
+
+def _vital_signs(content: bytes) -> None:
+    seen = parse_vitals(CommandResult(0, content, b""))
+    units = [text for unit in seen.units or () for text in (unit.name, unit.state)]
+    plain((*seen.resolved, *seen.ways, *(seen.rules or ()), *units), "a vital sign")
+    kept = from_lines(to_text(seen).split("\n"))
+    claim(losses(kept, seen) == losses(seen, seen), "what is kept of vital signs is not enough")
+
+
+def _metric_answer(content: bytes) -> None:
+    claim(math.isfinite(number_of(content)), "a number that cannot be compared")
 
 
 def _repacked(content: bytes) -> None:
@@ -362,6 +393,8 @@ TARGETS = (
     Target("facts-of-a-host", _facts, golden("facts/bookworm-container.txt"), cost=8),
     Target("dpkg-status", _dpkg_status, (STATUS_OF_DPKG,), (b"Status: hold ok installed\n",)),
     Target("preparations", _present, (PRESENT,), (b"account\tours\n", b"missing\tssh-keygen\n")),
+    Target("vital-signs", _vital_signs, (VITALS,), (b"unit\t", b"told")),
+    Target("metric-answers", _metric_answer, (METRIC, SCALAR), (b"NaN", b"matrix")),
     Target("simulations", _simulation, (SIMULATION,), (b"change\t", b"end\tok\n", b"upgrade")),
     Target("transaction-status", _status, (STATUS, b"absent\t\nend\tok\n"), (b"result\tstate\t",)),
     Target("repacked-packages", _repacked, (REPACKED,), (b"deb\t",)),

@@ -8,6 +8,7 @@ import pytest
 from oakum.bootstrap import Application
 from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import InputError
+from oakum.core.planning.metric import Worse
 from oakum.core.repositories.archive import ArchiveSource
 from oakum.settings import Settings, read_settings
 
@@ -236,4 +237,55 @@ def test_a_window_without_sense_is_an_error_with_its_place(
 def test_a_nest_or_a_number_without_end_is_refused(tmp_path: Path, text: str) -> None:
     """What the reader of TOML itself does not bear is still told as a place in the file."""
     with pytest.raises(InputError, match="is not a valid configuration"):
+        _settings(tmp_path, text)
+
+
+METRICS = """\
+[rollout]
+measure_seconds = 60
+measure_before = 5
+
+[[metrics]]
+name = "latency"
+kind = "command"
+target = "cat /run/latency"
+hosts = "role:web"
+
+[[metrics]]
+name = "errors"
+kind = "prometheus"
+url = "http://prometheus.example:9090"
+target = "errors"
+worse = "lower"
+required = true
+"""
+
+
+def test_metrics_are_declared(tmp_path: Path) -> None:
+    """What is left out is as the guide says."""
+    rules = Application(_settings(tmp_path, METRICS)).metric_rules
+    assert (rules.interval_seconds, rules.rounds_before) == (60, 5)
+    latency, errors = rules.metrics
+    assert (latency.selector, latency.worse, latency.is_required) == (
+        "role:web",
+        Worse.HIGHER,
+        False,
+    )
+    assert (errors.selector, errors.worse, errors.is_required) == ("*", Worse.LOWER, True)
+    assert errors.source == "http://prometheus.example:9090"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[signals]\nnames = ["$(reboot)"]\n',
+        '[signals]\nunits = ["-x"]\n',
+        '[signals]\nunits = ["a b"]\n',
+        '[[metrics]]\nname = "a"\nkind = "shell"\ntarget = "x"\n',
+        '[[metrics]]\nname = "a"\nkind = "prometheus"\ntarget = "x"\nurl = "ftp://x"\n',
+    ],
+)
+def test_names_and_units_are_names_and_units(tmp_path: Path, text: str) -> None:
+    """They become lines of what a host is asked; a metric has a kind and a place that exist."""
+    with pytest.raises(InputError, match="not a valid configuration"):
         _settings(tmp_path, text)

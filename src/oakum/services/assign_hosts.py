@@ -1,6 +1,8 @@
 """Assign hosts: everything that is needed to carry out a plan on each of them."""
 
 from collections.abc import Sequence
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from oakum.core.errors import NotFoundError, RefusedError
 from oakum.core.ids import HostId
@@ -9,6 +11,7 @@ from oakum.core.inventory.selector import parse_selector
 from oakum.core.planning.plan import Budget, Plan
 from oakum.core.rollout.rollout import Rollout, RolloutRing
 from oakum.core.staging.check import Check
+from oakum.core.staging.vitals import NOTHING_DECLARED, VitalQuestions
 from oakum.ports.package_manager import SnapshotAccess
 from oakum.ports.stores import UnitOfWork
 from oakum.services.drive_host import Assignment
@@ -16,7 +19,11 @@ from oakum.services.order_plan import order_of, signed_order
 
 
 def assign_hosts(
-    plan: Plan, access: SnapshotAccess, checks: Sequence[Check], work: UnitOfWork
+    plan: Plan,
+    access: SnapshotAccess,
+    checks: Sequence[Check],
+    work: UnitOfWork,
+    vital: VitalQuestions = NOTHING_DECLARED,
 ) -> dict[HostId, Assignment]:
     """Return an assignment for every host of the plan.
 
@@ -24,6 +31,12 @@ def assign_hosts(
     """
     manifest = work.snapshots.get(plan.snapshot).manifest
     plan_id, changes = plan.id, {host: c.changes for c in plan.classes for host in c.hosts}
+    name = _name_of(access.url)
+    asked: dict[HostId, VitalQuestions] = {}
+    for c in plan.classes:
+        units, packages = (*vital.units, *c.restarts), tuple(change.name for change in c.changes)
+        questions = VitalQuestions((*vital.names, *name), units, packages)
+        asked |= dict.fromkeys(c.hosts, questions)
     found: dict[HostId, Assignment] = {}
     document = b""
     for identity in plan.hosts:
@@ -39,6 +52,8 @@ def assign_hosts(
             access=access,
             checks=checks_for(host, checks),
             order=signed_order(plan, host, document, work),
+            vital=asked[identity],
+            metrics=() if plan.measurement is None else plan.measurement.of(identity),
         )
     return found
 
@@ -56,6 +71,7 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
         Budget(rollout.concurrency, rollout.max_failed, rollout.base_rate_ppm),
         rollout.groups,
         rollout.schedule,
+        rollout.measurement,
         tuple(zip(rollout.rings, rings, strict=True)),
     )
     approved = (
@@ -64,6 +80,7 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
         plan.budget,
         plan.groups,
         plan.schedule,
+        plan.measurement,
         tuple((RolloutRing(ring.name, ring.soak_seconds), ring.hosts) for ring in plan.rings),
     )
     if taken != approved:
@@ -78,6 +95,16 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
 def checks_for(host: Host, checks: Sequence[Check]) -> tuple[Check, ...]:
     """Return the checks that are declared for a host."""
     return tuple(check for check in checks if parse_selector(check.selector).matches(host))
+
+
+def _name_of(url: str) -> tuple[str, ...]:
+    """Return the name that hosts find a snapshot by; nothing where they are given an address."""
+    name = urlsplit(url).hostname or ""
+    try:
+        ip_address(name)
+    except ValueError:
+        return (name,) if name else ()
+    return ()
 
 
 def _host(identity: HostId, plan: Plan, work: UnitOfWork) -> Host:

@@ -23,6 +23,7 @@ from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.matching.kernel import SIGNED, judged_as
 from oakum.core.planning.change import ChangeKind, PackageChange
 from oakum.core.planning.groups import groups_of
+from oakum.core.planning.metric import NO_METRICS, MetricRules
 from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import (
     PLAN_FORMAT,
@@ -87,6 +88,7 @@ class PlanRequest:
     """Maintenance windows and freezes."""
     by: datetime | None = None
     """When the rollout must have ended."""
+    metrics: MetricRules = NO_METRICS
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,13 @@ class PlanMaker:
             risk_removed_ppm=self._share_of_risk(closed),
             pace_percent=self._pace(),
         )
-        plan = replace(plan, schedule=_schedule(plan, request, facts))
+        plan = replace(
+            plan,
+            schedule=_schedule(plan, request, facts),
+            measurement=request.metrics.measurement(
+                request.hosts, [c.hosts for c in plan.classes], request.soak_seconds
+            ),
+        )
         _require_in_time(plan, request.by)
         with self.begin() as work:
             plan = replace(plan, groups=groups_of(work.hosts.all(), plan.hosts))

@@ -10,13 +10,16 @@ from oakum.core.ids import PlanId
 from oakum.core.inventory.host import Host
 from oakum.core.orders.order import SignedOrder
 from oakum.core.planning.change import PackageChange
+from oakum.core.planning.metric import Metric
 from oakum.core.planning.plan import Plan, RebootPolicy, RestartPolicy
 from oakum.core.repositories.snapshot import SnapshotManifest
 from oakum.core.rollback.inverse import invert
 from oakum.core.rollout.host_run import Work
+from oakum.core.rollout.measuring import Sample
 from oakum.core.rollout.observation import (
     Booted,
     ChecksDone,
+    Measured,
     Observation,
     TransactionSeen,
     Unreachable,
@@ -25,11 +28,20 @@ from oakum.core.rollout.observation import (
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Check, CheckResult, Comparison, Verdict, compare
+from oakum.core.staging.vitals import (
+    NOTHING_DECLARED,
+    Losses,
+    VitalQuestions,
+    clock_problem,
+    from_lines,
+    losses,
+)
 from oakum.core.text import counted
 from oakum.core.verification.verify import Verification, hard_signals, verify
 from oakum.ports.checks import CheckRunner
 from oakum.ports.clock import Clock
 from oakum.ports.fact_collector import FactCollector
+from oakum.ports.metrics import MetricReader
 from oakum.ports.package_manager import (
     PackageManager,
     SnapshotAccess,
@@ -49,9 +61,12 @@ class Tools:
     package_manager: PackageManager
     collector: FactCollector
     checks: CheckRunner
+    metrics: MetricReader
     clock: Clock
     settle_seconds: float = 30
     """How long services may take to come up after a change or a boot before that is a failure."""
+    clock_tolerance: timedelta = timedelta(minutes=10)
+    """How far a host's clock may be from the controller's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +83,8 @@ class Assignment:
     checks: tuple[Check, ...]
     order: SignedOrder | None = None
     """What a prepared host is given in the place of trust."""
+    vital: VitalQuestions = NOTHING_DECLARED
+    metrics: tuple[Metric, ...] = ()
 
 
 def deadline_of(work: Work, job: Assignment, tools: Tools) -> timedelta:
@@ -85,6 +102,8 @@ def deadline_of(work: Work, job: Assignment, tools: Tools) -> timedelta:
         case Work.VERIFY | Work.VERIFY_ROLLBACK:
             settling = timedelta(seconds=tools.settle_seconds)
             return STEP_DEADLINE + settling + (1 + SETTLE_TRIES) * checks
+        case Work.MEASURE:
+            return STEP_DEADLINE
 
 
 async def do(
@@ -95,7 +114,7 @@ async def do(
         case Work.ASK_CHECKS:
             return await _ask_checks(job, session, tools)
         case Work.DRIVE_UPGRADE:
-            return await _drive(upgrade_of(run, job), job, session, tools)
+            return await _drive_upgrade(run, job, session, tools)
         case Work.DRIVE_ROLLBACK:
             return await _drive(rollback_of(run, job), job, session, tools)
         case Work.DRIVE_REBOOT:
@@ -104,6 +123,9 @@ async def do(
             return await _verify(upgrade_of(run, job), run, job, session, tools)
         case Work.VERIFY_ROLLBACK:
             return await _verify(rollback_of(run, job), run, job, session, tools)
+        case Work.MEASURE:
+            readings = await tools.metrics.read(job.metrics, job.host, session)
+            return Measured(Sample(run.asked_round, readings))
 
 
 def not_asked(error: OakumError) -> Unreachable:
@@ -138,8 +160,33 @@ def rollback_of(run: HostRun, job: Assignment) -> Transaction:
 
 async def _ask_checks(job: Assignment, session: Session, tools: Tools) -> ChecksDone:
     facts = await tools.collector.collect(session, now=tools.clock.now())
+    vitals = await tools.checks.look(job.vital, session)
+    now = tools.clock.now()
+    if refusal := clock_problem(vitals.clock, now, tools.clock_tolerance):
+        return ChecksDone((), facts.boot_id, vitals, refusal)
     results = await tools.checks.run(job.checks, job.host, session)
-    return ChecksDone(results, facts.boot_id)
+    return ChecksDone(results, facts.boot_id, vitals)
+
+
+async def _drive_upgrade(
+    run: HostRun, job: Assignment, session: Session, tools: Tools
+) -> TransactionSeen:
+    """Drive the upgrade; one that failed is not verified, so what it left behind is seen here."""
+    seen = await _drive(upgrade_of(run, job), job, session, tools)
+    if seen.status.state is not TransactionState.FAILED:
+        return seen
+    facts = await tools.collector.collect(session, now=tools.clock.now())
+    lost = await _lost(run, job, session, tools)
+    reason = "; ".join((seen.status.reason, *lost.in_words()))
+    signals = hard_signals(facts, compare((), ()), job.checks, lost)
+    return replace(seen, status=replace(seen.status, reason=reason), signals=signals)
+
+
+async def _lost(run: HostRun, job: Assignment, session: Session, tools: Tools) -> Losses:
+    seen = await tools.checks.look(job.vital, session)
+    kept = run.vitals_before
+    before = None if kept is None else from_lines(kept.split("\n"))
+    return losses(before, seen, job.vital.units)
 
 
 async def _drive(
@@ -207,9 +254,10 @@ async def _verify_once(
     )
     results = await tools.checks.run(job.checks, job.host, session)
     comparison = compare(run.checks_before, results)
-    good = answer.is_good and comparison.verdict is Verdict.PASSED
-    signals = hard_signals(facts, comparison, job.checks)
-    return Verified(good, in_words(answer, comparison), results, signals)
+    lost = await _lost(run, job, session, tools)
+    good = answer.is_good and comparison.verdict is Verdict.PASSED and not lost.in_words()
+    signals = hard_signals(facts, comparison, job.checks, lost)
+    return Verified(good, in_words(answer, comparison, lost), results, signals)
 
 
 def _was_rebooted(job: Assignment, status: TransactionStatus) -> bool:
@@ -218,15 +266,17 @@ def _was_rebooted(job: Assignment, status: TransactionStatus) -> bool:
     return may_reboot and bool(status.reboot_reason)
 
 
-def in_words(answer: Verification, comparison: Comparison) -> str:
+def in_words(answer: Verification, comparison: Comparison, lost: Losses) -> str:
     """Say in one line what a verification found."""
     broken = [f"{result.check}: {result.detail}" for result in comparison.broken]
-    faults = [*answer.differences, *broken]
+    # Vital signs first: a service without names fails for want of them.
+    faults = [*lost.in_words(), *answer.differences, *broken]
     if faults:
         return "; ".join(faults)
     already = _names(comparison.already_broken)
     excused = f"; broken before as well: {already}" if already else ""
-    return f"{answer.detail}; {counted(len(comparison.passed), 'check')} passed{excused}"
+    passed = f"{counted(len(comparison.passed), 'check')} passed{excused}"
+    return "; ".join((answer.detail, passed, *lost.notes))
 
 
 def _names(results: Sequence[CheckResult]) -> str:

@@ -22,7 +22,7 @@ from oakum.core.errors import (
     TransportError,
 )
 from oakum.core.ids import HostId, RolloutId
-from oakum.core.rollout.host_run import Work, advance, work_for
+from oakum.core.rollout.host_run import Work, advance, work_of
 from oakum.core.rollout.observation import Observation, Verified
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.text import counted
@@ -65,7 +65,7 @@ class Driver:
 
     async def _perform_while_ours(self, job: Job) -> None:
         run = await self._store(lambda work: work.rollouts.run(job.host_run))
-        while run is not None and work_for(run.state) is not None:
+        while run is not None and work_of(run) is not None:
             assignment = self.assignment_of(job.rollout, run.host)
             try:
                 async with self.transport.connect(assignment.host) as session:
@@ -79,7 +79,7 @@ class Driver:
         self, job: Job, run: HostRun, assignment: Assignment, session: Session
     ) -> HostRun:
         stored_at = self.tools.clock.now()
-        while (work := work_for(run.state)) is not None:
+        while (work := work_of(run)) is not None:
             seen = await self._do_in_time(work, run, assignment, session)
             now = self.tools.clock.now()
             if advance(run, seen, now) == run and now - stored_at < SIGN_OF_LIFE:

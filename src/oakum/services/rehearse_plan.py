@@ -26,6 +26,7 @@ from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Verdict
 from oakum.core.staging.fidelity import Fidelity, compare_packages
 from oakum.core.staging.rehearsal import Rehearsal, Stage, StageResult, TwinResult
+from oakum.core.staging.vitals import to_text
 from oakum.core.text import counted, one_line
 from oakum.ports.stores import UnitOfWorkFactory
 from oakum.ports.transport import Transport
@@ -138,13 +139,15 @@ class _Performance:
     note: Callable[[StageResult], None]
     _booted_after: dict[TransactionId, str] = field(default_factory=dict)
     """For each transaction after which the twin was booted: the boot id before."""
+    _vitals: list[str] = field(default_factory=list)
+    """As they were before the change."""
 
     async def play(self) -> None:
         run = _first_run(self.job)
         before = await self._stage(Stage.BASELINE, lambda: self._baseline(run))
         if before is None:
             return
-        run = replace(run, checks_before=before.checks)
+        run = replace(run, checks_before=before.checks, vitals_before=self._vitals[-1])
         for stage, act in (
             (Stage.UPGRADE, lambda: self._upgrade(run)),
             (Stage.AFTER_UPGRADE, lambda: self._verify(Work.VERIFY, run)),
@@ -178,6 +181,10 @@ class _Performance:
     async def _baseline(self, run: HostRun) -> StageResult:
         seen = await self._do(Work.ASK_CHECKS, run)
         assert isinstance(seen, ChecksDone)  # noqa: S101 (tells the type checker what `do` returns)
+        if seen.refusal:
+            return _result(Verdict.ERROR, seen.refusal)
+        if seen.vitals is not None:
+            self._vitals.append(to_text(seen.vitals))
         broken = [c.check for c in seen.results if c.verdict is not Verdict.PASSED]
         words = f"{counted(len(seen.results), 'check')} asked"
         detail = f"{words}; broken before the change: {', '.join(broken)}" if broken else words

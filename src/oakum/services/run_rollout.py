@@ -111,7 +111,7 @@ class Reconciler:
             if after != before:
                 seen = SeenRollout(after, work.rollouts.save(after, before))
                 record(changes_between(before, after), work, at=now, actor=self.actor)
-            self.engine.submit([self._job(run, epoch) for run in _busy(after)], work)
+            self.engine.submit([self._job(run, epoch) for run in _awaited(after)], work)
             work.commit()
         return seen
 
@@ -147,6 +147,13 @@ class _SaidOnce:
 
 def _busy(rollout: Rollout) -> list[HostRun]:
     return [run for run in rollout.runs if run.state.is_busy]
+
+
+def _awaited(rollout: Rollout) -> list[HostRun]:
+    """Return the runs that somebody has to drive on, or to ask for numbers."""
+    if not rollout.measuring.is_open:
+        return _busy(rollout)
+    return [run for run in rollout.runs if run.state.is_busy or run.is_to_answer]
 
 
 def _is_at_rest(rollout: Rollout) -> bool:

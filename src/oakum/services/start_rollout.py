@@ -115,6 +115,7 @@ def _rollout(plan: Plan, number: int, by: str, clock: Clock) -> Rollout:
         base_rate_ppm=plan.budget.base_rate_ppm,
         groups=plan.groups,
         schedule=plan.schedule,
+        measurement=plan.measurement,
         opens_at=plan.window.opens_at,
         closes_at=plan.window.closes_at,
         started_by=by,

@@ -155,7 +155,7 @@ def _work(site: Site, name: str, groups: tuple[str, ...]) -> None:
     begin, clock = units_of(database, home), ServerClock(database)
     engine = _engine(database, begin, clock, WorkerRole(name, groups, 20, "1"))
     jobs = assignments(site.plan, begin)
-    fleet = FakeFleet(site.hosts, site.bad, seconds=site.seconds)
+    fleet = FakeFleet(site.hosts, site.bad, seconds=site.seconds, numbers=lambda *_: 1.0)
     driver = Driver(
         name,
         lambda _, host: jobs[host],

@@ -16,7 +16,15 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, event
-from tests.fakes.fleet import DiskMemory, FakeFleet, Fault, assignments, plan_for, store
+from tests.fakes.fleet import (
+    DiskMemory,
+    FakeFleet,
+    Fault,
+    assignments,
+    measured,
+    plan_for,
+    store,
+)
 from tests.integration.rollouts.machines import spawn
 
 from oakum.adapters.engines.embedded import EmbeddedEngine
@@ -26,6 +34,8 @@ from oakum.adapters.persistence.group_commit import GroupCommit
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 from oakum.core.audit.event import Action
 from oakum.core.ids import RolloutId
+from oakum.core.planning.plan import Plan
+from oakum.core.rollout.measuring import counts
 from oakum.core.rollout.rollout import Rollout
 from oakum.core.rollout.state import Phase, RunState
 from oakum.ports.stores import UnitOfWorkFactory
@@ -37,17 +47,19 @@ from oakum.services.start_rollout import start_rollout
 HOSTS = ("h0", "h1", "h2", "h3")
 BEGUN = datetime(2026, 11, 25, 12, tzinfo=UTC)
 PLAN = plan_for(HOSTS)
+MEASURED = measured(plan_for(("h0", "h1", "h3"), first_ring=1))
 WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 class Later:
     """A clock that a second controller reads when the first one's lease has run out."""
 
-    def __init__(self, controller: int) -> None:
+    def __init__(self, controller: int, step: timedelta) -> None:
         self._moment = BEGUN + controller * 2 * LEASE
+        self._step = step
 
     def now(self) -> datetime:
-        self._moment += timedelta(milliseconds=1)
+        self._moment += self._step
         return self._moment
 
 
@@ -86,7 +98,9 @@ class _CommitSeen(SqlUnitOfWork):
         self.fault("after a commit")
 
 
-def _control(home: Path, rollout: RolloutId, bad: frozenset[str], number: int, at: int) -> None:
+def _control(
+    home: Path, plan: Plan, rollout: RolloutId, bad: frozenset[str], number: int, *, at: int
+) -> None:
     """Be a controller, from its start to the end of the rollout or of its life."""
     places = Places(at)
     engine = open_database(f"sqlite:///{home / 'oakum.sqlite'}", home)
@@ -98,8 +112,11 @@ def _control(home: Path, rollout: RolloutId, bad: frozenset[str], number: int, a
         return work
 
     fleet = FakeFleet(DiskMemory(home / "hosts"), bad, frozenset({"h2"}), fault=places)
-    clock, holder = Later(number), f"controller {number}"
-    jobs = assignments(PLAN, begin)
+    fleet.numbers = lambda host, _: 1.0 + int(host[1:])
+    # Where rings soak, time must pass.
+    step = timedelta(milliseconds=1 if plan.measurement is None else 50)
+    clock, holder = Later(number, step), f"controller {number}"
+    jobs = assignments(plan, begin)
     driver = Driver(
         "me", lambda _, host: jobs[host], keeps_lease(holder, clock), GroupCommit(begin), fleet,
         fleet.tools(clock),
@@ -114,16 +131,15 @@ def _control(home: Path, rollout: RolloutId, bad: frozenset[str], number: int, a
     engine.dispose()
 
 
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RolloutId]:
-    """Return a home with a rollout that was started, and that nobody has driven yet."""
-    home = tmp_path_factory.mktemp("fresh")
+def _fresh(home: Path, plan: Plan) -> RolloutId:
+    """Make a home with a rollout that was started, and that nobody has driven yet."""
+    home.mkdir()
     engine = open_database(f"sqlite:///{home / 'oakum.sqlite'}", home)
     begin = _begin(engine, home)
-    store(PLAN, begin)
-    rollout = start_rollout(PLAN.id, "me", begin, Later(0))
+    store(plan, begin)
+    rollout = start_rollout(plan.id, "me", begin, Later(0, timedelta(milliseconds=1)))
     engine.dispose()
-    return home, rollout.id
+    return rollout.id
 
 
 def _begin(engine: Engine, home: Path) -> UnitOfWorkFactory:
@@ -142,29 +158,37 @@ BACK = (
 )
 
 
-@pytest.mark.parametrize(("bad", "ends"), [((), GOOD), (("h1",), BACK)])
+ALL_MEASURED = (Phase.SUCCEEDED, dict.fromkeys(MEASURED.hosts, RunState.SUCCEEDED))
+
+
+@pytest.mark.parametrize(
+    ("plan", "bad", "ends"),
+    [(PLAN, (), GOOD), (PLAN, ("h1",), BACK), (MEASURED, (), ALL_MEASURED)],
+    ids=["good", "bad", "measured"],
+)
 def test_a_controller_killed_anywhere_loses_no_host(
-    fresh: tuple[Path, RolloutId],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    plan: Plan,
     bad: tuple[str, ...],
     ends: tuple[Phase, dict[str, RunState]],
 ) -> None:
     """Every host is changed once and ends where it would have; each step is recorded once."""
-    home, rollout = fresh
+    home = tmp_path / "fresh"
+    rollout = _fresh(home, plan)
     # The layout is the present one; to find that out takes longer than all the rest.
     monkeypatch.setattr(database, "_bring_up_to_date", lambda *_: None)
     place = 1
     while True:
         here = tmp_path / str(place)
         shutil.copytree(home, here)
-        first = spawn(partial(_control, here, rollout, frozenset(bad), 1, place)).wait()
+        first = spawn(partial(_control, here, plan, rollout, frozenset(bad), 1, at=place)).wait()
         if os.WIFEXITED(first):
             assert os.WEXITSTATUS(first) == 0
             _require_end(here, rollout, ends)
             break
         assert os.WTERMSIG(first) == signal.SIGKILL
-        second = spawn(partial(_control, here, rollout, frozenset(bad), 2, 0)).wait()
+        second = spawn(partial(_control, here, plan, rollout, frozenset(bad), 2, at=0)).wait()
         assert second == 0, f"killed at place {place}"
         _require_end(here, rollout, ends)
         shutil.rmtree(here)
@@ -185,6 +209,8 @@ def _require_end(home: Path, rollout: RolloutId, ends: tuple[Phase, dict[str, Ru
     hosts = DiskMemory(home / "hosts")
     for run in ended.runs:
         assert hosts.deeds(run.host) == _deeds(ended, run.host)
+    told = sum(pairs.pairs for pairs in counts(ended.measuring))
+    assert told <= ended.measuring.round
     steps = [e.details for e in events if e.action is Action.HOST_RUN_CHANGED]
     assert len(steps) == len({str(step) for step in steps})
 

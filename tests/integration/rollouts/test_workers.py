@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 from tests.conformance.postgres_server import PostgresServer, running_postgres
-from tests.fakes.fleet import plan_for, store
+from tests.fakes.fleet import measured, plan_for, store
 from tests.integration.rollouts.machines import (
     Process,
     Site,
@@ -84,6 +84,15 @@ class Stage:
         assert len(steps) == len({str(step) for step in steps}) == 4 * len(ended.runs)
         return ended
 
+    def require_all_measured(self) -> Rollout:
+        """Require that it ended well; hosts are verified a second time after the soak."""
+        with self._begin() as work:
+            ended = work.rollouts.get(self.site.rollout)
+        assert ended.phase is Phase.SUCCEEDED, ended.reason
+        for run in ended.runs:
+            assert self.site.hosts.deeds(run.host) == [f"upgrade {run.transaction}"]
+        return ended
+
     def actors(self) -> dict[str, set[str]]:
         """Return who stored the steps of each host that only a worker can have seen."""
         found: dict[str, set[str]] = {}
@@ -111,8 +120,12 @@ def make_stage(postgres: PostgresServer, tmp_path: Path) -> Iterator[Callable[..
     """Return how to start a rollout over hosts of these zones."""
     stages: list[tuple[Stage, Engine]] = []
 
-    def make(zones: dict[str, str] | None = None, seconds: float = 0.7) -> Stage:
+    def make(
+        zones: dict[str, str] | None = None, seconds: float = 0.7, *, is_measured: bool = False
+    ) -> Stage:
         plan = plan_for(HOSTS, first_ring=2, at_once=4)
+        if is_measured:
+            plan = measured(plan)
         url = postgres.new_database()
         database = open_database(url, tmp_path)
         begin = units_of(database, tmp_path)
@@ -146,6 +159,21 @@ def test_workers_share_a_rollout(make_stage: MakeStage) -> None:
     stage.require_all_good()
     stage.until(lambda: stage.queued() == 0)
     assert stage.held_by("worker 1") + stage.held_by("worker 2") == 0
+
+
+def test_workers_measure_hosts_as_well(make_stage: MakeStage) -> None:
+    """Numbers come from whoever drives hosts; what is required has come, before and after."""
+    stage = make_stage(is_measured=True)
+    controller = stage.controller("controller")
+    for name in ("worker 1", "worker 2"):
+        stage.worker(name)
+    stage.until(lambda: stage.held_by("worker 1") + stage.held_by("worker 2") > 0)
+    controller.finish()
+    ended = stage.require_all_measured()
+    assert [pairs.metric for pairs in ended.measuring.past] == ["latency"]
+    assert ended.measuring.round >= 3
+    assert not any(run.is_to_answer for run in ended.runs)
+    stage.until(lambda: stage.queued() == 0)
 
 
 def test_a_worker_that_is_killed_is_followed_by_another(make_stage: MakeStage) -> None:

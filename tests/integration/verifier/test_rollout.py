@@ -24,6 +24,7 @@ from tests.plans import PLAN
 from oakum.adapters.checks.probes import Probes
 from oakum.adapters.engines.embedded import EmbeddedEngine
 from oakum.adapters.facts.collector import ShellFactCollector
+from oakum.adapters.metrics.readings import ShellAndHttpMetrics
 from oakum.adapters.package_managers.apt import AptPackageManager
 from oakum.adapters.persistence.database import open_database
 from oakum.adapters.persistence.group_commit import GroupCommit
@@ -52,7 +53,14 @@ from oakum.services.start_rollout import Wanted, start_rollout, want
 
 KEYGEN, CLOCK = SshKeygen(), SystemClock()
 TRANSPORT = GuardedTransport(AsyncsshTransport(10))
-TOOLS = Tools(AptPackageManager(), ShellFactCollector(), Probes(), CLOCK, settle_seconds=1)
+TOOLS = Tools(
+    AptPackageManager(),
+    ShellFactCollector(),
+    Probes(),
+    ShellAndHttpMetrics(),
+    CLOCK,
+    settle_seconds=1,
+)
 
 
 @dataclass(frozen=True, slots=True)

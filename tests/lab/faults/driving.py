@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from oakum.adapters.checks.probes import Probes
 from oakum.adapters.facts.collector import ShellFactCollector
+from oakum.adapters.metrics.readings import ShellAndHttpMetrics
 from oakum.adapters.package_managers.apt import AptPackageManager
 from oakum.adapters.transports.asyncssh_transport import AsyncsshTransport
 from oakum.core.errors import HostError, TransportError
@@ -53,7 +54,16 @@ async def drive(run: HostRun, job: Assignment, pace: int, between: Between) -> H
     """Return the run at its end. A second of ours is `pace` seconds of the controller's."""
     clock = FastClock(pace)
     manager = AptPackageManager(lock_seconds=LOCK_SECONDS)
-    tools = Tools(manager, ShellFactCollector(), Probes(), clock, SETTLE_SECONDS)
+    # This clock runs away from the hosts', and is no judge of theirs.
+    tools = Tools(
+        manager,
+        ShellFactCollector(),
+        Probes(),
+        ShellAndHttpMetrics(),
+        clock,
+        SETTLE_SECONDS,
+        timedelta(days=365),
+    )
     transport = AsyncsshTransport(CONNECT_SECONDS)
     while work_for(run.state) is not None:
         try:

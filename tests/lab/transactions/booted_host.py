@@ -49,12 +49,15 @@ class ThrowAwayHost:
     root: Path
     enter: tuple[str, ...] = ()
     container: "subprocess.Popen[bytes] | None" = None
+    network: str = ""
+    """A network namespace of its own; empty: this machine's."""
 
     def boot(self, name: str) -> None:
         """Boot systemd in it and wait until it has settled."""
         command = [
             *("systemd-nspawn", "-q", "-D", str(self.root), f"--machine={name}", "--boot"),
             *("--register=no", "--keep-unit", "--resolv-conf=off", "--console=pipe"),
+            *((f"--network-namespace-path=/run/netns/{self.network}",) if self.network else ()),
         ]
         self.container = subprocess.Popen(
             command,

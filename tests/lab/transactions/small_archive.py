@@ -42,14 +42,14 @@ class SmallPackage:
 class SmallArchive:
     """Builds packages and serves them over HTTP under a signed Release."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, address: str = "127.0.0.1") -> None:
         self.root = directory / "archive"
         self.pool = self.root / "pool"
         self.pool.mkdir(parents=True)
         self._work = directory / "work"
         self._key = pysequoia.Tsk.generate("Oakum test snapshot")
         handler = partial(_QuietHandler, directory=str(self.root))
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = ThreadingHTTPServer((address, 0), handler)
         self._thread = Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
@@ -60,10 +60,10 @@ class SmallArchive:
 
     @property
     def access(self) -> SnapshotAccess:
-        port = self._server.server_address[1]
+        address, port = self._server.server_address[:2]
         return SnapshotAccess(
             snapshot=SnapshotId("0" * 64),
-            url=f"http://127.0.0.1:{port}",
+            url=f"http://{address!s}:{port}",
             suite=SUITE,
             public_key=str(self._key.extract_certificate()),
         )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from tests.plans import PLAN, WEB
 
 from oakum.core.ids import HostId
+from oakum.core.planning.metric import Measurement, Metric, MetricKind, Worse
 from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.planning.plan import Budget, Plan, Ring, Window
 from oakum.core.planning.prediction import learnt_pace, predict, predicted_seconds, seconds_of
@@ -55,6 +56,19 @@ def test_without_windows_it_ends_after_work_and_soaks() -> None:
     assert found.ends_at == NOW + timedelta(seconds=3 * EACH + 120)
     assert found.bound_by == "is soaking"
     assert predict(plan(soak=0), NOW).bound_by == "is work on 6 hosts, 2 at once"
+
+
+def test_measuring_before_a_ring_takes_its_time() -> None:
+    """Ten minutes before each ring that has later ones to be held against; the last has none."""
+    metric = Metric(
+        "latency", MetricKind.COMMAND, "latency", Worse.HIGHER, is_required=False,
+        timeout_seconds=5, source="", alike=(NAMES,),
+    )  # fmt: skip
+    measured = replace(plan(), measurement=Measurement((metric,), 30, 20))
+    found = predict(measured, NOW)
+    rings = len(plan().rings) - 1
+    assert found.ends_at == NOW + timedelta(seconds=3 * EACH + 120 + rings * 600)
+    assert found.bound_by == "is measuring hosts before they are changed"
 
 
 def test_a_late_window_is_named_as_what_holds_it_up() -> None:

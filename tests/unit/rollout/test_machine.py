@@ -10,14 +10,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from oakum.adapters.persistence.documents import from_document, to_document
 from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.planning.metric import Measurement, Metric, MetricKind, Worse
 from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.planning.plan import Group, GroupKind
 from oakum.core.rollout.decide import settle
 from oakum.core.rollout.gate import judge
-from oakum.core.rollout.host_run import advance, work_for
+from oakum.core.rollout.host_run import advance, work_of
+from oakum.core.rollout.measuring import Reading, Sample
 from oakum.core.rollout.observation import (
     Booted,
     ChecksDone,
+    Measured,
     Observation,
     TransactionSeen,
     Unreachable,
@@ -49,12 +52,17 @@ statuses = st.builds(
     reboot_reason=st.sampled_from(["", "libc6"]),
 )
 signals = st.lists(st.sampled_from(HardSignal), max_size=1).map(tuple)
+readings = st.lists(
+    st.builds(Reading, st.just("latency"), st.none() | st.floats(0, 9), st.just("said")),
+    max_size=1,
+).map(tuple)
 observations: st.SearchStrategy[Observation] = st.one_of(
     st.builds(ChecksDone, results, st.just("boot-1")),
     st.builds(TransactionSeen, statuses, may_reboot=st.booleans()),
     st.builds(Booted, st.sampled_from(["boot-1", "boot-2"])),
     st.builds(Verified, st.booleans(), st.just("verified"), results, signals),
     st.builds(Unreachable, st.just("timed out")),
+    st.builds(Measured, st.builds(Sample, st.integers(0, 6), readings)),
 )
 
 
@@ -67,9 +75,21 @@ def good_answer(run: HostRun) -> Observation:
             return Booted("boot-2")
         case RunState.VERIFYING | RunState.VERIFYING_ROLLBACK:
             return Verified(is_good=True, detail="good", results=())
+        case RunState.PENDING | RunState.SUCCEEDED:
+            return Measured(Sample(run.asked_round, (Reading("latency", 1.0),)))
         case _:
             done = TransactionStatus(TransactionState.SUCCEEDED, "self-check", "", ())
             return TransactionSeen(done, may_reboot=False)
+
+
+def _measurement(measured: str, names: list[HostId]) -> Measurement | None:
+    if measured == "not":
+        return None
+    is_required = measured == "must"
+    metric = Metric(
+        "latency", MetricKind.COMMAND, "latency", Worse.HIGHER, is_required, 5, "", (tuple(names),)
+    )
+    return Measurement((metric,), 60, 2)
 
 
 class RolloutMachine(RuleBasedStateMachine):
@@ -85,6 +105,7 @@ class RolloutMachine(RuleBasedStateMachine):
         concurrency=st.integers(1, 4),
         max_failed=st.integers(0, 3),
         limits=st.sets(st.sampled_from(["pairs", "zones", "quorum", "night"])),
+        measured=st.sampled_from(["not", "if there", "must"]),
         base_rate_ppm=st.sampled_from([10_000, 400_000]),
     )
     def begin(
@@ -95,6 +116,7 @@ class RolloutMachine(RuleBasedStateMachine):
         max_failed: int,
         limits: set[str],
         base_rate_ppm: int,
+        measured: str,
     ) -> None:
         """Make a rollout of some rings, with groups across them."""
         rings = [ring for ring, size in enumerate(sizes) for _ in range(size)]
@@ -136,6 +158,7 @@ class RolloutMachine(RuleBasedStateMachine):
             groups=tuple(groups),
             schedule=(HostOpenings(("night",), NIGHTS, tuple(names[::3])),) * ("night" in limits),
             base_rate_ppm=base_rate_ppm,
+            measurement=_measurement(measured, names),
         )
 
     def store(self, after: Rollout) -> None:
@@ -153,6 +176,9 @@ class RolloutMachine(RuleBasedStateMachine):
                 if {run.host for run in begun} & set(bound.hosts):
                     assert any(o.opens_at <= self.now < o.closes_at for o in NIGHTS)
             assert {run.ring for run in begun} == {after.ring}
+            if after.measurement is not None and after.measuring.pairs:
+                assert after.measuring.ring == after.ring
+                assert after.measuring.rounds_before >= after.measurement.rounds_before
             assert judge(after).verdict is Verdict.PASSED
             earlier = [run for run in before.runs if run.ring < after.ring]
             assert all(run.state.is_final for run in earlier)
@@ -175,18 +201,18 @@ class RolloutMachine(RuleBasedStateMachine):
         """Observe a host, whether or not that was asked."""
         self.observe(self.rollout.runs[place % len(self.rollout.runs)], observation)
 
-    @precondition(lambda self: any(run.state.is_busy for run in self.rollout.runs))
+    @precondition(lambda self: any(work_of(run) is not None for run in self.rollout.runs))
     @rule(place=st.integers(0, 100))
     def a_host_gets_on(self, place: int) -> None:
         """Observe what brings a host further."""
-        busy = [run for run in self.rollout.runs if run.state.is_busy]
+        busy = [run for run in self.rollout.runs if work_of(run) is not None]
         run = busy[place % len(busy)]
         self.observe(run, good_answer(run))
 
     def observe(self, run: HostRun, observation: Observation) -> None:
         after = advance(run, observation, self.now)
         assert after.reason
-        if work_for(run.state) is None:
+        if work_of(run) is None:
             assert after == run
         runs = tuple(after if other is run else other for other in self.rollout.runs)
         self.rollout = replace(self.rollout, runs=runs)
@@ -246,6 +272,16 @@ class RolloutMachine(RuleBasedStateMachine):
         for group in rollout.groups:
             if group.kind is not GroupKind.DOMAIN:
                 assert len(at_work & set(group.hosts)) <= group.limit
+
+    @invariant()
+    def no_round_is_counted_twice(self) -> None:
+        """No pair has more numbers than there were rounds, and no control was changed."""
+        state = self.rollout.measuring
+        for pair in state.pairs:
+            rounds = len(pair.before) + len(pair.after) + pair.lost
+            assert rounds <= state.round - state.is_open
+            if state.is_open:
+                assert self.rollout.run_of(pair.control).ring > state.ring
 
     @invariant()
     def what_ended_has_ended(self) -> None:

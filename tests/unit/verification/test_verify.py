@@ -14,6 +14,7 @@ from oakum.core.planning.change import ChangeKind, PackageChange, RollbackClass
 from oakum.core.rollout.state import HardSignal
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Check, CheckKind, CheckResult, Verdict, compare
+from oakum.core.staging.vitals import Losses
 from oakum.core.verification.verify import Effect, hard_signals, verify
 
 NAMES = ("bash", "libssl3", "nginx", "zlib1g")
@@ -190,8 +191,8 @@ def test_packages_left_half_way_are_a_hard_signal() -> None:
     """A broken dpkg on one host is enough; what was removed and left its files is not."""
     broken = facts(installed("bash"), installed("nginx", status="iF"))
     gone = facts(installed("bash"), installed("nginx", status="rc"))
-    assert hard_signals(broken, compare((), ()), ()) == (HardSignal.BROKEN_PACKAGES,)
-    assert hard_signals(gone, compare((), ()), ()) == ()
+    assert hard_signals(broken, compare((), ()), (), Losses()) == (HardSignal.BROKEN_PACKAGES,)
+    assert hard_signals(gone, compare((), ()), (), Losses()) == ()
 
 
 @pytest.mark.parametrize("kind", CheckKind)
@@ -203,4 +204,4 @@ def test_a_checked_unit_that_failed_is_a_hard_signal(kind: CheckKind, before: Ve
     now = (CheckResult("web", Verdict.FAILED, "inactive", 0),)
     is_hard = kind is CheckKind.UNIT and before is Verdict.PASSED
     expected = (HardSignal.UNIT_FAILED,) if is_hard else ()
-    assert hard_signals(facts(installed("bash")), compare(was, now), (check,)) == expected
+    assert hard_signals(facts(installed("bash")), compare(was, now), (check,), Losses()) == expected

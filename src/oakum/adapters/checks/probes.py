@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 import httpx
 
+from oakum.adapters.checks import vital_signs
 from oakum.core.errors import OakumError, TimedOutError
 from oakum.core.inventory.host import Host
 from oakum.core.staging.check import Check, CheckKind, CheckResult, Verdict
+from oakum.core.staging.vitals import VitalQuestions, Vitals
 from oakum.core.text import one_line
 from oakum.ports.transport import CommandResult, Session
 
@@ -35,6 +37,10 @@ class Probes:
     ) -> tuple[CheckResult, ...]:
         """Return one result for every check, in their order."""
         return tuple([await _ask(check, host, session) for check in checks])
+
+    async def look(self, questions: VitalQuestions, session: Session) -> Vitals:
+        """Return the host's vital signs."""
+        return await vital_signs.look(questions, session)
 
 
 async def _ask(check: Check, host: Host, session: Session) -> CheckResult:

@@ -8,6 +8,7 @@ from oakum.core.canonical import Json, digest_of
 from oakum.core.errors import InputError
 from oakum.core.ids import CveId, Digest, HostId, PlanId, SnapshotId
 from oakum.core.planning.change import PackageChange, RollbackClass
+from oakum.core.planning.metric import Measurement
 from oakum.core.planning.openings import HostOpenings
 
 PLAN_FORMAT = 2
@@ -185,6 +186,8 @@ class Plan:
     """When hosts may begin, within the plan's window; those not in it at any time."""
     pace_percent: int = 100
     """How long hosts took in past rollouts, in percent of the first guess."""
+    measurement: Measurement | None = None
+    """By which metrics changed hosts are held against unchanged ones."""
     format: int = 1
     """What the digest is made of; plans that were stored without it are of the first."""
 
@@ -227,6 +230,8 @@ class Plan:
             document["base_rate_ppm"] = self.budget.base_rate_ppm
             document["groups"] = [_group_json(group) for group in self.groups]
             document["schedule"] = [_openings_json(openings) for openings in self.schedule]
+        if self.measurement is not None:
+            document["measurement"] = self.measurement.to_json()
         return document
 
     @property

@@ -82,8 +82,10 @@ def predict(plan: Plan, now: datetime) -> Prediction:
     bound = openings_by_host(plan.schedule)
     at = max(now, plan.window.opens_at or now)
     opening, waits = at - now, dict[tuple[str, ...], timedelta]()
-    work = soak = timedelta()
+    work = soak = measured = timedelta()
     for ring in plan.rings:
+        before = _measuring_of(ring, plan)
+        at, measured = at + before, measured + before
         free_run = _run(ring.hosts, at, plan.budget.concurrency, seconds, {})
         real_run = _run(ring.hosts, at, plan.budget.concurrency, seconds, bound)
         if real_run is None or free_run is None:
@@ -99,10 +101,19 @@ def predict(plan: Plan, now: datetime) -> Prediction:
     parts = [
         (work, f"is work on {hosts}, {plan.budget.concurrency} at once"),
         (soak, "is soaking"),
+        (measured, "is measuring hosts before they are changed"),
         (opening, "is waiting for the plan's window"),
         *((held, f"is waiting for {_named(names)}") for names, held in waits.items()),
     ]
     return Prediction(at, max(parts, key=lambda part: part[0])[1])
+
+
+def _measuring_of(ring: Ring, plan: Plan) -> timedelta:
+    """Return how long a ring is measured before it is changed; the last has nobody to pair with."""
+    wanted = plan.measurement
+    if wanted is None or ring is plan.rings[-1] or not any(map(wanted.of, ring.hosts)):
+        return timedelta()
+    return timedelta(seconds=wanted.interval_seconds * wanted.rounds_before)
 
 
 @dataclass(frozen=True, slots=True)

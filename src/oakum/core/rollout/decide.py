@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from oakum.core.rollout import measuring
 from oakum.core.rollout.gate import NAMED, judge, unheard, what_the_evidence_allows
 from oakum.core.rollout.host_run import move
 from oakum.core.rollout.limits import choose
@@ -16,6 +17,9 @@ from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState, Wish
 from oakum.core.rollout.timing import in_time, next_begin, too_late
 from oakum.core.staging.check import Verdict
+
+MEASURED = frozenset({RunState.PENDING, RunState.SUCCEEDED})
+"""States in which a host can be asked for numbers: nothing is at work on it."""
 
 
 def decide(rollout: Rollout, now: datetime) -> Rollout:
@@ -53,6 +57,7 @@ def _grant(rollout: Rollout, now: datetime) -> Rollout:
                 phase=Phase.PROGRESSING,
                 reason="resumed by a person",
                 forgiven=unheard(rollout),
+                measuring=replace(rollout.measuring, is_forgiven=True),
             )
             return _with_runs(resumed, _left_out(resumed, now))
         case Wish.ABORT if not rollout.phase.is_final and rollout.phase is not Phase.ROLLING_BACK:
@@ -65,7 +70,7 @@ def _grant(rollout: Rollout, now: datetime) -> Rollout:
 
 def _after_waiting(rollout: Rollout, now: datetime) -> Rollout:
     if rollout.soak_until is not None and now < rollout.soak_until:
-        return rollout
+        return _soak(rollout, rollout.soak_until, now)
     if rollout.soak_until is not None:
         return _judge_again(rollout, now)
     if not rollout.window.contains(now):
@@ -79,15 +84,100 @@ def _after_waiting(rollout: Rollout, now: datetime) -> Rollout:
 def _judge_again(rollout: Rollout, now: datetime) -> Rollout:
     """Verify the ring once more at the end of its soak: trouble may take time to show."""
     soaked = replace(
-        rollout, phase=Phase.PROGRESSING, soak_until=None, soaked=True, reason="soak is over"
+        _with_round_closed(rollout, is_after=True),
+        phase=Phase.PROGRESSING,
+        soak_until=None,
+        soaked=True,
+        reason="soak is over",
     )
     return _with_runs(
         soaked,
         (
             move(run, RunState.VERIFYING, "verified again after the soak", now)
-            for run in rollout.in_ring(rollout.ring)
+            for run in soaked.in_ring(rollout.ring)
             if run.state is RunState.SUCCEEDED
         ),
+    )
+
+
+def _soak(rollout: Rollout, until: datetime, now: datetime) -> Rollout:
+    """Measure changed hosts against unchanged ones while the ring soaks, and stop in its middle."""
+    if rollout.measurement is None or rollout.measuring.ring != rollout.ring:
+        return rollout
+    ring = rollout.rings[rollout.ring]
+    interval = measuring.soak_interval(rollout.measurement, ring.soak_seconds)
+    after = _measure(rollout, interval, now, is_after=True)
+    if after is rollout:
+        return rollout
+    gate = judge(after)
+    if gate.verdict is Verdict.FAILED:
+        return _begin_rollback(after, f"gate failed: {gate.detail}", now)
+    reason = f"{ring.name} soaks until {_shown(until)}; {what_the_evidence_allows(after)}"
+    return replace(after, reason=reason)
+
+
+def _measure_before(rollout: Rollout, now: datetime) -> Rollout | None:
+    """Measure a ring before it is changed; None when that is done, or when nothing is measured."""
+    wanted, state = rollout.measurement, rollout.measuring
+    if wanted is None:
+        return None
+    if state.ring != rollout.ring:
+        members = [
+            measuring.Member(run.host, run.ring, run.state is RunState.PENDING)
+            for run in rollout.runs
+        ]
+        paired = measuring.pair_up(wanted, rollout.ring, members, state)
+        return replace(rollout, measuring=paired)
+    if not state.pairs or (state.rounds_before >= wanted.rounds_before and not state.is_open):
+        return None
+    after = _measure(rollout, timedelta(seconds=wanted.interval_seconds), now, is_after=False)
+    done = f"{after.measuring.rounds_before} of {wanted.rounds_before}"
+    ring = rollout.rings[rollout.ring].name
+    return replace(after, reason=f"{ring} is measured before it is changed: {done}")
+
+
+def _measure(rollout: Rollout, interval: timedelta, now: datetime, *, is_after: bool) -> Rollout:
+    """Return the rollout with a round asked or counted, or as it is while one is waited for."""
+    state = rollout.measuring
+    if not state.pairs:
+        return rollout
+    if state.is_open:
+        is_late = now >= (state.asked_at or now) + measuring.ROUND_PATIENCE
+        if is_late or not any(run.is_to_answer for run in rollout.runs):
+            return _with_round_closed(rollout, is_after=is_after)
+        return rollout
+    if not measuring.is_due(state, interval, now):
+        return rollout
+    after = measuring.opened(state, now)
+    asked = measuring.asked_hosts(state)
+    return _with_runs(
+        replace(rollout, measuring=after),
+        (
+            replace(run, asked_round=after.round, sample=None)
+            for run in rollout.runs
+            if run.host in asked and run.state in MEASURED
+        ),
+    )
+
+
+def _with_round_closed(rollout: Rollout, *, is_after: bool) -> Rollout:
+    """Count the open round, if there is one; answers that are still to come are not waited for."""
+    if not rollout.measuring.is_open or rollout.measurement is None:
+        return rollout
+    asked = [run for run in rollout.runs if run.asked_round]
+    samples = {
+        run.host: run.sample for run in asked if run.sample is not None and not run.is_to_answer
+    }
+    after = measuring.closed(
+        rollout.measuring,
+        rollout.measurement,
+        samples,
+        frozenset(run.host for run in asked),
+        is_after=is_after,
+    )
+    return _with_runs(
+        replace(rollout, measuring=after),
+        (replace(run, asked_round=0, sample=None) for run in asked),
     )
 
 
@@ -132,6 +222,9 @@ def _start_hosts(rollout: Rollout, now: datetime) -> Rollout:
     timely = in_time(pending, rollout.schedule, now)
     if pending and not timely:
         return _between_openings(rollout, pending, now)
+    measured = _measure_before(rollout, now) if pending else None
+    if measured is not None:
+        return measured
     busy = sum(run.state.is_busy for run in rollout.runs)
     room = max(0, rollout.concurrency - busy)
     chosen = choose(rollout.runs, timely, rollout.groups, room)

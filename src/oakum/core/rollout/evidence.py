@@ -5,10 +5,13 @@ does not: if hosts fail no more often than the base rate, the chance that E ever
 is at most alpha, whenever one looks (Ville's inequality).
 """
 
+import hashlib
 import math
+from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 ALPHA = 0.05
 """The share of harmless changes that may be stopped wrongly."""
@@ -125,6 +128,91 @@ def pairs_of(metric: str, changed: Sequence[float], unchanged: Sequence[float]) 
     pairs = list(zip(changed, unchanged, strict=True))
     worse = sum(new > old for new, old in pairs)
     return Pairs(metric, worse, worse + sum(new < old for new, old in pairs))
+
+
+TRIED_BEFORE = 30
+"""Rounds before the change, over all pairs, below which nobody can call hosts alike."""
+ODD = 1.0
+"""Standard deviations by which pairs, or one of them, may lean to a side and still be even."""
+
+
+def is_even(befores: Sequence[Sequence[float]]) -> bool:
+    """Tell whether changed and unchanged hosts were alike before the change.
+
+    All together and each pair for itself: hosts that lean to different sides are not alike.
+    """
+    signs = [[value > 0 for value in before if value] for before in befores]
+    total = sum(len(found) for found in signs)
+    if total < TRIED_BEFORE:
+        return False
+    leans = [_lean(sum(found), len(found)) for found in signs]
+    return (
+        abs(_lean(sum(map(sum, signs)), total)) <= ODD
+        and math.sqrt(sum(lean**2 for lean in leans) / len(leans)) <= ODD
+    )
+
+
+def _lean(worse: int, told: int) -> float:
+    return (2 * worse - told) / math.sqrt(told) if told else 0.0
+
+
+FAINT = 0.1
+"""Likeness of one number to the next below which they count as apart."""
+WIDEST = 20
+
+
+def spacing(befores: Sequence[Sequence[float]]) -> int:
+    """Return every which round counts, so that a host's mood does not count again and again.
+
+    Numbers of following minutes are alike, and evidence that takes them for apart alarms without
+    a cause. How alike is taken from the rounds before the change (the first autocorrelation, with
+    what it is short of in a short series, and one standard error for safety).
+    """
+    total = sum(len(before) for before in befores)
+    product = square = 0.0
+    for before in befores:
+        mean = sum(before) / max(1, len(before))
+        apart = [value - mean for value in before]
+        product += sum(a * b for a, b in pairwise(apart))
+        square += sum(a * a for a in apart)
+    if not square:
+        return 1
+    alike = product / square
+    likely = alike + (1 + 3 * alike) * len(befores) / total + 1 / math.sqrt(total)
+    if likely <= FAINT:
+        return 1
+    return WIDEST if likely >= 1 else min(WIDEST, math.ceil(math.log(FAINT) / math.log(likely)))
+
+
+def pairs_by_sign(before: Sequence[float], after: Sequence[float], name: str) -> tuple[int, int]:
+    """Return how often a host that was like its partner is worse, and how often one was."""
+    del before, name
+    worse = sum(value > 0 for value in after)
+    return worse, worse + sum(value < 0 for value in after)
+
+
+def pairs_by_rank(before: Sequence[float], after: Sequence[float], name: str) -> tuple[int, int]:
+    """Return how often a pair is worse than its own middle so far, and how often it was told.
+
+    If the change did nothing, the differences of a pair come in any order, however unlike its two
+    hosts are: the rank of each among those up to it is even and depends on no earlier one (Rényi
+    1962), so each lies above the middle every other time. That stands for the difference of
+    differences, and needs no estimate of what was before, whose error would count again and again.
+    Equal values are put in an order by chance, which the name of the pair decides.
+    """
+    ranked: list[tuple[float, bytes]] = []
+    worse = told = 0
+    for number, value in enumerate((*before, *after)):
+        place = bisect(ranked, keyed := (value, _chance(name, number)))
+        if number >= len(before) and number:
+            worse += 2 * place > number
+            told += 2 * place != number
+        ranked.insert(place, keyed)
+    return worse, told
+
+
+def _chance(name: str, number: int) -> bytes:
+    return hashlib.sha256(f"{name} {number}".encode()).digest()
 
 
 def combined(values: Iterable[float]) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oakum.core.planning.plan import MILLION
+from oakum.core.rollout import measuring
 from oakum.core.rollout.evidence import STOP, e_value, failures_that_stop, upper_bound
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import RunState
@@ -37,7 +38,36 @@ def judge(rollout: Rollout) -> GateAnswer:
         answer = _against(rollout, failed, states)
         if answer is not None:
             return answer
-    return _silence(rollout, len(failed), states) or GateAnswer(Verdict.PASSED, "")
+    return (
+        _metrics(rollout)
+        or _silence(rollout, len(failed), states)
+        or GateAnswer(Verdict.PASSED, "")
+    )
+
+
+def _metrics(rollout: Rollout) -> GateAnswer | None:
+    """Return FAILED when changed hosts got worse, INCONCLUSIVE when what is required is not there.
+
+    Numbers from before the change are asked for before a ring begins, and the others when it has
+    soaked: until then they may still come.
+    """
+    now, wanted = rollout.measuring, rollout.measurement
+    if wanted is None or now.ring != rollout.ring:
+        return None
+    if measuring.is_worse(now):
+        words = measuring.in_words(now)
+        return GateAnswer(Verdict.FAILED, f"changed hosts are worse than unchanged ones: {words}")
+    required = [metric.name for metric in wanted.metrics if metric.is_required]
+    is_before = not rollout.soaked and now.rounds_before >= wanted.rounds_before
+    if not required or now.is_forgiven or not (rollout.soaked or is_before):
+        return None
+    missing = measuring.lacking(now, required, is_after=rollout.soaked)
+    if not missing:
+        return None
+    when = "after" if rollout.soaked else "before"
+    return GateAnswer(
+        Verdict.INCONCLUSIVE, f"too few numbers from {when} the change: {'; '.join(missing)}"
+    )
 
 
 def _against(rollout: Rollout, failed: list[HostRun], states: list[RunState]) -> GateAnswer | None:
@@ -90,6 +120,11 @@ def what_the_evidence_allows(rollout: Rollout) -> str:
     Hosts that are still at work count for E as if they will be well. So E is never larger than
     when all have answered, and its promise holds though failures are often seen first.
     """
+    metrics = measuring.in_words(rollout.measuring)
+    return "; ".join(filter(None, (_what_hosts_allow(rollout), metrics)))
+
+
+def _what_hosts_allow(rollout: Rollout) -> str:
     states = [run.state for run in rollout.runs]
     good, bad = states.count(RunState.SUCCEEDED), states.count(RunState.FAILED)
     if not good + bad:

@@ -7,6 +7,7 @@ from enum import Enum
 from oakum.core.rollout.observation import (
     Booted,
     ChecksDone,
+    Measured,
     Observation,
     TransactionSeen,
     Unreachable,
@@ -16,6 +17,7 @@ from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.state import HardSignal, RunState
 from oakum.core.rollout.transaction import TransactionState
 from oakum.core.staging.check import Verdict
+from oakum.core.staging.vitals import to_text
 
 PATIENCE = timedelta(minutes=15)
 """How long a host may stay silent, or put off a reboot, before that is taken for its answer."""
@@ -30,6 +32,12 @@ class Work(Enum):
     VERIFY = "verify"
     DRIVE_ROLLBACK = "drive the roll-back"
     VERIFY_ROLLBACK = "verify the roll-back"
+    MEASURE = "measure"
+
+
+def work_of(run: HostRun) -> Work | None:
+    """Return what a host run waits for: what its state asks for, else numbers."""
+    return work_for(run.state) or (Work.MEASURE if run.is_to_answer else None)
 
 
 def work_for(state: RunState) -> Work | None:
@@ -64,10 +72,19 @@ def advance(run: HostRun, observation: Observation, now: datetime) -> HostRun:
 
     Observations can come late or twice (a controller was restarted): the state decides.
     """
-    if isinstance(observation, Unreachable):
-        return _after_silence(run, observation, now)
-    if run.silent_since is not None:
-        run = replace(run, silent_since=None)
+    match observation:
+        case Unreachable():
+            return _after_silence(run, observation, now)
+        case Measured():
+            return _after_measuring(run, observation)
+        case ChecksDone() | TransactionSeen() | Booted() | Verified():
+            heard = run if run.silent_since is None else replace(run, silent_since=None)
+            return _after_answer(heard, observation, now)
+
+
+def _after_answer(
+    run: HostRun, observation: ChecksDone | TransactionSeen | Booted | Verified, now: datetime
+) -> HostRun:
     match observation:
         case ChecksDone() if run.state is RunState.CHECKING:
             return _after_checks(run, observation, now)
@@ -99,10 +116,24 @@ def move(run: HostRun, state: RunState, reason: str, now: datetime) -> HostRun:
 
 
 def _after_checks(run: HostRun, seen: ChecksDone, now: datetime) -> HostRun:
-    known = replace(run, checks_before=seen.results, boot_id_before=seen.boot_id)
+    known = replace(
+        run,
+        checks_before=seen.results,
+        boot_id_before=seen.boot_id,
+        vitals_before=None if seen.vitals is None else to_text(seen.vitals),
+    )
+    if seen.refusal:
+        return move(known, RunState.REFUSED, seen.refusal, now)
     broken = [result.check for result in seen.results if result.verdict is not Verdict.PASSED]
     reason = f"already broken before: {', '.join(broken)}" if broken else "checks passed before"
     return move(known, RunState.UPGRADING, reason, now)
+
+
+def _after_measuring(run: HostRun, seen: Measured) -> HostRun:
+    """Keep the first numbers of the round that the host is asked for."""
+    if not run.is_to_answer or seen.sample.round != run.asked_round:
+        return run
+    return replace(run, sample=seen.sample)
 
 
 def _after_upgrade(run: HostRun, seen: TransactionSeen, now: datetime) -> HostRun:
@@ -113,7 +144,7 @@ def _after_upgrade(run: HostRun, seen: TransactionSeen, now: datetime) -> HostRu
         case TransactionState.REFUSED:
             return move(run, RunState.REFUSED, status.reason, now)
         case TransactionState.FAILED:
-            return move(run, RunState.FAILED, status.reason, now)
+            return move(replace(run, signals=seen.signals), RunState.FAILED, status.reason, now)
         case TransactionState.SUCCEEDED if status.reboot_reason and seen.may_reboot:
             return move(run, RunState.REBOOTING, status.reboot_reason, now)
         case TransactionState.SUCCEEDED:

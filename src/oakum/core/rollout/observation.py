@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from oakum.core.rollout.measuring import Sample
 from oakum.core.rollout.state import HardSignal
 from oakum.core.rollout.transaction import TransactionStatus
 from oakum.core.staging.check import CheckResult
+from oakum.core.staging.vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +15,9 @@ class ChecksDone:
 
     results: tuple[CheckResult, ...]
     boot_id: str
+    vitals: Vitals | None = None
+    refusal: str = ""
+    """Why nothing may be changed on this host now, with the next step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,8 @@ class TransactionSeen:
 
     status: TransactionStatus
     may_reboot: bool
+    signals: tuple[HardSignal, ...] = ()
+    """What a transaction that failed left behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +48,17 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """The host's metrics were read."""
+
+    sample: Sample
+
+
+@dataclass(frozen=True, slots=True)
 class Unreachable:
     """The host could not be asked just now."""
 
     reason: str
 
 
-Observation = ChecksDone | TransactionSeen | Booted | Verified | Unreachable
+Observation = ChecksDone | TransactionSeen | Booted | Verified | Measured | Unreachable

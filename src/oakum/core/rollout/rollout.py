@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.planning.metric import Measurement
 from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import BASE_RATE_PPM, Group, Window
+from oakum.core.rollout.measuring import NOTHING_YET, Measuring, Sample
 from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
 from oakum.core.staging.check import CheckResult, Verdict
 
@@ -34,6 +36,19 @@ class HostRun:
     """From its beginning until it was found well for the first time."""
     silent_since: datetime | None = None
     """When it was first found unreachable, if it was not heard of since."""
+    vitals_before: str | None = None
+    """As `core/staging/vitals.py` writes them; None where an older Oakum began the run."""
+    asked_round: int = 0
+    """The round of measuring that it is to answer; 0 when it is asked for none."""
+    sample: Sample | None = None
+    """What it answered last."""
+
+    @property
+    def is_to_answer(self) -> bool:
+        """Tell whether it was asked for numbers and has not given them."""
+        return self.asked_round > 0 and (
+            self.sample is None or self.sample.round != self.asked_round
+        )
 
     @property
     def is_unknown(self) -> bool:
@@ -91,6 +106,8 @@ class Rollout:
     groups: tuple[Group, ...] = ()
     schedule: tuple[HostOpenings, ...] = ()
     base_rate_ppm: int = BASE_RATE_PPM
+    measurement: Measurement | None = None
+    measuring: Measuring = NOTHING_YET
 
     @property
     def window(self) -> Window:

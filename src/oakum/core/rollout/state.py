@@ -101,6 +101,10 @@ class HardSignal(Enum):
     UNREACHABLE = "unreachable after the change"
     BROKEN_PACKAGES = "packages left half-way"
     UNIT_FAILED = "a checked unit failed"
+    NAMES_LOST = "name resolution lost"
+    ROUTE_LOST = "a route lost"
+    RULES_LOST = "routing rules lost"
+    CRITICAL_UNIT = "a critical unit down"
 
 
 class Wish(Enum):

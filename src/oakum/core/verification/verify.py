@@ -10,6 +10,7 @@ from oakum.core.planning.change import PackageChange
 from oakum.core.rollout.state import HardSignal
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Check, CheckKind, Comparison, Verdict
+from oakum.core.staging.vitals import Losses
 from oakum.core.text import counted
 
 GONE = "nc"  # dpkg's second letter: not installed; only configuration files left
@@ -90,12 +91,12 @@ def verify(
 
 
 def hard_signals(
-    facts: Facts, comparison: Comparison, checks: tuple[Check, ...]
+    facts: Facts, comparison: Comparison, checks: tuple[Check, ...], lost: Losses
 ) -> tuple[HardSignal, ...]:
     """Return what must stop a rollout on one host's word.
 
-    A package that was left half-way, and a unit that a check was declared for and that failed
-    only after the change: whoever declares a check of a unit calls it critical.
+    A package that was left half-way; a unit that a check was declared for and that failed only
+    after the change: whoever declares a check of a unit calls it critical; and lost vital signs.
     """
     found = []
     if any(not _is_gone(package) and not package.is_configured for package in facts.packages):
@@ -103,7 +104,13 @@ def hard_signals(
     units = {check.name for check in checks if check.kind is CheckKind.UNIT}
     if any(r.verdict is Verdict.FAILED and r.check in units for r in comparison.broken):
         found.append(HardSignal.UNIT_FAILED)
-    return tuple(found)
+    vital = (
+        (HardSignal.NAMES_LOST, lost.names),
+        (HardSignal.ROUTE_LOST, lost.ways),
+        (HardSignal.RULES_LOST, lost.rules),
+        (HardSignal.CRITICAL_UNIT, lost.units),
+    )
+    return (*found, *(signal for signal, what in vital if what))
 
 
 def _transaction_differences(status: TransactionStatus) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.planning.change import ChangeKind, PackageChange
+from oakum.core.planning.metric import Measurement
 from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import Group, GroupKind, HostClass, Plan, RebootPolicy
 from oakum.core.planning.prediction import predict
@@ -109,10 +110,22 @@ def _show_order(plan: Plan, names: Mapping[HostId, str], now: datetime) -> None:
         output.show(f"  {group.kind.value:<10} {group.name}: {_limit(group)}: {hosts}")
     output.show(f"  budget     {plan.budget.in_words()}")
     output.show(f"  window     {plan.window.in_words()}")
+    if plan.measurement is not None:
+        _show_measurement(plan.measurement)
     for openings in plan.schedule:
         output.show(f"  {_openings(openings, names)}")
     output.show(f"  duration   about {output.seconds_in_words(plan.predicted_seconds)}")
     output.show(f"  done       {predict(plan, now).in_words()}, if it begins now")
+
+
+def _show_measurement(measurement: Measurement) -> None:
+    for metric in measurement.metrics:
+        hosts = sum(len(group) for group in metric.alike)
+        output.show(f"  metric     {metric.in_words()}; of {counted(hosts, 'host')}")
+    output.show(
+        f"             read {counted(measurement.rounds_before, 'time')} before a ring is changed "
+        f"and while it soaks, every {measurement.interval_seconds} s"
+    )
 
 
 def _openings(bound: HostOpenings, names: Mapping[HostId, str]) -> str:

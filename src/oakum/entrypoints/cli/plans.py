@@ -94,6 +94,7 @@ def create(
         reboot_policy=reboot,
         rules=chosen.rules,
         by=parse_moment(by, "--by") if by else None,
+        metrics=chosen.metric_rules,
     )
     require_freshness(chosen.begin, chosen.refusal_limits(frozen.manifest.release), chosen.clock)
     chosen.require_served()

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from oakum.core.ids import HostId, RolloutId
+from oakum.core.rollout.measuring import in_words
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState
 from oakum.core.text import harmless, one_line
@@ -77,6 +78,8 @@ def _read(rollout: RolloutId, chosen: "Application") -> Rollout:
 def show_rollout(rollout: Rollout) -> None:
     """Print how a rollout and each host stand."""
     output.show(f"{rollout.id}  {_headline(rollout)}", "bold")
+    if metrics := in_words(rollout.measuring):
+        output.show(f"  metrics    {one_line(metrics)}")
     names = _names()
     output.print_table(HEADINGS, [_row(found, names) for found in rollout.runs])
 
