@@ -227,6 +227,7 @@ def plan_for(hosts: Sequence[str], *, first_ring: int = 1, at_once: int = 2) -> 
         budget=Budget(concurrency=at_once, max_failed=0),
         reboot_policy=RebootPolicy.WHEN_NEEDED,
         groups=(),
+        clusters=(),
     )
 
 

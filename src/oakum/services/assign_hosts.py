@@ -6,7 +6,7 @@ from oakum.core.errors import NotFoundError, RefusedError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.selector import parse_selector
-from oakum.core.planning.plan import Budget, Plan
+from oakum.core.planning.plan import Budget, Plan, Ring
 from oakum.core.rollout.rollout import Rollout, RolloutRing
 from oakum.core.staging.check import Check
 from oakum.ports.package_manager import SnapshotAccess
@@ -56,6 +56,7 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
         Budget(rollout.concurrency, rollout.max_failed, rollout.base_rate_ppm),
         rollout.groups,
         rollout.schedule,
+        rollout.lane,
         tuple(zip(rollout.rings, rings, strict=True)),
     )
     approved = (
@@ -64,7 +65,8 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
         plan.budget,
         plan.groups,
         plan.schedule,
-        tuple((RolloutRing(ring.name, ring.soak_seconds), ring.hosts) for ring in plan.rings),
+        None if plan.lane is None else plan.lane.lane,
+        tuple((ring_of(ring), ring.hosts) for ring in plan.rings),
     )
     if taken != approved:
         raise RefusedError(
@@ -73,6 +75,11 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
             f"of the approval, and restore the database from a backup of before {plan.id} changed",
         )
     return plan
+
+
+def ring_of(ring: Ring) -> RolloutRing:
+    """Return a ring of a plan as a rollout carries it out."""
+    return RolloutRing(ring.name, ring.soak_seconds, ring.normal_soak_seconds)
 
 
 def checks_for(host: Host, checks: Sequence[Check]) -> tuple[Check, ...]:

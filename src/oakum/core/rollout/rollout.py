@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.planning.lane import PlanLane
 from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import BASE_RATE_PPM, Group, Window
 from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
@@ -56,6 +57,8 @@ class RolloutRing:
 
     name: str
     soak_seconds: int
+    normal_soak_seconds: int | None = None
+    """What the normal lane asks for; None in rollouts of before there were lanes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class Rollout:
     groups: tuple[Group, ...] = ()
     schedule: tuple[HostOpenings, ...] = ()
     base_rate_ppm: int = BASE_RATE_PPM
+    lane: PlanLane | None = None
 
     @property
     def window(self) -> Window:
