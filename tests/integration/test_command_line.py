@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +17,13 @@ from oakum.adapters.persistence.database import open_database
 from oakum.adapters.persistence.documents import to_document
 from oakum.adapters.persistence.tables import plans
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
+from oakum.adapters.system_clock import SystemClock
 from oakum.core.advisories.cve import parse_cve
 from oakum.core.errors import InputError
 from oakum.core.ids import HostId
 from oakum.core.planning.clusters import Cluster
+from oakum.ports.stores import UnitOfWorkFactory
+from oakum.services.start_rollout import start_rollout
 
 OAKUM = Path(sys.executable).with_name("oakum")
 PARTLY_COVERED = replace(
@@ -47,17 +52,22 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+@contextmanager
+def _stored(home: Path) -> Iterator[UnitOfWorkFactory]:
+    engine = open_database(f"sqlite:///{home / 'oakum.sqlite'}", home)
+    yield lambda: SqlUnitOfWork(engine, home)
+    engine.dispose()
+
+
 @pytest.fixture
 def fleet(home: Path) -> Path:
     """Make a home with two hosts, one of them scanned, and a plan."""
-    engine = open_database(f"sqlite:///{home / 'oakum.sqlite'}", home)
-    with SqlUnitOfWork(engine, home) as work:
+    with _stored(home) as begin, begin() as work:
         work.hosts.add(examples.host("web-1"))
         work.hosts.add(examples.host("web-2", 23))
         work.facts.save(examples.WEB, examples.facts())
         work.plans.add(PLAN)
         work.commit()
-    engine.dispose()
     return home
 
 
@@ -113,11 +123,9 @@ def test_a_filter_that_finds_nothing_says_what_was_looked_at(fleet: Path) -> Non
 
 def test_a_plan_says_how_its_rings_are_less_than_they_could_be(fleet: Path) -> None:
     """Lane, deadline, shortened gates and residual risk: when it is shown, and when approved."""
-    engine = open_database(f"sqlite:///{fleet / 'oakum.sqlite'}", fleet)
-    with SqlUnitOfWork(engine, fleet) as work:
+    with _stored(fleet) as begin, begin() as work:
         work.plans.add(PARTLY_COVERED)
         work.commit()
-    engine.dispose()
     shown = oakum(fleet, "plan", "show", PARTLY_COVERED.id).stdout
     for said in (
         "ring 1     web-1; soaks 1 min instead of 2 min",
@@ -144,6 +152,10 @@ def test_a_plan_says_how_its_rings_are_less_than_they_could_be(fleet: Path) -> N
     document = json.loads(oakum(fleet, "plan", "show", PARTLY_COVERED.id, "--json").stdout)
     assert [cluster["covered"] for cluster in document["plan"]["clusters"]] == [True, False]
     assert document["plan"]["lane"]["chosen_by"] == "me"
+    with _stored(fleet) as begin:
+        start_rollout(PARTLY_COVERED.id, "bob", begin, SystemClock())
+    said = oakum(fleet, "rollout", "show").stdout
+    assert "urgent lane: ring 1 soaks 1 min instead of 2 min" in said
 
 
 @pytest.mark.parametrize("words", [("--lane", "urgent"), ("--reason", "because")])

@@ -354,6 +354,21 @@ def test_what_nobody_knows_to_be_exploited_is_calm_until_its_date_presses(
     assert "2026-11-28 00:00 UTC: CVE-2026-0001" in pressed.lane.reason
 
 
+def test_what_a_plan_does_not_close_makes_it_no_more_urgent(
+    fleet: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """The kernel's CVE is exploited, and this plan is about another package on the same host."""
+    known = CveSignals(KERNEL_CVE, kev=KevEntry(KERNEL_CVE, DAY.date(), None, False))  # noqa: FBT003
+    state = FeedState(FeedName.KEV, DAY, DAY, digest_of(["k"]), 1, "test")
+    with fleet() as work:
+        work.advisories.replace_signals(state, [known])
+        work.commit()
+    plan = make(fleet, clock, replace(request(frozenset([CVE])), wish=LaneWish(SOAKS)))
+    assert plan.lane is not None
+    assert plan.lane.lane is PlanLane.NORMAL
+    assert str(KERNEL_CVE) not in plan.lane.reason
+
+
 def test_shortened_gates_are_on_record_from_the_plan_to_the_rollouts_own_words(
     many: UnitOfWorkFactory, clock: Clock
 ) -> None:
