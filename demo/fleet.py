@@ -25,8 +25,10 @@ CONFIGURATION = """\
 listen = "127.0.0.1:{port}"
 url = "http://127.0.0.1:{port}"
 
-[rollout]
-soak_seconds = {soak}
+[lanes]
+normal = [{soak}]
+urgent = [{soak}]
+immediate = [{soak}]
 
 # The shipped bundle grows old with the release; on production it must not be acted on.
 [advisories]

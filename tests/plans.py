@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from oakum.core.ids import CveId, Digest, HostId, SnapshotId
 from oakum.core.planning.change import ChangeKind, PackageChange, RollbackClass
+from oakum.core.planning.clusters import Cluster
+from oakum.core.planning.lane import Deadline, LaneChoice, LaneEnd, PlanLane
 from oakum.core.planning.metric import Measurement, Metric, MetricKind, Worse
 from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.planning.plan import (
@@ -51,7 +53,10 @@ PLAN = Plan(
     snapshot=SnapshotId("b" * 64),
     release="bookworm",
     classes=(WEB,),
-    rings=(Ring("ring 1", (HostId("web-1"),), 60), Ring("ring 2", (HostId("web-2"),), 60)),
+    rings=(
+        Ring("ring 1", (HostId("web-1"),), 60, 120),
+        Ring("ring 2", (HostId("web-2"),), 60, 60),
+    ),
     window=Window(NOW, None),
     budget=Budget(concurrency=2, max_failed=0),
     restart_policy=RestartPolicy.AFFECTED,
@@ -83,4 +88,17 @@ PLAN = Plan(
         rounds_before=3,
     ),
     format=PLAN_FORMAT,
+    clusters=(Cluster((("kernel", "amd64"),), (HostId("web-1"), HostId("web-2"))),),
+    lane=LaneChoice(
+        PlanLane.URGENT,
+        "me",
+        "the scanner said so",
+        Deadline(NOW + timedelta(days=3), "bod-26-04"),
+        NOW + timedelta(days=1),
+        (
+            LaneEnd(PlanLane.NORMAL, NOW + timedelta(days=5)),
+            LaneEnd(PlanLane.URGENT, NOW + timedelta(days=2)),
+            LaneEnd(PlanLane.IMMEDIATE, NOW + timedelta(days=1)),
+        ),
+    ),
 )

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from oakum.core.inventory.known_address import KnownAddress
     from oakum.core.inventory.support import Supported
     from oakum.core.matching.finding import Finding
+    from oakum.core.planning.lane import Soaks
     from oakum.core.planning.metric import MetricRules
     from oakum.core.planning.plan import Plan
     from oakum.core.planning.schedule import Rules
@@ -244,6 +245,20 @@ class Application:
         rules = MetricRules(declared, rollout.measure_seconds, rollout.measure_before)
         rules.require_sense()
         return rules
+
+    @cached_property
+    def soaks(self) -> Soaks:
+        """How long rings soak in each lane. Raises InputError for lanes without sense."""
+        from oakum.core.planning.lane import PlanLane, require_sense
+
+        lanes = self.configuration.lanes
+        soaks = {
+            PlanLane.NORMAL: lanes.normal,
+            PlanLane.URGENT: lanes.urgent,
+            PlanLane.IMMEDIATE: lanes.immediate,
+        }
+        require_sense(soaks, str(self.settings.home / "oakum.toml"))
+        return soaks
 
     def read_inventory(
         self, ssh_config: Path | None, ansible: Path | None, user: str

@@ -211,12 +211,33 @@ class RolloutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Hosts in a million that fail whatever is changed; what chance does not explain stops."""
     ring_percents: Annotated[tuple[Percent, ...], Meta(min_length=1)] = (10, 40, 100)
     """Cumulative share of the hosts that are changed when each ring ends."""
-    soak_seconds: NotNegative = 600
+    max_canaries: AtLeastOne = 30
+    """How many environment clusters the first ring covers at most, unless its share is more: 29
+    good ones show with 95 % that a change breaks less than a tenth."""
     measure_seconds: Seconds = 30
     """How often [[metrics]] are read."""
     measure_before: Annotated[int, Meta(ge=3, le=100)] = 20
     """How often before a ring is changed."""
     connect_timeout_seconds: Seconds = 15
+
+
+HOUR = 3600
+Soaks = Annotated[tuple[NotNegative, ...], Meta(min_length=1)]
+
+
+class LaneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[lanes]` table: seconds of soak after the first ring, the second and so on.
+
+    The last holds for all further rings. The normal lane's are the floor: less is shown as a
+    shortened gate. A day covers what runs daily; the urgent ones are for a deadline of three days.
+    """
+
+    normal: Soaks = (24 * HOUR, 24 * HOUR, 48 * HOUR)
+    urgent: Soaks = (4 * HOUR, 8 * HOUR, 12 * HOUR, 24 * HOUR)
+    immediate: Soaks = (HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR)
+    before_critical: NotNegative = 7 * 24 * HOUR
+    """What the rings before the last soak together at least, in the normal lane, where the last has
+    hosts of high criticality: what happens once a week has happened by then."""
 
 
 class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -317,6 +338,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     advisories: AdvisorySettings = AdvisorySettings()
     snapshots: SnapshotSettings = SnapshotSettings()
     rollout: RolloutSettings = RolloutSettings()
+    lanes: LaneSettings = LaneSettings()
     engine: EngineSettings = EngineSettings()
     checks: tuple[CheckSettings, ...] = ()
     signals: SignalSettings = SignalSettings()

@@ -260,6 +260,7 @@ def plan_for(hosts: Sequence[str], *, first_ring: int = 1, at_once: int = 2) -> 
         reboot_policy=RebootPolicy.WHEN_NEEDED,
         groups=(),
         measurement=None,
+        clusters=(),
     )
 
 

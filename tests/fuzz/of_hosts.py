@@ -56,6 +56,13 @@ VERSION_ID="9.4"
 hostname\tweb-1
 release\t5.14.0-427.el9.x86_64
 uid\t0
+machine\tkvm
+vendor\tExample Cloud
+boot\tUEFI
+root\txfs
+network\tNetworkManager
+drivers\tvirtio_net e1000
+up\t86400
 @TOKEN packages
 {packages}@TOKEN rpm
 {rpm}@TOKEN apk
@@ -96,6 +103,9 @@ own-tool
 /
 @TOKEN failed-units
 broken.service
+@TOKEN units
+sshd.service\topenssh-server\tenabled\trunning
+getty@tty1.service\tsystemd\tenabled\t-
 @TOKEN sockets
 tcp\t0.0.0.0:22
 tcp\t[::]:443

@@ -94,6 +94,8 @@ suite = "bookworm"
 [rollout]
 concurrency = 10
 ring_percents = [10, 40, 100]
+[lanes]
+urgent = [3600, 7200]
 [rehearsal]
 copy = ["srv/www"]
 [policy]

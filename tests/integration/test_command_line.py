@@ -3,6 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +17,22 @@ from oakum.adapters.persistence.database import open_database
 from oakum.adapters.persistence.documents import to_document
 from oakum.adapters.persistence.tables import plans
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
+from oakum.adapters.system_clock import SystemClock
 from oakum.core.advisories.cve import parse_cve
 from oakum.core.errors import InputError
+from oakum.core.ids import HostId
+from oakum.core.planning.clusters import Cluster
+from oakum.ports.stores import UnitOfWorkFactory
+from oakum.services.start_rollout import start_rollout
 
 OAKUM = Path(sys.executable).with_name("oakum")
+PARTLY_COVERED = replace(
+    PLAN,
+    clusters=(
+        Cluster((("kernel", "amd64"),), (HostId("web-1"),)),
+        Cluster((("kernel", "cloud-amd64"),), (HostId("web-2"),)),
+    ),
+)
 
 
 def oakum(home: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -37,17 +52,22 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+@contextmanager
+def _stored(home: Path) -> Iterator[UnitOfWorkFactory]:
+    engine = open_database(f"sqlite:///{home / 'oakum.sqlite'}", home)
+    yield lambda: SqlUnitOfWork(engine, home)
+    engine.dispose()
+
+
 @pytest.fixture
 def fleet(home: Path) -> Path:
     """Make a home with two hosts, one of them scanned, and a plan."""
-    engine = open_database(f"sqlite:///{home / 'oakum.sqlite'}", home)
-    with SqlUnitOfWork(engine, home) as work:
+    with _stored(home) as begin, begin() as work:
         work.hosts.add(examples.host("web-1"))
         work.hosts.add(examples.host("web-2", 23))
         work.facts.save(examples.WEB, examples.facts())
         work.plans.add(PLAN)
         work.commit()
-    engine.dispose()
     return home
 
 
@@ -99,6 +119,51 @@ def test_a_filter_that_finds_nothing_says_what_was_looked_at(fleet: Path) -> Non
     assert "0 findings on 2 hosts, 1 of them scanned" in done.stderr
     assert "CVE-2024-6387 is in no advisory about what is installed there" in done.stderr
     assert "not judged: web-2: never scanned" in done.stderr
+
+
+def test_a_plan_says_how_its_rings_are_less_than_they_could_be(fleet: Path) -> None:
+    """Lane, deadline, shortened gates and residual risk: when it is shown, and when approved."""
+    with _stored(fleet) as begin, begin() as work:
+        work.plans.add(PARTLY_COVERED)
+        work.commit()
+    shown = oakum(fleet, "plan", "show", PARTLY_COVERED.id).stdout
+    for said in (
+        "ring 1     web-1; soaks 1 min instead of 2 min",
+        "clusters   2: environments that matter for these packages",
+        "1 host, web-1 first: kernel: amd64",
+        "! 1 host, none in ring 1: kernel: cloud-amd64",
+        "lane       urgent, chosen by me: the scanner said so",
+        "normal 2026-11-30 12:00 UTC (too late), urgent 2026-11-27 12:00 UTC",
+        "deadline   2026-11-28 12:00 UTC: bod-26-04",
+        "begin by   2026-11-26 12:00 UTC",
+        "! the gate is shortened: ring 1 soaks 1 min instead of 2 min",
+        "! residual risk: 1 environment with 1 host not tried out in ring 1",
+    ):
+        assert said in shown
+    words = ("approve", PARTLY_COVERED.id, "--override-rehearsal", "--reason", "a test", "--json")
+    refused = oakum(fleet, *words)
+    assert refused.returncode == 1
+    assert "--accept-uncovered" in refused.stderr
+    assert "kernel: cloud-amd64" in refused.stderr
+    approved = oakum(fleet, *words, "--accept-uncovered")
+    assert json.loads(approved.stdout)["accepts_uncovered"]
+    assert "mind: the gate is shortened: ring 1" in approved.stderr
+    assert "mind: residual risk" in approved.stderr
+    document = json.loads(oakum(fleet, "plan", "show", PARTLY_COVERED.id, "--json").stdout)
+    assert [cluster["covered"] for cluster in document["plan"]["clusters"]] == [True, False]
+    assert document["plan"]["lane"]["chosen_by"] == "me"
+    with _stored(fleet) as begin:
+        start_rollout(PARTLY_COVERED.id, "bob", begin, SystemClock())
+    said = oakum(fleet, "rollout", "show").stdout
+    assert "urgent lane: ring 1 soaks 1 min instead of 2 min" in said
+
+
+@pytest.mark.parametrize("words", [("--lane", "urgent"), ("--reason", "because")])
+def test_a_lane_is_chosen_with_a_reason_or_not_at_all(fleet: Path, words: tuple[str, ...]) -> None:
+    """Before any host is asked."""
+    done = oakum(fleet, "plan", "create", *words)
+    assert done.returncode == 1
+    assert "--lane and --reason go together" in done.stderr
 
 
 def test_one_damaged_plan_does_not_hide_the_others(fleet: Path) -> None:

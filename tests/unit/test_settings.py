@@ -8,6 +8,7 @@ import pytest
 from oakum.bootstrap import Application
 from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import InputError
+from oakum.core.planning.lane import PlanLane
 from oakum.core.planning.metric import Worse
 from oakum.core.repositories.archive import ArchiveSource
 from oakum.settings import Settings, read_settings
@@ -77,7 +78,9 @@ CHECK = '[[checks]]\nname = "x"\nkind = "http"\ntarget = "t"\n'
         ("[rollout]\nconcurrency = 0", "rollout.concurrency"),
         ("[rollout]\nconcurrency = -3", "rollout.concurrency"),
         ("[rollout]\nmax_failed = -1", "rollout.max_failed"),
-        ("[rollout]\nsoak_seconds = -1", "rollout.soak_seconds"),
+        ("[rollout]\nmax_canaries = 0", "rollout.max_canaries"),
+        ("[lanes]\nnormal = []", "lanes.normal"),
+        ("[lanes]\nurgent = [60, -1]", "lanes.urgent"),
         ("[rollout]\nconnect_timeout_seconds = -1", "rollout.connect_timeout_seconds"),
         ('[rehearsal]\nprovider = "docker"', "rehearsal.provider"),
         ('[rehearsal]\ncopy = ["/etc"]', "rehearsal.copy"),
@@ -102,6 +105,14 @@ def test_a_value_out_of_its_bounds_is_an_error_with_its_place(
         _settings(tmp_path, text)
     assert place in caught.value.message
     assert caught.value.hint
+
+
+def test_lanes_are_as_the_file_says(tmp_path: Path) -> None:
+    """Beside those that hold without it; a calm lane that is quicker than an urgent one is none."""
+    soaks = Application(_settings(tmp_path, "[lanes]\nimmediate = [5]")).soaks
+    assert (soaks[PlanLane.NORMAL], soaks[PlanLane.IMMEDIATE]) == ((86400, 86400, 172800), (5,))
+    with pytest.raises(InputError, match="ring 1 soaks for longer in the urgent lane"):
+        _ = Application(_settings(tmp_path, "[lanes]\nnormal = [5]")).soaks
 
 
 def test_a_home_below_a_file_is_said(tmp_path: Path) -> None:

@@ -23,6 +23,17 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
+def seconds_in_words(seconds: int) -> str:
+    """Return `2 h 5 min`, `24 h`, `3 min 20 s` or `12 s`."""
+    hours, rest = divmod(seconds, 3600)
+    minutes, left = divmod(rest, 60)
+    if hours:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    if minutes:
+        return f"{minutes} min {left} s" if left else f"{minutes} min"
+    return f"{left} s"
+
+
 def is_plain(text: str) -> bool:
     """Tell whether the text holds no control character at all."""
     if text.isprintable():  # as above; a scan asks it of every line of every host

@@ -215,6 +215,8 @@ class Approval:
     overrides_rehearsal: bool
     signature: OrderSignature | None = None
     """Of the plan's order; without it no prepared host counts this approval."""
+    accepts_uncovered: bool = False
+    """Environments of which the first ring has no host were accepted."""
 
 
 class PlanStore(Protocol):

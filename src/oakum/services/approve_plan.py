@@ -9,8 +9,11 @@ from oakum.core.orders.order import OrderSignature
 from oakum.core.planning.plan import Plan, RollbackVerdict
 from oakum.core.staging.check import Verdict
 from oakum.core.staging.rehearsal import Rehearsal
+from oakum.core.text import counted
 from oakum.ports.clock import Clock
 from oakum.ports.stores import Approval, UnitOfWork, UnitOfWorkFactory
+
+SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class ApprovalRequest:
     overrides_rehearsal: bool
     signature: OrderSignature | None = None
     """Of the plan's order, read and found to hold."""
+    accepts_uncovered: bool = False
+    """That there are environments of which the first ring has no host."""
 
 
 def approve_plan(request: ApprovalRequest, begin: UnitOfWorkFactory, clock: Clock) -> Approval:
@@ -53,6 +58,8 @@ def _objection(
             f"parts of {plan.id} cannot be rolled back: {'; '.join(plan.rollback_reasons)}",
             hint="if that is acceptable, approve with --accept-no-way-back",
         )
+    if plan.uncovered and not request.accepts_uncovered:
+        return _objection_to_uncovered(plan)
     if request.overrides_rehearsal:
         return _objection_to_override(request, plan)
     valid = [r for r in rehearsals if r.plan_digest == plan.digest]
@@ -67,6 +74,18 @@ def _objection(
             "--override-rehearsal with a --reason approves all the same, on the record",
         )
     return None
+
+
+def _objection_to_uncovered(plan: Plan) -> RefusedError:
+    hosts = counted(sum(len(cluster.hosts) for cluster in plan.uncovered), "host")
+    named = "; ".join(cluster.in_words(SHOWN) for cluster in plan.uncovered[:SHOWN])
+    more = len(plan.uncovered) - SHOWN
+    return RefusedError(
+        f"{plan.id} does not try out {counted(len(plan.uncovered), 'environment')} ({hosts}) in "
+        f"its first ring: {named}{f'; and {more} more' if more > 0 else ''}",
+        hint=f"`oakum plan show {plan.id}` has all; plan anew with more --canaries, or, if that "
+        "is acceptable, approve with --accept-uncovered",
+    )
 
 
 def _objection_to_override(request: ApprovalRequest, plan: Plan) -> RefusedError | None:
@@ -88,6 +107,7 @@ def _approval(request: ApprovalRequest, plan: Plan, work: UnitOfWork, clock: Clo
         reason=request.reason,
         accepts_no_way_back=request.accepts_no_way_back,
         overrides_rehearsal=request.overrides_rehearsal,
+        accepts_uncovered=request.accepts_uncovered,
         signature=request.signature,
     )
     work.plans.add_approval(approval)
@@ -101,6 +121,7 @@ def _approval(request: ApprovalRequest, plan: Plan, work: UnitOfWork, clock: Clo
             "reason": request.reason,
             "accepts_no_way_back": request.accepts_no_way_back,
             "overrides_rehearsal": request.overrides_rehearsal,
+            **plan.caveats(),
             **_signature_details(request.signature),
         },
     )

@@ -8,7 +8,7 @@ from oakum.core.errors import NotFoundError, RefusedError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.selector import parse_selector
-from oakum.core.planning.plan import Budget, Plan
+from oakum.core.planning.plan import Budget, Plan, Ring
 from oakum.core.rollout.rollout import Rollout, RolloutRing
 from oakum.core.staging.check import Check
 from oakum.core.staging.vitals import NOTHING_DECLARED, VitalQuestions
@@ -72,6 +72,7 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
         rollout.groups,
         rollout.schedule,
         rollout.measurement,
+        rollout.lane,
         tuple(zip(rollout.rings, rings, strict=True)),
     )
     approved = (
@@ -81,7 +82,8 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
         plan.groups,
         plan.schedule,
         plan.measurement,
-        tuple((RolloutRing(ring.name, ring.soak_seconds), ring.hosts) for ring in plan.rings),
+        None if plan.lane is None else plan.lane.lane,
+        tuple((ring_of(ring), ring.hosts) for ring in plan.rings),
     )
     if taken != approved:
         raise RefusedError(
@@ -90,6 +92,11 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
             f"of the approval, and restore the database from a backup of before {plan.id} changed",
         )
     return plan
+
+
+def ring_of(ring: Ring) -> RolloutRing:
+    """Return a ring of a plan as a rollout carries it out."""
+    return RolloutRing(ring.name, ring.soak_seconds, ring.normal_soak_seconds)
 
 
 def checks_for(host: Host, checks: Sequence[Check]) -> tuple[Check, ...]:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 from oakum.core.audit.event import Action
 from oakum.core.canonical import digest_of
@@ -17,12 +17,15 @@ from oakum.core.errors import (
 )
 from oakum.core.ids import CveId, Digest, HostId
 from oakum.core.inventory.facts import Facts
-from oakum.core.inventory.host import Host
+from oakum.core.inventory.host import Criticality, Host
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.matching.kernel import SIGNED, judged_as
 from oakum.core.planning.change import ChangeKind, PackageChange
+from oakum.core.planning.clusters import Cluster, clusters_of, fingerprint, touched_by
 from oakum.core.planning.groups import groups_of
+from oakum.core.planning.lane import Deadline, PlanLane, lane_for
+from oakum.core.planning.lane_choice import LaneWish, Urgency, in_lane
 from oakum.core.planning.metric import NO_METRICS, MetricRules
 from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import (
@@ -32,18 +35,15 @@ from oakum.core.planning.plan import (
     Plan,
     RebootPolicy,
     RestartPolicy,
+    Ring,
     RollbackVerdict,
     Window,
 )
-from oakum.core.planning.prediction import (
-    learnt_pace,
-    predict,
-    predicted_seconds,
-    seconds_of_hosts,
-)
-from oakum.core.planning.rings import Candidate, form_rings, require_percents
+from oakum.core.planning.prediction import learnt_pace, seconds_of_hosts
+from oakum.core.planning.rings import form_rings, require_percents
 from oakum.core.planning.schedule import Rules, ScheduledHost
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
+from oakum.core.risk.assessment import Assessor
 from oakum.core.risk.queue import MILLION, risk_of
 from oakum.core.rollback.classes import class_of, verdict
 from oakum.core.text import is_plain
@@ -59,11 +59,9 @@ from oakum.ports.package_manager import (
 from oakum.ports.stores import UnitOfWorkFactory
 from oakum.ports.transport import Transport
 from oakum.services.find_exposure import findings_of
-from oakum.services.prioritise_findings import removable_risk_of_fleet
+from oakum.services.prioritise_findings import prioritise_fixes, removable_risk_of_fleet
 
-"""First guesses, from the lab; later issues learn them from past transactions."""
-
-
+CRITICAL = frozenset({Criticality.HIGH, Criticality.VERY_HIGH})
 LEARNT_FROM = 20
 """Rollouts, the newest, from which one learns how long hosts take."""
 
@@ -79,15 +77,15 @@ class PlanRequest:
     sources: frozenset[str]
     cves: frozenset[CveId]
     ring_percents: tuple[int, ...]
-    soak_seconds: int
+    max_canaries: int
+    """How many environment clusters the first ring covers at most, unless its share is more."""
+    wish: LaneWish
     window: Window
     budget: Budget
     restart_policy: RestartPolicy
     reboot_policy: RebootPolicy
     rules: Rules
     """Maintenance windows and freezes."""
-    by: datetime | None = None
-    """When the rollout must have ended."""
     metrics: MetricRules = NO_METRICS
 
 
@@ -98,6 +96,7 @@ class PlanMaker:
     begin: UnitOfWorkFactory
     transport: Transport
     package_manager: PackageManager
+    assessor: Assessor
     clock: Clock
     concurrency: int
     progress: Callable[[str, int, int], None]
@@ -132,6 +131,7 @@ class PlanMaker:
         plan = _assemble(
             request,
             classes,
+            _clusters(request, classes, facts),
             closed,
             self.clock.now(),
             risk_removed_ppm=self._share_of_risk(closed),
@@ -140,11 +140,11 @@ class PlanMaker:
         plan = replace(
             plan,
             schedule=_schedule(plan, request, facts),
-            measurement=request.metrics.measurement(
-                request.hosts, [c.hosts for c in plan.classes], request.soak_seconds
-            ),
+            measurement=request.metrics.measurement(request.hosts, [c.hosts for c in plan.classes]),
         )
-        _require_in_time(plan, request.by)
+        plan = in_lane(plan, self._urgency(plan), _wish(plan, request))
+        if plan.measurement is not None:
+            plan.measurement.require_time(min(ring.soak_seconds for ring in plan.rings))
         with self.begin() as work:
             plan = replace(plan, groups=groups_of(work.hosts.all(), plan.hosts))
             work.plans.add(plan)
@@ -159,10 +159,29 @@ class PlanMaker:
                     "hosts": list(plan.hosts),
                     "changes": sum(len(c.changes) * len(c.hosts) for c in plan.classes),
                     "rollback": plan.rollback_verdict.value,
+                    **plan.caveats(),
                 },
             )
             work.commit()
         return plan
+
+    def _urgency(self, plan: Plan) -> Urgency:
+        """Return how urgent what a plan closes is; nothing that is known is not urgent."""
+        today = plan.created_at.date()
+        with self.begin() as work:
+            queue = prioritise_fixes(work, self.assessor, today, plan.hosts, plan.fixes)
+        if not queue:
+            return Urgency(PlanLane.NORMAL, "it closes nothing that is known to be open", None)
+        first = queue[0]
+        return Urgency(
+            lane_for(first.lane),
+            f"risk is {first.lane.value} ({first.why})",
+            min(
+                (Deadline(end_of(item.due), item.why) for item in queue if item.due is not None),
+                key=lambda deadline: deadline.at,
+                default=None,
+            ),
+        )
 
     def _known_facts(self, request: PlanRequest) -> Mapping[HostId, Facts]:
         with self.begin() as work:
@@ -244,17 +263,17 @@ class PlanMaker:
         return done
 
 
-def _require_in_time(plan: Plan, by: datetime | None) -> None:
-    """Raise RefusedError for a plan that is predicted to end after it must have ended."""
-    if by is None:
-        return
-    prediction = predict(plan, plan.created_at)
-    if prediction.ends_at is None or prediction.ends_at > by:
-        raise RefusedError(
-            f"it would not be done by {by:%Y-%m-%d %H:%M %Z}: {prediction.in_words()}",
-            hint="what is named is what to change: longer windows, more hosts at once "
-            "(--concurrency), a shorter soak (--soak), fewer rings (--rings) or hosts (--limit)",
-        )
+def _wish(plan: Plan, request: PlanRequest) -> LaneWish:
+    """Return what is asked of the lane: only before critical hosts it lasts longer."""
+    last = set(plan.rings[-1].hosts)
+    if any(host.id in last and host.criticality in CRITICAL for host in request.hosts):
+        return request.wish
+    return replace(request.wish, before_critical_seconds=0)
+
+
+def end_of(day: date) -> datetime:
+    """Return when a day is over: what is due on it may be done until then."""
+    return datetime.combine(day + timedelta(days=1), time(), UTC)
 
 
 def _schedule(
@@ -449,21 +468,16 @@ def _growth(change: PackageChange, manifest: SnapshotManifest) -> int:
 def _assemble(
     request: PlanRequest,
     classes: tuple[HostClass, ...],
+    clusters: tuple[Cluster, ...],
     closed: Sequence[Finding],
     now: datetime,
     *,
     risk_removed_ppm: int,
     pace_percent: int,
 ) -> Plan:
-    class_names = {host: c.name for c in classes for host in c.hosts}
-    planned = [host for host in request.hosts if host.id in class_names]
-    rings = form_rings(
-        [Candidate(host.id, class_names[host.id], host.criticality) for host in planned],
-        request.ring_percents,
-        request.soak_seconds,
-    )
+    criticality = {host.id: host.criticality for host in request.hosts}
+    rings = form_rings(clusters, criticality, request.ring_percents, request.max_canaries)
     way_back, reasons = _way_back(classes, request.snapshot.manifest)
-    seconds = seconds_of_hosts(classes, pace_percent)
     return Plan(
         created_at=now,
         created_by=request.created_by,
@@ -471,7 +485,7 @@ def _assemble(
         snapshot=request.snapshot.id,
         release=request.snapshot.manifest.release,
         classes=classes,
-        rings=rings,
+        rings=tuple(Ring(f"ring {number}", hosts, 0) for number, hosts in enumerate(rings, 1)),
         window=request.window,
         budget=request.budget,
         restart_policy=request.restart_policy,
@@ -480,9 +494,24 @@ def _assemble(
         rollback_reasons=reasons,
         fixes=tuple(sorted({(f.cve, f.source_name) for f in closed})),
         risk_removed_ppm=risk_removed_ppm,
-        predicted_seconds=predicted_seconds(rings, seconds, request.budget.concurrency),
+        predicted_seconds=0,  # of its lane
         pace_percent=pace_percent,
         format=PLAN_FORMAT,
+        clusters=clusters,
+    )
+
+
+def _clusters(
+    request: PlanRequest, classes: Sequence[HostClass], facts: Mapping[HostId, Facts]
+) -> tuple[Cluster, ...]:
+    touched = touched_by(change for found in classes for change in found.changes)
+    names = {host: found.name for found in classes for host in found.hosts}
+    return clusters_of(
+        {
+            host.id: fingerprint(host, facts[host.id], names[host.id], touched)
+            for host in request.hosts
+            if host.id in names
+        }
     )
 
 

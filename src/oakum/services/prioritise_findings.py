@@ -1,11 +1,12 @@
 """Prioritise: from exposed components to a queue of patches."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import date
 from itertools import groupby
 
 from oakum.core.advisories.statement import VendorStatement
-from oakum.core.ids import HostId
+from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.selector import parse_selector
 from oakum.core.matching.answer import answer
 from oakum.core.matching.component import Component
@@ -33,13 +34,34 @@ def prioritise(
 ) -> tuple[QueueItem, ...]:
     """Return the queue of these hosts, or of all, without what is excepted today."""
     exposed, population = _to_patch(work, today, hosts)
+    return build_queue(exposed, _view(work, assessor, population))
 
+
+def prioritise_fixes(
+    work: UnitOfWork,
+    assessor: Assessor,
+    today: date,
+    hosts: Collection[HostId],
+    fixes: Collection[tuple[CveId, str]],
+) -> tuple[QueueItem, ...]:
+    """Return the queue of only these (CVE, source package) pairs on these hosts."""
+    exposed, population = _to_patch(work, today, hosts)
+    wanted = set(fixes)
+    closed = (
+        replace(found, fixes=kept)
+        for found in exposed
+        if (kept := tuple(f for f in found.fixes if (f.statement.cve, found.source) in wanted))
+    )
+    return build_queue(closed, _view(work, assessor, population))
+
+
+def _view(work: UnitOfWork, assessor: Assessor, population: Population) -> FleetView:
     def began(holders: HostSet, component: Component, said: VendorStatement) -> date:
         timeline = work.facts.timeline(population.hosts[number].id for number in holders)
         by_host = groupby(timeline, key=lambda scan: scan.host)
         return min(_lacking_since(list(scans), component, said) for _, scans in by_host)
 
-    return build_queue(exposed, FleetView(population, assessor, began))
+    return FleetView(population, assessor, began)
 
 
 def group_by_weakness(

@@ -8,11 +8,11 @@ from oakum.core.errors import ConflictError, RefusedError
 from oakum.core.ids import HostId, HostRunId, RolloutId, TransactionId
 from oakum.core.planning.plan import Plan
 from oakum.core.rollout.decide import settle
-from oakum.core.rollout.rollout import HostRun, Rollout, RolloutRing
+from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState, Wish
 from oakum.ports.clock import Clock
 from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
-from oakum.services.assign_hosts import plan_of
+from oakum.services.assign_hosts import plan_of, ring_of
 from oakum.services.record_changes import Change, changes_between, record
 
 
@@ -40,6 +40,7 @@ def start_rollout(plan_id: str, by: str, begin: UnitOfWorkFactory, clock: Clock)
                 "digest": plan.digest,
                 "snapshot": plan.snapshot,
                 "rings": [{"name": ring.name, "hosts": list(ring.hosts)} for ring in plan.rings],
+                **plan.caveats(),
             },
         )
         work.commit()
@@ -104,7 +105,7 @@ def _rollout(plan: Plan, number: int, by: str, clock: Clock) -> Rollout:
         phase=Phase.WAITING,
         reason="created",
         ring=0,
-        rings=tuple(RolloutRing(ring.name, ring.soak_seconds) for ring in plan.rings),
+        rings=tuple(ring_of(ring) for ring in plan.rings),
         runs=tuple(
             _run(name, host, ring)
             for ring, members in enumerate(plan.rings)
@@ -116,6 +117,7 @@ def _rollout(plan: Plan, number: int, by: str, clock: Clock) -> Rollout:
         groups=plan.groups,
         schedule=plan.schedule,
         measurement=plan.measurement,
+        lane=None if plan.lane is None else plan.lane.lane,
         opens_at=plan.window.opens_at,
         closes_at=plan.window.closes_at,
         started_by=by,

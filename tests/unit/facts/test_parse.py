@@ -9,11 +9,13 @@ from tests.strategies import hostile_text
 from oakum.adapters.facts.parse import SECTIONS, parse_facts
 from oakum.core.errors import HostError
 from oakum.core.inventory.facts import (
+    Environment,
     Facts,
     FileSystem,
     ListeningSocket,
     ModifiedConffile,
     PhasedUpdate,
+    Service,
 )
 from oakum.core.text import is_plain
 
@@ -72,6 +74,45 @@ def test_a_cut_answer_is_no_answer(cut: int) -> None:
     whole = GOLDEN.read_bytes().rstrip()
     with pytest.raises(HostError, match="incomplete"):
         parse_facts(whole[:cut], "TOKEN", NOW)
+
+
+def test_where_a_host_runs_is_told_and_what_is_not_told_is_not_known() -> None:
+    """A real answer of before there were such lines says nothing of it; that is not `none`."""
+    identity = [
+        *SMALL["identity"], "machine\tkvm", "vendor\tExample  Cloud", "boot\tUEFI", "root\text4",
+        "network\tnetworkd netplan netplan", "drivers\t", "up\t86400",
+    ]  # fmt: skip
+    assert read(identity=identity).environment == Environment(
+        "kvm", "Example Cloud", "UEFI", "ext4", ("netplan", "networkd"), (), 86_400
+    )
+    assert read().environment == Environment()
+    assert read(identity=[*SMALL["identity"], "up\t-5"]).environment.up_seconds is None
+
+
+def test_services_are_those_of_packages() -> None:
+    """A line that makes no sense is counted; a host that names none could not be asked."""
+    facts = read(
+        units=[
+            "nginx.service\tnginx-common\tenabled\trunning",
+            "getty@tty1.service\tsystemd\tenabled\t-",
+            "nginx.service\tnginx-common\tyes\trunning",
+            "nginx.socket\tnginx-common\tenabled\trunning",
+            "nginx.service\t../nginx\tenabled\trunning",
+            "nginx.service\tnginx-common\tenabled",
+        ]
+    )
+    assert facts.services == (
+        Service("getty@tty1.service", "systemd", is_enabled=True, is_running=False),
+        Service("nginx.service", "nginx-common", is_enabled=True, is_running=True),
+    )
+    assert len(facts.unreadable) == 4
+    assert read().services is None
+
+
+def test_a_script_of_before_there_were_services_is_understood() -> None:
+    """A host that was prepared by an earlier Oakum is still scanned: only that is not known."""
+    old = answer().replace(b"@T units\n", b"")
+    assert parse_facts(old, "T", NOW) == read()
 
 
 def test_headings_with_another_token_are_text() -> None:

@@ -204,7 +204,7 @@ def test_real_entries() -> None:
     assert ("busybox", NoDsaReason.POSTPONED) in marked
     assert ("coreutils", NoDsaReason.IGNORED) in marked
     assert ("glibc", NoDsaReason.NO_DSA) in marked
-    summaries = {signal.cve: signal.summary for signal in parsed.signals}
+    summaries = {str(signal.cve): signal.summary for signal in parsed.signals}
     assert summaries["CVE-2023-7207"].startswith("Path traversal vulnerability due to partial")
     assert "CVE-2024-49504" not in summaries
 

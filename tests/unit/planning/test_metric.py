@@ -28,7 +28,7 @@ ALIKE = [(HostId("web1"), HostId("web2")), (HostId("db1"),), (HostId("web3"),)]
 
 def test_a_plan_takes_up_what_its_hosts_have() -> None:
     """Hosts that the selector does not name are left out; those that change alike stay together."""
-    found = MetricRules((RULE,), 60, 5).measurement(HOSTS, ALIKE, soak_seconds=600)
+    found = MetricRules((RULE,), 60, 5).measurement(HOSTS, ALIKE)
     assert found is not None
     (metric,) = found.metrics
     assert metric.alike == (("web1", "web2"), ("web3",))
@@ -41,16 +41,20 @@ def test_a_plan_takes_up_what_its_hosts_have() -> None:
 def test_metrics_of_no_host_measure_nothing() -> None:
     """A plan without such hosts is as if there were no metrics: its digest does not change."""
     rules = MetricRules((replace(RULE, selector="role:mail"),))
-    assert rules.measurement(HOSTS, ALIKE, soak_seconds=600) is None
+    assert rules.measurement(HOSTS, ALIKE) is None
 
 
 def test_what_is_required_must_be_measurable() -> None:
     """A soak without a round could never tell, and such a plan is refused."""
     required = MetricRules((replace(RULE, is_required=True),), 60, 5)
+    found = required.measurement(HOSTS, ALIKE)
+    assert found is not None
     with pytest.raises(InputError, match="soak of 59 s is too short"):
-        required.measurement(HOSTS, ALIKE, soak_seconds=59)
-    assert required.measurement(HOSTS, ALIKE, soak_seconds=60) is not None
-    assert MetricRules((RULE,), 60, 5).measurement(HOSTS, ALIKE, soak_seconds=0) is not None
+        found.require_time(59)
+    found.require_time(60)
+    optional = MetricRules((RULE,), 60, 5).measurement(HOSTS, ALIKE)
+    assert optional is not None
+    optional.require_time(0)
 
 
 @pytest.mark.parametrize(

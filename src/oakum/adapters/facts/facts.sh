@@ -42,15 +42,61 @@ case $zone in
 esac
 printf 'timezone\t%s\n' "$zone"
 [ -d /run/systemd/system ] && echo "init${tab}systemd" || echo "init${tab}other"
-container=no
+container=no machine=
 if have systemd-detect-virt; then
-  systemd-detect-virt --quiet --container && container=yes
+  if machine=$(systemd-detect-virt --container); then container=yes; else machine=$(systemd-detect-virt --vm); fi
 elif grep -qs . /run/systemd/container || [ -e /.dockerenv ]; then
   container=yes
+  [ ! -e /.dockerenv ] || machine=docker
+  read -r machine 2>/dev/null </run/systemd/container
 fi
 # In a chroot the kernel is the machine's as well: no kernel package of it was ever booted.
 if [ "$user" = 0 ] && have ischroot && ischroot; then container=yes; fi
 echo "container${tab}$container"
+# Where it runs, by what can be looked up without starting a program. What is not found is not
+# printed, and then not known.
+tell() { [ -z "$2" ] || printf '%s\t%s\n' "$1" "$2"; }
+tell machine "$machine"
+vendor=
+read -r vendor 2>/dev/null </sys/class/dmi/id/sys_vendor
+tell vendor "$vendor"
+if [ -d /sys/firmware/efi ]; then
+  tell boot UEFI
+elif [ -d /sys/firmware ]; then
+  tell boot 'not UEFI'
+fi
+root=
+while read -r _ place type _; do [ "$place" != / ] || root=$type; done 2>/dev/null </proc/mounts
+tell root "$root"
+networks() {
+  for found in /etc/netplan/*.yaml; do [ ! -e "$found" ] || echo netplan; done
+  [ ! -d /run/NetworkManager ] || echo NetworkManager
+  [ ! -e /run/systemd/netif/state ] || echo networkd
+  [ ! -e /run/dhcpcd ] || echo dhcpcd
+  for found in /etc/cni/net.d/*.conf*; do [ ! -e "$found" ] || echo CNI; done
+  # What Debian ships there sets up the loopback interface only.
+  for found in /etc/network/interfaces /etc/network/interfaces.d/*; do
+    [ ! -f "$found" ] || while read -r word name _; do
+      [ "$word" != iface ] || [ "$name" = lo ] || echo ifupdown
+    done <"$found"
+  done
+}
+drivers() {
+  for found in /sys/class/net/*/device/driver; do
+    [ ! -e "$found" ] || { cd -P "$found" && echo "${PWD##*/}"; }
+  done
+}
+if [ -d /sys/class/net ]; then
+  echo "network${tab}"$(networks 2>/dev/null)
+  echo "drivers${tab}"$(drivers 2>/dev/null)
+fi
+# A container runs for as long as its first process does, which began so many clock ticks after the
+# machine; all kernels that Debian has tell ticks of a hundredth of a second.
+up=
+read -r up _ 2>/dev/null </proc/uptime
+began() { read -r found </proc/1/stat && set -- ${found##*) } && echo "${20}"; }
+began=$(began 2>/dev/null)
+[ -z "$up" ] || [ -z "$began" ] || tell up "$((${up%.*} - began / 100))"
 
 section packages
 packages=
@@ -228,7 +274,39 @@ echo '--'
 awk '{ split($4, o, ","); if (o[1] == "ro") print $2 }' /proc/mounts 2>/dev/null
 
 section failed-units
-[ -d /run/systemd/system ] && systemctl list-units --state=failed --no-legend --plain --no-pager 2>/dev/null | awk '{print $1}'
+units=
+if [ -d /run/systemd/system ]; then
+  units=$(systemctl list-units --state=failed,running --no-legend --plain --no-pager 2>/dev/null)
+fi
+printf '%s\n' "$units" | awk '$3 == "failed" {print $1}'
+
+section units
+# Services of packages that begin with the machine or run now: unit, package, which of the two.
+# Package lists name the files; all of them are read at once.
+if [ -n "$units" ]; then
+  {
+    for found in /etc/systemd/system/*.wants/*.service /etc/systemd/system/*.requires/*.service; do
+      [ ! -L "$found" ] || echo "enabled ${found##*/}"
+    done
+    printf '%s\n' "$units" | awk '$4 == "running" {print "running " $1}'
+    grep -H -E '^((/usr)?/lib/systemd/system/[^/]*\.service|/etc/init\.d/[^/]*)$' \
+      /var/lib/dpkg/info/*.list 2>/dev/null
+  } | awk '
+    $1 == "enabled" { enabled[$2]; all[$2]; next }
+    $1 == "running" && $2 ~ /\.service$/ { running[$2]; all[$2]; next }
+    /^\/var\/lib\/dpkg\/info\// {
+      package = $0; sub(/\.list:.*/, "", package); sub(/.*\//, "", package); sub(/:.*/, "", package)
+      unit = $0; sub(/.*\//, "", unit); if (unit !~ /\.service$/) unit = unit ".service"
+      if (!(unit in owner) || $0 !~ /init\.d/) owner[unit] = package
+    }
+    END {
+      for (unit in all) {
+        file = unit; sub(/@.*/, "@.service", file)
+        if (file in owner) print unit "\t" owner[file] "\t" \
+          ((unit in enabled) ? "enabled" : "-") "\t" ((unit in running) ? "running" : "-")
+      }
+    }'
+fi
 
 section sockets
 if have ss; then ss -H -l -n -t -u 2>/dev/null | awk '{print $1 "\t" $5}'; fi

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,12 +16,14 @@ from oakum.core.errors import HostError
 from oakum.core.ids import CveId
 from oakum.core.inventory.distribution import EXTENDED, FIPS_CHANNELS, Distribution
 from oakum.core.inventory.facts import (
+    Environment,
     Facts,
     FileSystem,
     ListeningSocket,
     ModifiedConffile,
     PhasedUpdate,
     RunningKernel,
+    Service,
     StaleProcess,
     UnreadableLine,
 )
@@ -37,10 +39,10 @@ SECTIONS = (
     "os-release", "identity", "packages", "rpm", "apk", "subscriptions", "livepatch",
     "built-using", "automatic", "conffiles", "stale",
     "unread", "owners", "reboot", "sources", "indices", "origins", "unlisted", "phased",
-    "file-systems", "failed-units", "sockets", "end",
+    "file-systems", "failed-units", "units", "sockets", "end",
 )  # fmt: skip
-SINCE = frozenset({"phased"})
-"""Sections that earlier versions of the script did not print."""
+SINCE_LATER = frozenset({"phased", "units"})
+"""Sections that the script of a host which was prepared by an earlier Oakum does not have."""
 RPM_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 RPM_WORD = re.compile(r"[A-Za-z0-9_()]+")
 SOURCE_RPM = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-(?P<release>[^-]+)\.(?:no)?src\.rpm")
@@ -64,7 +66,7 @@ class _Reader:
     def read(self, section: str, parse: Callable[[str], T | None]) -> list[T]:
         """Return what the lines of a section mean; None from the parser marks a line unreadable."""
         values = []
-        for line in self.sections[section]:
+        for line in self.sections.get(section, ()):
             value = parse(line) if is_plain(line.replace("\t", "")) else None
             if value is None:
                 self.unreadable.append(UnreadableLine(section, one_line(line)))
@@ -113,6 +115,8 @@ def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
         phased=_phased(reader, packages),
         reboot_flag=_reboot_flag(reader),
         timezone=one_line(identity.get("timezone", "")),
+        environment=_environment(identity),
+        services=_services(reader),
         unreadable=tuple(reader.unreadable),
     )
 
@@ -126,7 +130,7 @@ def _split(text: str, token: str) -> dict[str, list[str]]:
             current = sections.setdefault(line.removeprefix(f"@{token} "), [])
         elif current is not None and line:
             current.append(line)
-    sections |= {name: [] for name in SINCE - sections.keys()}
+    sections |= {name: [] for name in SINCE_LATER - sections.keys()}
     missing = [name for name in SECTIONS if name not in sections]
     if missing:
         raise HostError(
@@ -139,6 +143,43 @@ def _split(text: str, token: str) -> dict[str, list[str]]:
 def _pair(line: str) -> tuple[str, str] | None:
     key, tab, value = line.partition("\t")
     return (key, value) if tab else None
+
+
+def _environment(identity: Mapping[str, str]) -> Environment:
+    up = identity.get("up", "")
+    return Environment(
+        machine=one_line(identity.get("machine", "")),
+        vendor=one_line(identity.get("vendor", "")),
+        boot_mode=one_line(identity.get("boot", "")),
+        root_file_system=one_line(identity.get("root", "")),
+        network_managers=_words(identity.get("network")),
+        network_drivers=_words(identity.get("drivers")),
+        up_seconds=int(up) if NUMBER.fullmatch(up) else None,
+    )
+
+
+def _words(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(sorted({one_line(word) for word in text.split()}))
+
+
+def _services(reader: _Reader) -> tuple[Service, ...] | None:
+    """Return the services; a host with systemd that names none could not be asked."""
+    found = reader.read("units", _service)
+    return tuple(sorted(found, key=lambda service: service.unit)) if found else None
+
+
+def _service(line: str) -> Service | None:
+    columns = line.split("\t")
+    if len(columns) != len(("unit", "package", "enabled", "running")):
+        return None
+    unit, package, enabled, running = columns
+    readable = (
+        UNIT.fullmatch(unit)
+        and PACKAGE_NAME.fullmatch(package)
+        and enabled in {"enabled", "-"}
+        and running in {"running", "-"}
+    )
+    return Service(unit, package, enabled != "-", running != "-") if readable else None
 
 
 def _word(line: str) -> str | None:

@@ -72,6 +72,34 @@ class PhasedUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class Environment:
+    """Where a host runs, as far as it could tell. Empty and None: not known."""
+
+    machine: str = ""
+    """What runs it: `kvm`, `systemd-nspawn`; `none` is bare metal."""
+    vendor: str = ""
+    """Who made the machine, as its firmware says: a cloud gives its own name."""
+    boot_mode: str = ""
+    """`UEFI` or `not UEFI`."""
+    root_file_system: str = ""
+    network_managers: tuple[str, ...] | None = None
+    """Sorted: `ifupdown`, `netplan`."""
+    network_drivers: tuple[str, ...] | None = None
+    """Sorted: `virtio_net`."""
+    up_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A systemd service of a package that begins with the host, or runs."""
+
+    unit: str
+    package: str
+    is_enabled: bool
+    is_running: bool
+
+
+@dataclass(frozen=True, slots=True)
 class UnreadableLine:
     """A line that the host printed and that we could not understand: counted, never dropped."""
 
@@ -121,6 +149,9 @@ class Facts:
     """None when nothing on the host would ever set the flag."""
     timezone: str = ""
     """By the name that IANA gives it; empty when the host names none."""
+    environment: Environment = Environment()
+    services: tuple[Service, ...] | None = None
+    """None where they could not be asked for: without systemd, or by an older script."""
     unreadable: tuple[UnreadableLine, ...] = ()
 
     def package(self, key: str) -> InstalledPackage | None:

@@ -27,11 +27,14 @@ def _lines(plan: Plan) -> Iterator[str]:
                 yield f"{host}: reboot: {host_class.reboot_reason}"
     for ring in plan.rings:
         yield f"{ring.name}: {', '.join(ring.hosts)}; soaks {ring.soak_seconds} s"
+    for cluster in plan.uncovered:
+        yield f"not tried out first: {', '.join(cluster.hosts)}"
 
 
 def _settings(old: Plan, new: Plan) -> Iterator[str]:
     pairs = {
         "snapshot": (old.snapshot, new.snapshot),
+        "lane": (_lane(old), _lane(new)),
         "window": (old.window.in_words(), new.window.in_words()),
         "budget": (old.budget.in_words(), new.budget.in_words()),
         "restarts": (old.restart_policy.value, new.restart_policy.value),
@@ -41,3 +44,7 @@ def _settings(old: Plan, new: Plan) -> Iterator[str]:
     for name, (before, after) in pairs.items():
         if before != after:
             yield f"~ {name}: {before} -> {after}"
+
+
+def _lane(plan: Plan) -> str:
+    return "none" if plan.lane is None else plan.lane.lane.value

@@ -71,6 +71,16 @@ class Measurement:
         """Return the metrics of a host."""
         return tuple(metric for metric in self.metrics if metric.is_of(host))
 
+    def require_time(self, soak_seconds: int) -> None:
+        """Raise InputError when the shortest soak is too short for what is required."""
+        required = [metric.name for metric in self.metrics if metric.is_required]
+        if required and soak_seconds < self.interval_seconds:
+            raise InputError(
+                f"{', '.join(required)} is required, and a soak of {soak_seconds} s is too short "
+                f"to measure every {self.interval_seconds} s",
+                hint="soak longer (--soak), or measure more often ([rollout] measure_seconds)",
+            )
+
     def to_json(self) -> Json:
         """Return the canonical form that a plan's digest is made of."""
         return {
@@ -147,21 +157,11 @@ class MetricRules:
                 )
 
     def measurement(
-        self, hosts: Sequence[Host], alike: Sequence[Sequence[HostId]], soak_seconds: int
+        self, hosts: Sequence[Host], alike: Sequence[Sequence[HostId]]
     ) -> Measurement | None:
-        """Return what is measured on these hosts; None when no metric is of any of them.
-
-        Raises InputError when a ring soaks too shortly for what is required.
-        """
+        """Return what is measured on these hosts; None when no metric is of any of them."""
         applied = (metric.applied(hosts, alike) for metric in self.metrics)
         metrics = tuple(metric for metric in applied if metric.alike)
-        required = [metric.name for metric in metrics if metric.is_required]
-        if required and soak_seconds < self.interval_seconds:
-            raise InputError(
-                f"{', '.join(required)} is required, and a soak of {soak_seconds} s is too short "
-                f"to measure every {self.interval_seconds} s",
-                hint="soak longer (--soak), or measure more often ([rollout] measure_seconds)",
-            )
         if not metrics:
             return None
         return Measurement(metrics, self.interval_seconds, self.rounds_before)

@@ -8,6 +8,8 @@ from oakum.core.canonical import Json, digest_of
 from oakum.core.errors import InputError
 from oakum.core.ids import CveId, Digest, HostId, PlanId, SnapshotId
 from oakum.core.planning.change import PackageChange, RollbackClass
+from oakum.core.planning.clusters import Cluster
+from oakum.core.planning.lane import LaneChoice, shortened_gates
 from oakum.core.planning.metric import Measurement
 from oakum.core.planning.openings import HostOpenings
 
@@ -15,6 +17,8 @@ PLAN_FORMAT = 2
 """1 had no base rate, groups or schedule; a stored plan keeps its format and its digest."""
 MILLION = 1_000_000
 BASE_RATE_PPM = 10_000
+SHOWN_DIFFERENCES = 6
+"""How much of a cluster is named outside the plan's own document."""
 
 
 class RollbackVerdict(Enum):
@@ -76,6 +80,8 @@ class Ring:
     name: str
     hosts: tuple[HostId, ...]
     soak_seconds: int
+    normal_soak_seconds: int | None = None
+    """What the normal lane asks for; None in plans that were stored before there were lanes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +196,9 @@ class Plan:
     """By which metrics changed hosts are held against unchanged ones."""
     format: int = 1
     """What the digest is made of; plans that were stored without it are of the first."""
+    clusters: tuple[Cluster, ...] = ()
+    """Its hosts by environment, the largest cluster first; plans stored earlier have none."""
+    lane: LaneChoice | None = None
 
     def to_json(self) -> Json:
         """Return the canonical form that the digest is made of."""
@@ -201,10 +210,7 @@ class Plan:
             "snapshot": self.snapshot,
             "release": self.release,
             "classes": [_class_json(host_class) for host_class in self.classes],
-            "rings": [
-                {"name": ring.name, "hosts": list(ring.hosts), "soak": ring.soak_seconds}
-                for ring in self.rings
-            ],
+            "rings": [_ring_json(ring) for ring in self.rings],
             "window": {
                 "opens_at": _moment(self.window.opens_at),
                 "closes_at": _moment(self.window.closes_at),
@@ -232,6 +238,11 @@ class Plan:
             document["schedule"] = [_openings_json(openings) for openings in self.schedule]
         if self.measurement is not None:
             document["measurement"] = self.measurement.to_json()
+        if self.clusters:
+            uncovered = set(self.uncovered)
+            document["clusters"] = [_cluster_json(c, c not in uncovered) for c in self.clusters]
+        if self.lane is not None:
+            document["lane"] = self.lane.to_json()
         return document
 
     @property
@@ -249,6 +260,20 @@ class Plan:
         """Return every host in the order of the rings."""
         return tuple(host for ring in self.rings for host in ring.hosts)
 
+    @property
+    def uncovered(self) -> tuple[Cluster, ...]:
+        """Return the clusters of which the first ring has no host: what stays of the risk."""
+        first = set(self.rings[0].hosts) if self.rings else set[HostId]()
+        return tuple(cluster for cluster in self.clusters if first.isdisjoint(cluster.hosts))
+
+    def caveats(self) -> dict[str, Json]:
+        """Return, for the audit log, where its gates are less than they could be."""
+        return {
+            "lane": None if self.lane is None else self.lane.to_json(),
+            "shortened": list(shortened_gates(self.rings)),
+            "uncovered": [cluster.in_words(SHOWN_DIFFERENCES) for cluster in self.uncovered],
+        }
+
     def class_of(self, host: HostId) -> HostClass:
         """Return the class that a host of this plan belongs to."""
         return next(found for found in self.classes if host in found.hosts)
@@ -261,6 +286,25 @@ class Plan:
 
 def _moment(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
+
+
+def _ring_json(ring: Ring) -> Json:
+    document: dict[str, Json] = {
+        "name": ring.name,
+        "hosts": list(ring.hosts),
+        "soak": ring.soak_seconds,
+    }
+    if ring.normal_soak_seconds is not None:
+        document["normal_soak"] = ring.normal_soak_seconds
+    return document
+
+
+def _cluster_json(cluster: Cluster, is_covered: bool) -> Json:  # noqa: FBT001 (a column)
+    return {
+        "differs": [list(pair) for pair in cluster.differs],
+        "hosts": list(cluster.hosts),
+        "covered": is_covered,
+    }
 
 
 def _group_json(group: Group) -> Json:

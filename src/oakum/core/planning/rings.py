@@ -1,26 +1,14 @@
 """Rings: who is changed first, so that trouble shows itself where it costs least."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from oakum.core.errors import InputError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Criticality
-from oakum.core.planning.plan import Ring
+from oakum.core.planning.clusters import Cluster
 
 COST = {Criticality.LOW: 0, Criticality.MEDIUM: 1, Criticality.HIGH: 2, Criticality.VERY_HIGH: 3}
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A host as the rings see it."""
-
-    host: HostId
-    host_class: str
-    criticality: Criticality
-
-
 ALL = 100
 
 
@@ -36,41 +24,44 @@ def require_percents(percents: Sequence[int]) -> None:
 
 
 def form_rings(
-    candidates: Sequence[Candidate], percents: Sequence[int], soak_seconds: int
-) -> tuple[Ring, ...]:
+    clusters: Sequence[Cluster],
+    criticality: Mapping[HostId, Criticality],
+    percents: Sequence[int],
+    max_canaries: int,
+) -> tuple[tuple[HostId, ...], ...]:
     """Divide hosts into rings.
 
-    The first ring holds one host of every class, the least critical one (Mirage, SOSP 2007: a
-    canary per environment finds what the same number of random ones miss), and grows to its
-    percentage where that is more. Later rings grow to theirs, every class in proportion.
-    The last ring holds whoever is left, whatever the percentages say.
+    The first ring holds one host of every environment cluster, the least critical one, and grows
+    to its percentage where that is more. Where there are more clusters than it may hold, those
+    with most hosts are in it; the others have their first host in the second. Later rings grow to
+    their share, every cluster in proportion. The last ring holds whoever is left, whatever the
+    percentages say.
     """
-    waiting = _by_turns(candidates)
-    canaries = len({candidate.host_class for candidate in candidates})
-    total, rings, taken = len(waiting), list[Ring](), 0
+
+    def cost(host: HostId) -> tuple[int, HostId]:
+        return COST[criticality[host]], host
+
+    waiting = _by_turns(clusters, cost)
+    total, taken = len(waiting), 0
+    canaries = min(len(clusters), max_canaries)
+    rings = list[tuple[HostId, ...]]()
     for number, percent in enumerate(percents):
         wanted = max(-(-total * percent // 100), canaries)
         upto = total if number == len(percents) - 1 else min(total, wanted)
         if upto > taken:
-            hosts = tuple(candidate.host for candidate in waiting[taken:upto])
-            rings.append(Ring(f"ring {len(rings) + 1}", hosts, soak_seconds))
+            # Who costs least begins: what stops a ring is then seen on the others first.
+            rings.append(tuple(sorted(waiting[taken:upto], key=cost)))
         taken = max(taken, upto)
     return tuple(rings)
 
 
-def _by_turns(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Order hosts so that every class has its turn, the least critical host of each first."""
-    classes: dict[str, list[Candidate]] = {}
-    for candidate in sorted(candidates, key=lambda c: (COST[c.criticality], c.host)):
-        classes.setdefault(candidate.host_class, []).append(candidate)
+def _by_turns(
+    clusters: Sequence[Cluster], cost: Callable[[HostId], tuple[int, HostId]]
+) -> list[HostId]:
+    """Order hosts so that every cluster has its turn, the largest first, each by its cost."""
     ranked = [
-        (_rank(place, len(members)), name, candidate)
-        for name, members in classes.items()
-        for place, candidate in enumerate(members)
+        (place / len(cluster.hosts), -len(cluster.hosts), number, host)
+        for number, cluster in enumerate(clusters)
+        for place, host in enumerate(sorted(cluster.hosts, key=cost))
     ]
-    return [candidate for *_, candidate in sorted(ranked, key=lambda r: (r[0], r[1]))]
-
-
-def _rank(place: int, size: int) -> float:
-    """Return 0 for the first of a class, then the share of its class that went before."""
-    return place / size
+    return [host for *_, host in sorted(ranked)]

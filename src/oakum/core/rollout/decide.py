@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from oakum.core.planning.lane import shortened
 from oakum.core.rollout import measuring
 from oakum.core.rollout.gate import NAMED, judge, unheard, what_the_evidence_allows
 from oakum.core.rollout.host_run import move
@@ -202,7 +203,8 @@ def _after_ring(rollout: Rollout, evidence: str, now: datetime) -> Rollout:
     ring = rollout.rings[rollout.ring]
     if ring.soak_seconds > 0 and not rollout.soaked:
         until = now + timedelta(seconds=ring.soak_seconds)
-        reason = f"{ring.name} soaks until {_shown(until)}; {evidence}"
+        less = f" ({said})" if (said := shortened(ring)) else ""
+        reason = f"{ring.name} soaks until {_shown(until)}{less}; {evidence}"
         return replace(rollout, phase=Phase.WAITING, soak_until=until, reason=reason)
     if rollout.ring + 1 < len(rollout.rings):
         following = rollout.rings[rollout.ring + 1].name

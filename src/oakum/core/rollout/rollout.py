@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.planning.lane import PlanLane
 from oakum.core.planning.metric import Measurement
 from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import BASE_RATE_PPM, Group, Window
@@ -71,6 +72,8 @@ class RolloutRing:
 
     name: str
     soak_seconds: int
+    normal_soak_seconds: int | None = None
+    """What the normal lane asks for; None in rollouts of before there were lanes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ class Rollout:
     base_rate_ppm: int = BASE_RATE_PPM
     measurement: Measurement | None = None
     measuring: Measuring = NOTHING_YET
+    lane: PlanLane | None = None
 
     @property
     def window(self) -> Window:

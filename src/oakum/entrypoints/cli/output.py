@@ -125,12 +125,3 @@ def bytes_in_words(count: int) -> str:
             return f"{sign}{size:.0f} {unit}" if unit == "B" else f"{sign}{size:.1f} {unit}"
         size /= 1000
     return f"{sign}{size:.1f} TB"
-
-
-def seconds_in_words(seconds: int) -> str:
-    """Return `2 h 5 min`, `3 min 20 s` or `12 s`."""
-    hours, rest = divmod(seconds, 3600)
-    minutes, left = divmod(rest, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {left} s" if minutes else f"{left} s"

@@ -1,17 +1,25 @@
 """A plan as people read it before they give their word for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.planning.change import ChangeKind, PackageChange
+from oakum.core.planning.lane import in_utc, shortened, shortened_gates
 from oakum.core.planning.metric import Measurement
 from oakum.core.planning.openings import HostOpenings
-from oakum.core.planning.plan import Group, GroupKind, HostClass, Plan, RebootPolicy
+from oakum.core.planning.plan import (
+    SHOWN_DIFFERENCES,
+    Group,
+    GroupKind,
+    HostClass,
+    Plan,
+    RebootPolicy,
+)
 from oakum.core.planning.prediction import predict
 from oakum.core.staging.rehearsal import Rehearsal
-from oakum.core.text import counted
+from oakum.core.text import counted, seconds_in_words
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.words import short
 from oakum.ports.stores import Approval
@@ -31,6 +39,7 @@ COLOURS = {
 PER_MILLE = 10_000
 SHOWN_REASONS = 8
 SHOWN_OPENINGS = 3
+SHOWN_CLUSTERS = 20
 
 
 def show_plan(
@@ -49,6 +58,8 @@ def show_plan(
         _show_class(host_class, plan, names)
     output.show()
     _show_order(plan, names, now)
+    _show_clusters(plan, names)
+    _show_lane(plan, now)
     _show_way_back(plan)
     _show_effect(plan)
     for rehearsal in rehearsals:
@@ -104,7 +115,8 @@ def _named(hosts: Sequence[HostId], names: Mapping[HostId, str]) -> str:
 def _show_order(plan: Plan, names: Mapping[HostId, str], now: datetime) -> None:
     for ring in plan.rings:
         hosts = _named(ring.hosts, names)
-        output.show(f"  {ring.name:<10} {hosts}; soaks {ring.soak_seconds} s")
+        soak = shortened(ring) or seconds_in_words(ring.soak_seconds)
+        output.show(f"  {ring.name:<10} {hosts}; soaks {soak}")
     for group in plan.groups:
         hosts = _named(group.hosts, names)
         output.show(f"  {group.kind.value:<10} {group.name}: {_limit(group)}: {hosts}")
@@ -114,7 +126,7 @@ def _show_order(plan: Plan, names: Mapping[HostId, str], now: datetime) -> None:
         _show_measurement(plan.measurement)
     for openings in plan.schedule:
         output.show(f"  {_openings(openings, names)}")
-    output.show(f"  duration   about {output.seconds_in_words(plan.predicted_seconds)}")
+    output.show(f"  duration   about {seconds_in_words(plan.predicted_seconds)}")
     output.show(f"  done       {predict(plan, now).in_words()}, if it begins now")
 
 
@@ -126,6 +138,71 @@ def _show_measurement(measurement: Measurement) -> None:
         f"             read {counted(measurement.rounds_before, 'time')} before a ring is changed "
         f"and while it soaks, every {measurement.interval_seconds} s"
     )
+
+
+def _show_clusters(plan: Plan, names: Mapping[HostId, str]) -> None:
+    """Print the environments, with who of the first ring stands for each."""
+    if not plan.clusters:
+        return
+    first = plan.rings[0].hosts
+    uncovered = set(plan.uncovered)
+    output.show(f"  clusters   {len(plan.clusters)}: environments that matter for these packages")
+    for cluster in plan.clusters[:SHOWN_CLUSTERS]:
+        if cluster not in uncovered:
+            mine = set(cluster.hosts)
+            canary = _named([host for host in first if host in mine][:1], names)
+            words = f"{counted(len(cluster.hosts), 'host')}, {canary} first"
+            output.show(f"    {words}: {cluster.in_words(SHOWN_DIFFERENCES)}")
+    if (more := len(plan.clusters) - len(uncovered) - SHOWN_CLUSTERS) > 0:
+        output.show(f"    and {more} more (--json)")
+    for cluster in plan.uncovered:
+        output.show(
+            f"    ! {counted(len(cluster.hosts), 'host')}, none in {plan.rings[0].name}: "
+            f"{cluster.in_words(SHOWN_DIFFERENCES)}",
+            "yellow",
+        )
+
+
+def _show_lane(plan: Plan, now: datetime) -> None:
+    choice = plan.lane
+    if choice is None:
+        return
+    who = f"chosen by {choice.chosen_by}" if choice.chosen_by else "as it follows"
+    output.show(f"  lane       {choice.lane.value}, {who}: {choice.reason}")
+    ends = ", ".join(
+        f"{end.lane.value} {'never' if end.ends_at is None else in_utc(end.ends_at)}"
+        f"{'' if end.meets(choice.deadline) else ' (too late)'}"
+        for end in choice.ends
+    )
+    output.show(f"  lanes      begun when it was made, done: {ends}")
+    if choice.deadline is not None:
+        output.show(f"  deadline   {choice.deadline.in_words()}")
+    if choice.begin_by is not None:
+        output.show(f"  begin by   {in_utc(choice.begin_by)} at the latest")
+    for doubt in doubts_about(plan, now):
+        output.show(f"    ! {doubt}", "yellow")
+
+
+def doubts_about(plan: Plan, now: datetime) -> Iterator[str]:
+    """Give what people should know of the order before they give their word for it."""
+    for said in shortened_gates(plan.rings):
+        yield f"the gate is shortened: {said}"
+    if plan.uncovered:
+        hosts = sum(len(cluster.hosts) for cluster in plan.uncovered)
+        yield (
+            f"residual risk: {counted(len(plan.uncovered), 'environment')} with "
+            f"{counted(hosts, 'host')} not tried out in {plan.rings[0].name}"
+        )
+    if plan.lane is None or plan.lane.deadline is None:
+        return
+    ends_at = predict(plan, now).ends_at
+    if ends_at is None or ends_at > plan.lane.deadline.at:
+        others = ", ".join(lane.value for lane in plan.lane.fitting if lane is not plan.lane.lane)
+        fits = f"; when it was made, this lane would have fitted: {others}" if others else ""
+        none = "" if plan.lane.fitting else "; no lane fitted when it was made"
+        yield (
+            f"it would not be done by {in_utc(plan.lane.deadline.at)} if it begins now{fits}{none}"
+        )
 
 
 def _openings(bound: HostOpenings, names: Mapping[HostId, str]) -> str:
@@ -169,7 +246,7 @@ def show_rehearsal(rehearsal: Rehearsal, plan: Plan) -> None:
     seconds = round((rehearsal.finished_at - rehearsal.started_at).total_seconds())
     output.show(
         f"  rehearsal{stale}: {rehearsal.verdict.value}, "
-        f"{rehearsal.finished_at:%Y-%m-%d %H:%M} UTC, {output.seconds_in_words(seconds)}",
+        f"{rehearsal.finished_at:%Y-%m-%d %H:%M} UTC, {seconds_in_words(seconds)}",
         "bold",
     )
     for twin in rehearsal.twins:
@@ -180,13 +257,14 @@ def show_rehearsal(rehearsal: Rehearsal, plan: Plan) -> None:
         for stage in twin.stages:
             output.show(
                 f"      {stage.verdict.value:<8} {stage.stage.value} "
-                f"({output.seconds_in_words(stage.seconds)}): {stage.detail}"
+                f"({seconds_in_words(stage.seconds)}): {stage.detail}"
             )
 
 
 def _show_approval(approval: Approval, plan: Plan) -> None:
     holds = "" if approval.digest == plan.digest else " for ANOTHER digest: it does not count"
     overrides = "; the rehearsal is overridden" if approval.overrides_rehearsal else ""
+    overrides += "; uncovered environments are accepted" if approval.accepts_uncovered else ""
     reason = f": {approval.reason}" if approval.reason else ""
     signed = f"; signed by {approval.signature.key}" if approval.signature else ""
     output.show(

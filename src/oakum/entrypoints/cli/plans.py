@@ -13,6 +13,8 @@ from oakum.core.ids import PlanId
 from oakum.core.matching.coverage import Outline
 from oakum.core.orders.order import NAMESPACE, OrderSignature
 from oakum.core.planning.diff import diff as compare
+from oakum.core.planning.lane import PlanLane
+from oakum.core.planning.lane_choice import LaneWish
 from oakum.core.planning.plan import Budget, Plan, RebootPolicy, RestartPolicy, Window
 from oakum.core.repositories.snapshot import Snapshot
 from oakum.core.staging.rehearsal import Rehearsal
@@ -20,7 +22,7 @@ from oakum.core.text import one_line
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.entrypoints.cli.moments import parse_moment
-from oakum.entrypoints.cli.plan_view import show_guards, show_plan
+from oakum.entrypoints.cli.plan_view import doubts_about, show_guards, show_plan
 from oakum.services.approve_plan import ApprovalRequest, approve_plan
 from oakum.services.choose import choose_hosts, require_sources
 from oakum.services.create_plan import PlanMaker, PlanRequest
@@ -47,7 +49,16 @@ def create(
     package: Annotated[list[str] | None, typer.Option(help="Only this source package.")] = None,
     cve: Annotated[list[str] | None, typer.Option(help="Only what fixes this CVE.")] = None,
     rings: Annotated[str, typer.Option(help="Cumulative percentages: 10,40,100.")] = "",
-    soak: Annotated[int | None, typer.Option(min=0, help="Seconds after each ring.")] = None,
+    canaries: Annotated[
+        int | None, typer.Option(min=1, help="Environment clusters that ring 1 covers at most.")
+    ] = None,
+    lane: Annotated[
+        PlanLane | None, typer.Option(help="How long rings soak; else by risk and deadline.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why this lane; kept for good.")] = "",
+    soak: Annotated[
+        int | None, typer.Option(min=0, help="Seconds after each ring, whatever the lane.")
+    ] = None,
     opens: Annotated[str, typer.Option(help="Window: begin, ISO 8601 with zone.")] = "",
     closes: Annotated[str, typer.Option(help="Window: end, ISO 8601 with zone.")] = "",
     by: Annotated[
@@ -65,6 +76,11 @@ def create(
     """
     chosen = application()
     settings = chosen.configuration.rollout
+    if (lane is None) != (not reason.strip()):
+        raise InputError(
+            "--lane and --reason go together: who shortens gates, or does not, says why",
+            hint="leave both out, and the lane follows from what the plan closes",
+        )
     with chosen.begin() as work:
         frozen = work.snapshots.get(snapshot)
         outlines = work.facts.outlines()
@@ -83,7 +99,15 @@ def create(
         sources=frozenset(package or ()),
         cves=frozenset(parse_cve(name) for name in cve or ()),
         ring_percents=_percents(rings) if rings else settings.ring_percents,
-        soak_seconds=settings.soak_seconds if soak is None else soak,
+        max_canaries=settings.max_canaries if canaries is None else canaries,
+        wish=LaneWish(
+            chosen.soaks,
+            chosen.configuration.lanes.before_critical,
+            soak,
+            lane,
+            reason,
+            parse_moment(by, "--by") if by else None,
+        ),
         window=_window(opens, closes),
         budget=Budget(
             settings.concurrency if concurrency is None else concurrency,
@@ -93,7 +117,6 @@ def create(
         restart_policy=restart,
         reboot_policy=reboot,
         rules=chosen.rules,
-        by=parse_moment(by, "--by") if by else None,
         metrics=chosen.metric_rules,
     )
     require_freshness(chosen.begin, chosen.refusal_limits(frozen.manifest.release), chosen.clock)
@@ -103,6 +126,7 @@ def create(
             chosen.begin,
             chosen.transport,
             chosen.package_manager,
+            chosen.assessor,
             chosen.clock,
             settings.concurrency,
             progress,
@@ -205,6 +229,9 @@ def approve(
     accept_no_way_back: Annotated[
         bool, typer.Option(help="Accept that parts cannot be rolled back.")
     ] = False,
+    accept_uncovered: Annotated[
+        bool, typer.Option(help="Accept that ring 1 covers not every environment.")
+    ] = False,
     override_rehearsal: Annotated[
         bool, typer.Option(help="Approve without a passed rehearsal, on the record.")
     ] = False,
@@ -231,9 +258,11 @@ def approve(
         )
     signed = _signature(plan, sign_with, signature)
     request = ApprovalRequest(
-        plan.id, actor(), reason, accept_no_way_back, override_rehearsal, signed
+        plan.id, actor(), reason, accept_no_way_back, override_rehearsal, signed, accept_uncovered
     )
     approval = approve_plan(request, chosen.begin, chosen.clock)
+    for doubt in doubts_about(plan, chosen.clock.now()):
+        output.say(f"mind: {doubt}")
     if json:
         output.print_json(approval)
         return

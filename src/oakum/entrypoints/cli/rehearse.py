@@ -6,6 +6,7 @@ import typer
 
 from oakum.core.staging.check import Verdict
 from oakum.core.staging.rehearsal import StageResult
+from oakum.core.text import seconds_in_words
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.entrypoints.cli.plan_view import show_rehearsal
@@ -43,5 +44,5 @@ def rehearse(
 def _tell(host_class: str, result: StageResult) -> None:
     output.say(
         f"{host_class}: {result.stage.value}: {result.verdict.value} "
-        f"({output.seconds_in_words(result.seconds)}) {result.detail}"
+        f"({seconds_in_words(result.seconds)}) {result.detail}"
     )

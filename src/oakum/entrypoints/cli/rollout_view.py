@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from oakum.core.ids import HostId, RolloutId
+from oakum.core.planning.lane import shortened_gates
 from oakum.core.rollout.measuring import in_words
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState
@@ -80,6 +81,8 @@ def show_rollout(rollout: Rollout) -> None:
     output.show(f"{rollout.id}  {_headline(rollout)}", "bold")
     if metrics := in_words(rollout.measuring):
         output.show(f"  metrics    {one_line(metrics)}")
+    for line in _lane(rollout):
+        output.show(line)
     names = _names()
     output.print_table(HEADINGS, [_row(found, names) for found in rollout.runs])
 
@@ -178,6 +181,13 @@ def _headline(rollout: Rollout) -> str:
         f"{rollout.phase.value} ({ring}, {done} of {len(rollout.runs)} hosts done): "
         f"{one_line(rollout.reason)}"
     )
+
+
+def _lane(rollout: Rollout) -> Iterator[str]:
+    """Say which lane it is in, and which gates are shortened for it."""
+    if rollout.lane is not None:
+        less = "; ".join(shortened_gates(rollout.rings))
+        yield f"{rollout.lane.value} lane: {less or 'no gate is shortened'}"
 
 
 def _row(found: HostRun, names: Names) -> tuple[str, str, str, str]:
