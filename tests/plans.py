@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from oakum.core.ids import CveId, Digest, HostId, SnapshotId
 from oakum.core.planning.change import ChangeKind, PackageChange, RollbackClass
+from oakum.core.planning.hook import Hook, HookKind, HookMoment, HookPlace, UndoWhen
 from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.planning.plan import (
     PLAN_FORMAT,
@@ -43,6 +44,18 @@ WEB = HostClass(
     kept_back=(("bash:amd64", "held"),),
     conffile_prompts=("/etc/ssl/openssl.cnf",),
 )
+DRAIN = Hook(
+    name="leave the balancer",
+    kind=HookKind.DRAIN,
+    moment=HookMoment.BEFORE,
+    place=HookPlace.CONTROLLER,
+    command=("/bin/echo", "drain"),
+    timeout_seconds=60,
+    must_pass=True,
+    undo=("/bin/echo", "back"),
+    undo_when=UndoWhen.WELL,
+    hosts=(HostId("web-2"),),
+)
 PLAN = Plan(
     created_at=NOW,
     created_by="me",
@@ -66,4 +79,5 @@ PLAN = Plan(
     ),
     pace_percent=120,
     format=PLAN_FORMAT,
+    hooks=(DRAIN,),
 )

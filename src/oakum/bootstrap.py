@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from oakum.core.inventory.known_address import KnownAddress
     from oakum.core.inventory.support import Supported
     from oakum.core.matching.finding import Finding
+    from oakum.core.planning.hook import HookRule
     from oakum.core.planning.plan import Plan
     from oakum.core.planning.schedule import Rules
     from oakum.core.reconciling.report import ScannerReport
@@ -184,9 +185,13 @@ class Application:
     def tools(self) -> Tools:
         """What hosts are driven with."""
         from oakum.adapters.checks.probes import Probes
+        from oakum.adapters.hooks.on_controller import ControllerHooks
+        from oakum.adapters.hooks.on_host import HostHooks
+        from oakum.ports.hooks import HookRunners
         from oakum.services.drive_host import Tools
 
-        return Tools(self.package_manager, self.collector, Probes(), self.clock)
+        hooks = HookRunners(HostHooks(), ControllerHooks(self.settings.home / "hooks"))
+        return Tools(self.package_manager, self.collector, Probes(), self.clock, hooks=hooks)
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
@@ -222,6 +227,40 @@ class Application:
         )
         rules = Rules(windows, freezes, str(self.settings.home / "oakum.toml"))
         rules.require_sense()
+        return rules
+
+    @cached_property
+    def hooks(self) -> tuple[HookRule, ...]:
+        """The declared hooks. Raises InputError for one without sense."""
+        from oakum.core.planning.hook import (
+            DEFAULT_MOMENT,
+            DEFAULT_UNDO,
+            Hook,
+            HookRule,
+            command_of,
+            require_sense,
+        )
+
+        place = str(self.settings.home / "oakum.toml")
+        rules = tuple(
+            HookRule(
+                h.hosts,
+                Hook(
+                    name=h.name,
+                    kind=h.kind,
+                    moment=h.when or DEFAULT_MOMENT[h.kind],
+                    place=h.where,
+                    command=command_of(h.command, h.script, f"{place}: hook {h.name!r}"),
+                    timeout_seconds=h.timeout_seconds,
+                    must_pass=h.must_pass,
+                    undo=command_of(h.undo, h.undo_script, f"{place}: the undo of {h.name!r}"),
+                    undo_when=h.undo_when or DEFAULT_UNDO[h.kind],
+                    hosts=(),
+                ),
+            )
+            for h in self.configuration.hooks
+        )
+        require_sense(rules, place)
         return rules
 
     def read_inventory(

@@ -7,6 +7,7 @@ from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.selector import parse_selector
 from oakum.core.planning.plan import Budget, Plan
+from oakum.core.rollout.hooks import planned_hooks
 from oakum.core.rollout.rollout import Rollout, RolloutRing
 from oakum.core.staging.check import Check
 from oakum.ports.package_manager import SnapshotAccess
@@ -57,6 +58,7 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
         rollout.groups,
         rollout.schedule,
         tuple(zip(rollout.rings, rings, strict=True)),
+        {run.host: tuple(h.as_planned for h in run.hooks) for run in rollout.runs if run.hooks},
     )
     approved = (
         plan.digest,
@@ -65,6 +67,7 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
         plan.groups,
         plan.schedule,
         tuple((RolloutRing(ring.name, ring.soak_seconds), ring.hosts) for ring in plan.rings),
+        planned_hooks(plan.hooks),
     )
     if taken != approved:
         raise RefusedError(

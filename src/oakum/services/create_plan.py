@@ -23,6 +23,7 @@ from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.matching.kernel import SIGNED, judged_as
 from oakum.core.planning.change import ChangeKind, PackageChange
 from oakum.core.planning.groups import groups_of
+from oakum.core.planning.hook import Hook, HookRule, hooks_for
 from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import (
     PLAN_FORMAT,
@@ -87,6 +88,7 @@ class PlanRequest:
     """Maintenance windows and freezes."""
     by: datetime | None = None
     """When the rollout must have ended."""
+    hooks: tuple[HookRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ class PlanMaker:
         _require_in_time(plan, request.by)
         with self.begin() as work:
             plan = replace(plan, groups=groups_of(work.hosts.all(), plan.hosts))
+            plan = replace(plan, hooks=_hooks(plan, request))
             work.plans.add(plan)
             work.audit.append(
                 at=plan.created_at,
@@ -257,6 +260,11 @@ def _schedule(
         if host.id in seconds
     )
     return request.rules.schedule(planned, plan.created_at)
+
+
+def _hooks(plan: Plan, request: PlanRequest) -> tuple[Hook, ...]:
+    by_id = {host.id: host for host in request.hosts}
+    return hooks_for(request.hooks, [by_id[host] for host in plan.hosts])
 
 
 def _require_fixes(request: PlanRequest, findings: Iterable[Finding]) -> None:

@@ -30,6 +30,7 @@ from oakum.core.verification.verify import Verification, hard_signals, verify
 from oakum.ports.checks import CheckRunner
 from oakum.ports.clock import Clock
 from oakum.ports.fact_collector import FactCollector
+from oakum.ports.hooks import HookRunners
 from oakum.ports.package_manager import (
     PackageManager,
     SnapshotAccess,
@@ -37,6 +38,7 @@ from oakum.ports.package_manager import (
     TransactionMode,
 )
 from oakum.ports.transport import Session
+from oakum.services.run_hook import Around, run_hook
 
 SETTLE_TRIES = 6
 STEP_DEADLINE = timedelta(minutes=10)
@@ -52,6 +54,8 @@ class Tools:
     clock: Clock
     settle_seconds: float = 30
     """How long services may take to come up after a change or a boot before that is a failure."""
+    hooks: HookRunners | None = None
+    """None: only plans without hooks can be carried out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +77,12 @@ class Assignment:
 def deadline_of(work: Work, job: Assignment, tools: Tools) -> timedelta:
     """Return how long one piece of work may take before whoever does it must be stuck.
 
-    Transactions run on the host by themselves: to hand one over and to read its journal is short,
+    Transactions and hooks run by themselves: to hand one over and to read its record is short,
     however long it takes. Checks bring their own limits, and are asked again while services settle.
     """
     checks = timedelta(seconds=sum(check.timeout_seconds for check in job.checks))
     match work:
-        case Work.DRIVE_UPGRADE | Work.DRIVE_ROLLBACK | Work.DRIVE_REBOOT:
+        case Work.DRIVE_UPGRADE | Work.DRIVE_ROLLBACK | Work.DRIVE_REBOOT | Work.RUN_HOOKS:
             return STEP_DEADLINE
         case Work.ASK_CHECKS:
             return STEP_DEADLINE + checks
@@ -88,9 +92,31 @@ def deadline_of(work: Work, job: Assignment, tools: Tools) -> timedelta:
 
 
 async def do(
+    work: Work, run: HostRun, job: Assignment, session: Session | None, tools: Tools
+) -> Observation:
+    """Do the work that a host run waits for, and return what was seen. Each may be repeated.
+
+    Only hooks on the controller take no session.
+    """
+    if session is None:
+        if work is Work.RUN_HOOKS:
+            return await _run_hooks(run, job, session, tools)
+        raise HostError(f"{work.value}: not without a connection")
+    return await _do_there(work, run, job, session, tools)
+
+
+async def _run_hooks(
+    run: HostRun, job: Assignment, session: Session | None, tools: Tools
+) -> Observation:
+    if tools.hooks is None:
+        raise HostError("no hook can be run here")
+    around = Around(job.host, job.plan, job.plan_id, job.order, job.access.public_key)
+    return await run_hook(run, around, session, tools.hooks)
+
+
+async def _do_there(
     work: Work, run: HostRun, job: Assignment, session: Session, tools: Tools
 ) -> Observation:
-    """Do the work that a host run waits for, and return what was seen. Each may be repeated."""
     match work:
         case Work.ASK_CHECKS:
             return await _ask_checks(job, session, tools)
@@ -104,6 +130,8 @@ async def do(
             return await _verify(upgrade_of(run, job), run, job, session, tools)
         case Work.VERIFY_ROLLBACK:
             return await _verify(rollback_of(run, job), run, job, session, tools)
+        case Work.RUN_HOOKS:
+            return await _run_hooks(run, job, session, tools)
 
 
 def not_asked(error: OakumError) -> Unreachable:

@@ -139,6 +139,17 @@ def _moment(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
+def octal(text: str) -> str:
+    r"""Return a word as printable ASCII without spaces: other bytes as `\0` and three digits.
+
+    `printf %b` of any shell gives the word back, and people can read most of it as it is.
+    """
+    return "".join(
+        chr(byte) if 0x21 <= byte <= 0x7E and byte != 0x5C else f"\\0{byte:03o}"  # noqa: PLR2004 (printable ASCII; a backslash)
+        for byte in text.encode()
+    )
+
+
 def _line(row: tuple[str, ...]) -> str:
     for column in row:
         if not column or not column.isascii() or not column.isprintable() or " " in column:

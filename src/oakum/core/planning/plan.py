@@ -8,6 +8,7 @@ from oakum.core.canonical import Json, digest_of
 from oakum.core.errors import InputError
 from oakum.core.ids import CveId, Digest, HostId, PlanId, SnapshotId
 from oakum.core.planning.change import PackageChange, RollbackClass
+from oakum.core.planning.hook import Hook
 from oakum.core.planning.openings import HostOpenings
 
 PLAN_FORMAT = 2
@@ -187,6 +188,8 @@ class Plan:
     """How long hosts took in past rollouts, in percent of the first guess."""
     format: int = 1
     """What the digest is made of; plans that were stored without it are of the first."""
+    hooks: tuple[Hook, ...] = ()
+    """In the order in which they are run; what is undone goes the other way round."""
 
     def to_json(self) -> Json:
         """Return the canonical form that the digest is made of."""
@@ -227,6 +230,8 @@ class Plan:
             document["base_rate_ppm"] = self.budget.base_rate_ppm
             document["groups"] = [_group_json(group) for group in self.groups]
             document["schedule"] = [_openings_json(openings) for openings in self.schedule]
+        if self.hooks:
+            document["hooks"] = [hook.to_json() for hook in self.hooks]
         return document
 
     @property

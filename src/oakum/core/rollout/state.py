@@ -42,14 +42,20 @@ class RunState(Choice):
     PENDING = "pending"
     CHECKING = "checking"
     """The checks before the change."""
+    BEFORE_HOOKS = "hooks before"
+    """What is to be done before the change: drain, silence, quiesce."""
     UPGRADING = "upgrading"
     REBOOTING = "rebooting"
     VERIFYING = "verifying"
+    AFTER_HOOKS = "hooks after"
+    """The host was found well; what must hold beyond that: smoke tests."""
+    UNDOING_HOOKS = "undoing hooks"
+    """How it ends is known; what hooks did is taken back first."""
     SUCCEEDED = "succeeded"
     REFUSED = "refused"
     """The host declined before anything was changed: drift, preflight, unreachable."""
     FAILED = "failed"
-    """It was changed, and is not as it should be."""
+    """It was changed and is not as it should be, or a hook that must pass after it did not."""
     ROLLING_BACK = "rolling back"
     VERIFYING_ROLLBACK = "verifying the roll-back"
     ROLLED_BACK = "rolled back"
@@ -89,6 +95,7 @@ _CHANGED = frozenset(
         RunState.UPGRADING,
         RunState.REBOOTING,
         RunState.VERIFYING,
+        RunState.AFTER_HOOKS,
         RunState.SUCCEEDED,
         RunState.FAILED,
     }

@@ -93,6 +93,7 @@ def create(
         restart_policy=restart,
         reboot_policy=reboot,
         rules=chosen.rules,
+        hooks=chosen.hooks,
         by=parse_moment(by, "--by") if by else None,
     )
     require_freshness(chosen.begin, chosen.refusal_limits(frozen.manifest.release), chosen.clock)

@@ -102,7 +102,7 @@ def _next_step(rollout: Rollout) -> str:
         case Phase.PAUSED:
             return f"paused; next: oakum rollout resume {rollout.id}, abort or oakum rollback"
         case Phase.ABORTED:
-            if not any(found.state.may_have_changed for found in rollout.runs):
+            if not any(found.may_have_changed for found in rollout.runs):
                 return "aborted; no host was changed"
             return f"aborted; to put changed hosts back: oakum rollback {rollout.id}"
         case Phase.WAITING | Phase.PROGRESSING | Phase.ROLLING_BACK | Phase.ABORTING:
@@ -112,7 +112,7 @@ def _next_step(rollout: Rollout) -> str:
 def _after_rolling_back(rollout: Rollout) -> str:
     names = _names()
     changed = [
-        names.get(found.host, found.host) for found in rollout.runs if found.state.may_have_changed
+        names.get(found.host, found.host) for found in rollout.runs if found.may_have_changed
     ]
     if not changed:
         return "every host that was changed is as it was before; nothing more is to be done"
