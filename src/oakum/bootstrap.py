@@ -160,6 +160,7 @@ class Application:
     def host_preparer(self, actor: str) -> HostPreparer:
         """Return what prepares hosts to obey signed orders only."""
         from oakum.adapters.facts.collector import SCRIPT
+        from oakum.adapters.hooks.records import SCRIPT as HOOK
         from oakum.adapters.package_managers.host_scripts import host_programs
         from oakum.adapters.preparation.shell import ShellHostFiles
         from oakum.services.prepare_host import HostPreparer
@@ -169,7 +170,7 @@ class Application:
             transport=self.transport,
             files=ShellHostFiles(),
             signer=self.order_signer,
-            programs=host_programs() | {"facts.sh": SCRIPT},
+            programs=host_programs() | {"facts.sh": SCRIPT, "hook.sh": HOOK},
             clock=self.clock,
             actor=actor,
         )

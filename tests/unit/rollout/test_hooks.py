@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oakum.core.ids import HostId, HostRunId, TransactionId
-from oakum.core.planning.hook import HookMoment, HookPlace, UndoWhen
+from oakum.core.planning.hook import HookKind, HookMoment, HookPlace, UndoWhen
 from oakum.core.rollout.ending import hook_step, needs_host
 from oakum.core.rollout.hooks import (
     GRACE,
@@ -46,7 +46,14 @@ def hook(
     *,
     must_pass: bool = True,
 ) -> HookRun:
-    return HookRun(name, moment, place, must_pass, 60, undo)
+    kind = HookKind(name) if name in {kind.value for kind in HookKind} else HookKind.SMOKE
+    return HookRun(name, kind, moment, place, must_pass, 60, undo)
+
+
+def changed(run: HostRun) -> HostRun:
+    """Let the transaction succeed, wake what was brought to rest, and find the host well."""
+    run, _ = do_all(see(run, transaction(TransactionState.SUCCEEDED)))
+    return see(run, GOOD)
 
 
 DRAIN = hook("drain", place=HookPlace.CONTROLLER, undo=UndoWhen.WELL)
@@ -97,10 +104,14 @@ def test_hooks_stand_around_the_change() -> None:
     """Before it in their order, after it what must hold then, and back the other way round."""
     run, before = do_all(CHECKED)
     assert (run.state, before) == (RunState.UPGRADING, ["drain", "quiesce"])
-    run = see(run, transaction(TransactionState.SUCCEEDED), GOOD)
+    run = see(run, transaction(TransactionState.SUCCEEDED))
+    assert run.state is RunState.WAKING
+    run, woken = do_all(run)
+    assert (run.state, woken) == (RunState.VERIFYING, ["-quiesce"])
+    run = see(run, GOOD)
     assert run.state is RunState.AFTER_HOOKS
     run, after = do_all(run)
-    assert (run.state, after) == (RunState.SUCCEEDED, ["smoke", "-quiesce", "-drain"])
+    assert (run.state, after) == (RunState.SUCCEEDED, ["smoke", "-drain"])
     assert run.ending is None
 
 
@@ -140,11 +151,9 @@ def test_a_best_effort_hook_that_fails_is_recorded_and_no_more() -> None:
 def test_a_must_pass_hook_after_the_change_fails_the_host() -> None:
     """It stays out of service, for it is not well; what was stopped runs again."""
     run, _ = do_all(CHECKED)
-    run = see(run, transaction(TransactionState.SUCCEEDED), GOOD)
+    run = changed(run)
     run = do_hook(run, BAD)
-    assert run.outcome is RunState.FAILED
-    run, undone = do_all(run)
-    assert (run.state, undone) == (RunState.FAILED, ["-quiesce"])
+    assert (run.state, run.outcome) == (RunState.FAILED, RunState.FAILED)
     assert run.reason == "not undone: drain; hook smoke: failed (exit status 3): no"
 
 
@@ -176,7 +185,7 @@ def test_nothing_is_undone_that_was_not_begun() -> None:
 def test_soaking_runs_no_hook_again() -> None:
     """The host is verified for the second time, and that is all."""
     run, _ = do_all(CHECKED)
-    run, _ = do_all(see(run, transaction(TransactionState.SUCCEEDED), GOOD))
+    run, _ = do_all(changed(run))
     again = see(move(run, RunState.VERIFYING, "soak", NOW), GOOD)
     assert (again.state, again.hooks) == (RunState.SUCCEEDED, run.hooks)
 
@@ -211,13 +220,20 @@ def test_a_host_that_is_lost_while_its_hooks_are_undone() -> None:
 def test_an_undo_that_fails_leaves_the_host_out() -> None:
     """The change was good; a person has to know that the host does no work."""
     run, _ = do_all(CHECKED)
-    run, _ = do_all(see(run, transaction(TransactionState.SUCCEEDED), GOOD))
-    assert not run.stays_out
-    run, _ = do_all(CHECKED)
-    run = see(run, transaction(TransactionState.SUCCEEDED), GOOD)
-    run, _ = do_all(do_hook(run), BAD)
+    well, _ = do_all(changed(run))
+    assert not well.stays_out
+    run, _ = do_all(do_hook(changed(run)), BAD)
     assert (run.state, run.stays_out) == (RunState.SUCCEEDED, True)
-    assert run.reason.startswith("not undone: drain, quiesce; ")
+    assert run.reason.startswith("not undone: drain; ")
+
+
+def test_what_cannot_be_woken_is_verified_all_the_same() -> None:
+    """The checks say what is wrong with the host; that it was not woken is kept."""
+    run, _ = do_all(CHECKED)
+    run = do_hook(see(run, transaction(TransactionState.SUCCEEDED)), BAD)
+    assert run.state is RunState.VERIFYING
+    run, undone = do_all(do_hook(see(run, GOOD)))
+    assert (run.state, run.stays_out, undone) == (RunState.SUCCEEDED, True, ["-drain"])
 
 
 def test_a_hook_that_runs_for_ever_is_unknown() -> None:
@@ -234,8 +250,8 @@ def test_a_hook_that_runs_for_ever_is_unknown() -> None:
 places = st.sampled_from(HookPlace)
 hooks_of_runs = st.lists(
     st.builds(
-        HookRun, st.just(""), st.sampled_from(HookMoment), places, st.booleans(), st.just(60),
-        st.none() | st.sampled_from(UndoWhen),
+        HookRun, st.just(""), st.sampled_from(HookKind), st.sampled_from(HookMoment), places,
+        st.booleans(), st.just(60), st.none() | st.sampled_from(UndoWhen),
     ),
     max_size=4,
 ).map(lambda found: tuple(replace(h, name=f"hook {n}") for n, h in enumerate(found)))  # fmt: skip
@@ -279,7 +295,7 @@ def test_no_hook_is_begun_twice(hooks: tuple[HookRun, ...], seen: list[object]) 
                     begun.append(name)
         assert (run.ending is None) is (run.state is not RunState.UNDOING_HOOKS)
         in_hooks = run.state in {
-            RunState.BEFORE_HOOKS, RunState.AFTER_HOOKS, RunState.UNDOING_HOOKS
+            RunState.BEFORE_HOOKS, RunState.WAKING, RunState.AFTER_HOOKS, RunState.UNDOING_HOOKS
         }  # fmt: skip
         assert (hook_step(run) is not None) is in_hooks
         assert (work_for(run.state) is None) is (run.state.is_final)

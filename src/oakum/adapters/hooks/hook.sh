@@ -1,7 +1,8 @@
 #!/bin/sh
 # One hook, where it is run: begun at most once, killed when its time is over, its end written down.
 # deliver ID: its files on stdin, lines `s …` of this script, `c …` of the command, `e …` of the environment and `t …`
-# of its seconds; start DIRECTORY unit|detached: begin it, unless it was begun; run DIRECTORY; status DIRECTORY.
+# of its seconds; begin NEW DIRECTORY: the same from a directory; start DIRECTORY unit|detached: begin it, unless it was
+# begun; run DIRECTORY; status DIRECTORY.
 # Exit codes: 3 cannot write, 4 the id stands for something else, 5 did not start.
 
 set -u
@@ -21,14 +22,19 @@ say_error() { printf '%s\n' "$1" >&2; }
 
 deliver() { # id
   [ "$(id -u)" = 0 ] || { say_error "not root"; exit 3; }
-  mkdir -p "$HOOKS" && new=$(mktemp -d "$HOOKS/.new.XXXXXX") || exit 3
+  (umask 022 && mkdir -p "${HOOKS%/*}") && mkdir -p "$HOOKS" && new=$(mktemp -d "$HOOKS/.new.XXXXXX") || exit 3
   trap 'rm -rf "$new"' EXIT
   cat >"$new/given" || exit 3
   for file in s:hook.sh c:command e:environment t:seconds; do
     sed -n "s/^${file%%:*} //p" "$new/given" >"$new/${file#*:}" || exit 3
   done
   rm "$new/given"
-  put_in_place "$new" "$HOOKS/$1"
+  begin "$new" "$HOOKS/$1"
+}
+
+begin() { # new directory
+  put_in_place "$1" "$2"
+  if has_systemd; then start "$2" unit; else start "$2" detached; fi
 }
 
 # put_in_place NEW DIRECTORY: at once or not at all. One that was there must be the same.
@@ -137,12 +143,9 @@ status() { # directory
 }
 
 case "$1" in
-  deliver)
-    deliver "$2"
-    if has_systemd; then start "$HOOKS/$2" unit; else start "$HOOKS/$2" detached; fi
-    ;;
+  deliver) deliver "$2" ;;
+  begin) begin "$2" "$3" ;;
   start) start "$2" "$3" ;;
   run) run "$2" ;;
   status) status "$2" ;;
-  put) put_in_place "$2" "$3" ;;
 esac

@@ -77,6 +77,7 @@ class ControllerHooks:
         """Make its directory, at once or not at all."""
         if place.exists():
             return
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = Path(mkdtemp(prefix=".new.", dir=self._directory))
         try:
             for name, text in files_of(job).items():

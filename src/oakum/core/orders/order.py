@@ -13,6 +13,7 @@ from oakum.core.errors import InputError
 from oakum.core.ids import Digest
 from oakum.core.inventory.host import Guard
 from oakum.core.planning.change import PackageChange, RollbackClass
+from oakum.core.planning.hook import Hook, HookPlace
 from oakum.core.planning.plan import HostClass, Plan
 from oakum.core.repositories.snapshot import SnapshotManifest
 from oakum.core.rollback.inverse import invert
@@ -100,6 +101,8 @@ def write_order(plan: Plan, manifest: SnapshotManifest, origin: Origin) -> bytes
         for opening in bound.openings:
             ends = (_moment(opening.opens_at), _moment(opening.closes_at))
             rows.append(("opening", str(number), *ends))
+    for number, hook in enumerate(plan.hooks, 1):
+        rows += _hook_rows(number, hook) if hook.place is HookPlace.HOST else []
     for number, host_class in enumerate(plan.classes, 1):
         rows += _class_rows(number, host_class, manifest)
     rows.append(("end",))
@@ -128,6 +131,17 @@ def _class_rows(
         ("download", str(sum(change.size_bytes for change in changes))),
         *(("change", *_columns(change)) for change in changes),
         *(("undo", *_columns(change)) for change in invert(changes, manifest)),
+    ]
+
+
+def _hook_rows(number: int, hook: Hook) -> list[tuple[str, ...]]:
+    """Return a hook; whether it must pass, and when it is undone, is not the host's to decide."""
+    place, seconds = str(number), str(hook.timeout_seconds)
+    return [
+        ("hook", place, hook.moment.value, seconds, octal(hook.name)),
+        *(("hook-do", place, octal(word)) for word in hook.command),
+        *(("hook-undo", place, octal(word)) for word in hook.undo),
+        *(("hooked", place, host) for host in hook.hosts),
     ]
 
 

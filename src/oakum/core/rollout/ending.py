@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from oakum.core.planning.hook import HookMoment, HookPlace
-from oakum.core.rollout.hooks import HookStep, next_hook, next_undo
+from oakum.core.rollout.hooks import HookStep, next_hook, next_to_wake, next_undo
 from oakum.core.rollout.rollout import WELL, Ending, HostRun
 from oakum.core.rollout.state import RunState
 
@@ -45,6 +45,8 @@ def hook_step(run: HostRun) -> HookStep | None:
     match run.state:
         case RunState.BEFORE_HOOKS:
             return next_hook(run.hooks, HookMoment.BEFORE)
+        case RunState.WAKING:
+            return next_to_wake(run.hooks)
         case RunState.AFTER_HOOKS:
             return next_hook(run.hooks, HookMoment.AFTER)
         case RunState.UNDOING_HOOKS:

@@ -37,7 +37,7 @@ def _after_record(run: HostRun, step: HookStep, seen: HookSeen, now: datetime) -
     known = replace(run, hooks=with_execution(run.hooks, step, execution))
     said = f"{_name(step)}: {execution.in_words()}"
     is_passed = execution.state is HookState.PASSED
-    if run.ending is None and step.hook.must_pass and not is_passed:
+    if not step.is_undo and step.hook.must_pass and not is_passed:
         is_before = run.state is RunState.BEFORE_HOOKS
         return end(known, RunState.REFUSED if is_before else RunState.FAILED, said, now)
     return _go_on(known, said, now)
@@ -55,6 +55,8 @@ def _go_on(run: HostRun, said: str, now: datetime) -> HostRun:
         return ended(run, run.ending, now)
     if run.state is RunState.BEFORE_HOOKS:
         return move(run, RunState.UPGRADING, said, now)
+    if run.state is RunState.WAKING:
+        return move(run, RunState.VERIFYING, said, now)
     return end(run, RunState.SUCCEEDED, said, now)
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from oakum.core.choice import Choice
 from oakum.core.ids import HostId
-from oakum.core.planning.hook import Hook, HookMoment, HookPlace, UndoWhen
+from oakum.core.planning.hook import Hook, HookKind, HookMoment, HookPlace, UndoWhen
 from oakum.core.text import harmless, one_line
 
 MAX_SAID: Final = 1000
@@ -66,6 +66,7 @@ class HookRun:
     """A hook of the plan as one host run carries it out. The command stays in the plan."""
 
     name: str
+    kind: HookKind
     moment: HookMoment
     place: HookPlace
     must_pass: bool
@@ -114,7 +115,13 @@ def planned_hooks(hooks: Sequence[Hook]) -> Mapping[HostId, Hooks]:
     for hook in hooks:
         undo_when = hook.undo_when if hook.undo else None
         planned = HookRun(
-            hook.name, hook.moment, hook.place, hook.must_pass, hook.timeout_seconds, undo_when
+            name=hook.name,
+            kind=hook.kind,
+            moment=hook.moment,
+            place=hook.place,
+            must_pass=hook.must_pass,
+            timeout_seconds=hook.timeout_seconds,
+            undo_when=undo_when,
         )
         for host in hook.hosts:
             found[host] = (*found.get(host, ()), planned)
@@ -134,6 +141,15 @@ def next_undo(hooks: Hooks, *, is_well: bool, reaches_host: bool) -> HookStep | 
     for number, hook in reversed(tuple(enumerate(hooks))):
         is_reached = reaches_host or hook.place is HookPlace.CONTROLLER
         if is_reached and _is_due(hook, is_well=is_well) and not hook.undone.state.has_ended:
+            return HookStep(number, hook, is_undo=True)
+    return None
+
+
+def next_to_wake(hooks: Hooks) -> HookStep | None:
+    """Return the last hook that brought something to rest for the change alone."""
+    for number, hook in reversed(tuple(enumerate(hooks))):
+        is_at_rest = hook.kind is HookKind.QUIESCE and _is_due(hook, is_well=False)
+        if is_at_rest and not hook.undone.state.has_ended:
             return HookStep(number, hook, is_undo=True)
     return None
 

@@ -7,7 +7,7 @@ from enum import Enum
 from oakum.core.planning.hook import HookMoment
 from oakum.core.rollout.ending import end, move
 from oakum.core.rollout.hook_run import after_hook, given_up, undo_without_host
-from oakum.core.rollout.hooks import next_hook
+from oakum.core.rollout.hooks import next_hook, next_to_wake
 from oakum.core.rollout.observation import (
     Answer,
     Booted,
@@ -55,7 +55,9 @@ def work_for(state: RunState) -> Work | None:
             return Work.DRIVE_ROLLBACK
         case RunState.VERIFYING_ROLLBACK:
             return Work.VERIFY_ROLLBACK
-        case RunState.BEFORE_HOOKS | RunState.AFTER_HOOKS | RunState.UNDOING_HOOKS:
+        case (
+            RunState.BEFORE_HOOKS | RunState.WAKING | RunState.AFTER_HOOKS | RunState.UNDOING_HOOKS
+        ):
             return Work.RUN_HOOKS
         case (
             RunState.PENDING
@@ -121,7 +123,12 @@ def _after_upgrade(run: HostRun, seen: TransactionSeen, now: datetime) -> HostRu
         case TransactionState.SUCCEEDED if status.reboot_reason and seen.may_reboot:
             return move(run, RunState.REBOOTING, status.reboot_reason, now)
         case TransactionState.SUCCEEDED:
-            return move(run, RunState.VERIFYING, "transaction succeeded", now)
+            return _wake(run, "transaction succeeded", now)
+
+
+def _wake(run: HostRun, reason: str, now: datetime) -> HostRun:
+    is_at_rest = next_to_wake(run.hooks) is not None
+    return move(run, RunState.WAKING if is_at_rest else RunState.VERIFYING, reason, now)
 
 
 def _after_rollback(run: HostRun, seen: TransactionSeen, now: datetime) -> HostRun:
@@ -137,7 +144,7 @@ def _after_rollback(run: HostRun, seen: TransactionSeen, now: datetime) -> HostR
 
 def _after_boot(run: HostRun, seen: Booted, now: datetime) -> HostRun:
     if seen.boot_id != run.boot_id_before:
-        return move(run, RunState.VERIFYING, "booted anew", now)
+        return _wake(run, "booted anew", now)
     waited = now - (run.changed_at or now)
     if waited < PATIENCE:
         return run
@@ -183,7 +190,7 @@ def _after_silence(run: HostRun, seen: Unreachable, now: datetime) -> HostRun:
             return end(lost, RunState.REFUSED, lasting, now, is_cut_off=True)
         case RunState.UPGRADING | RunState.REBOOTING | RunState.VERIFYING:
             return end(lost, RunState.FAILED, lasting, now, is_cut_off=True)
-        case RunState.AFTER_HOOKS:
+        case RunState.WAKING | RunState.AFTER_HOOKS:
             lost = given_up(lost, lasting)
             return end(lost, RunState.FAILED, lasting, now, is_cut_off=True)
         case RunState.UNDOING_HOOKS if run.ending is not None:

@@ -46,6 +46,8 @@ class RunState(Choice):
     """What is to be done before the change: drain, silence, quiesce."""
     UPGRADING = "upgrading"
     REBOOTING = "rebooting"
+    WAKING = "waking"
+    """What was brought to rest for the change is woken, so that it can be verified."""
     VERIFYING = "verifying"
     AFTER_HOOKS = "hooks after"
     """The host was found well; what must hold beyond that: smoke tests."""
@@ -94,6 +96,7 @@ _CHANGED = frozenset(
     {
         RunState.UPGRADING,
         RunState.REBOOTING,
+        RunState.WAKING,
         RunState.VERIFYING,
         RunState.AFTER_HOOKS,
         RunState.SUCCEEDED,

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from oakum.core.ids import HostId, RolloutId
+from oakum.core.rollout.hooks import HookState, executions
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState
 from oakum.core.text import harmless, one_line
@@ -79,6 +81,26 @@ def show_rollout(rollout: Rollout) -> None:
     output.show(f"{rollout.id}  {_headline(rollout)}", "bold")
     names = _names()
     output.print_table(HEADINGS, [_row(found, names) for found in rollout.runs])
+    _show_hooks(rollout, names)
+
+
+def _show_hooks(rollout: Rollout, names: Names) -> None:
+    """Print how many hooks passed, and each that did not; --json has what all of them said."""
+    begun = [
+        (found, name, execution)
+        for found in rollout.runs
+        for name, execution in executions(found.hooks)
+        if execution.state is not HookState.WAITING
+    ]
+    if not begun:
+        return
+    counts = Counter(execution.state for _, _, execution in begun)
+    output.show()
+    words = [f"{counts[state]} {state.value}" for state in HookState if counts[state]]
+    output.show(f"hooks: {', '.join(words)}")
+    for found, name, execution in begun:
+        if execution.state is not HookState.PASSED:
+            output.show(f"  {names.get(found.host, found.host)}: {name}: {execution.in_words()}")
 
 
 def _end(rollout: Rollout, wanted: Phase, *, json: bool) -> None:
