@@ -236,6 +236,13 @@ _PACKAGES = {
     version: (InstalledPackage("libssl3", version, "amd64", "openssl", version),)
     for version in (OLD, NEW)
 }
+
+
+def facts_of(host: str) -> Facts:
+    """Return what a host reports that was not changed yet."""
+    return replace(_FACTS, hostname=host, packages=_PACKAGES[OLD])
+
+
 MANIFEST = SnapshotManifest(
     "bookworm",
     "amd64",

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.fakes.transport import Answer, Asked, FakeSession, FakeTransport
+from tests.plans import DRAIN
 
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.advisories.statement import VendorStatement, VendorStatus
@@ -17,6 +18,7 @@ from oakum.core.inventory.facts import Facts, RunningKernel
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.planning.change import ChangeKind
+from oakum.core.planning.hook import HookRule
 from oakum.core.planning.openings import Opening
 from oakum.core.planning.plan import Budget, Plan, RebootPolicy, RestartPolicy, Window
 from oakum.core.planning.schedule import Rules, WindowRule
@@ -199,3 +201,13 @@ def test_a_plan_that_would_be_late_is_refused_with_what_holds_it_up(
         make(fleet, clock, asked)
     with fleet() as work:
         assert work.plans.ids() == ()
+
+
+def test_the_hooks_of_its_hosts_are_in_the_plan(fleet: UnitOfWorkFactory, clock: Clock) -> None:
+    """As they are declared now; what is declared for others is not."""
+    mine = HookRule("web-*", replace(DRAIN, hosts=()))
+    others = HookRule("db-*", replace(DRAIN, name="others", hosts=()))
+    plan = make(fleet, clock, replace(request(), hooks=(mine, others)))
+    assert plan.hooks == (replace(DRAIN, hosts=(WEB.id,)),)
+    with fleet() as work:
+        assert work.plans.get(plan.id) == plan
