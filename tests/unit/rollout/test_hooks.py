@@ -289,7 +289,9 @@ def test_no_hook_is_begun_twice(hooks: tuple[HookRun, ...], seen: list[object]) 
         for (name, old), (_, new) in zip(
             executions(before.hooks), executions(run.hooks), strict=True
         ):
-            if old.state is not new.state:
+            if old.state is new.state:
+                assert new == old
+            else:
                 assert not old.state.has_ended
                 if new.state is HookState.BEGUN:
                     begun.append(name)
@@ -314,7 +316,8 @@ def _step(run: HostRun, item: object, now: datetime) -> HostRun:
                 return move(run, RunState.ROLLING_BACK, "wished", now)
             return run
         case "begin":
-            return advance(run, HookBegins(step.hook.name, step.is_undo, ""), now) if step else run
+            by = f"by {now}"
+            return advance(run, HookBegins(step.hook.name, step.is_undo, by), now) if step else run
         case HookStatus():
             seen = HookSeen(step.hook.name, step.is_undo, item) if step else None
             return advance(run, seen, now) if seen else run
