@@ -1,13 +1,14 @@
 """Rollouts over 10,000 simulated hosts, decided by Oakum's own `settle` and `advance`.
 
 usage: python -m benchmarks.rollout_simulation [--seeds 1000] [--hosts 10000] [--processes 2]
-       [--plot docs/rollout-simulation.svg]
+       [--plot docs/rollout-simulation.svg] [--hooks]
 
 Each host has a zone (two failure domains); one in ten stands in a pair and one in twenty in a
 quorum of five. Failures are drawn per host from the seed, as failed checks: no hard signal helps
 the gate. One host in 500 cannot be reached at all; where that holds
-others up, a person resumes without them. A step is five minutes, in which four of five
-hosts at work get one state further. Prints a table; exits with 1 when a limit was ever broken.
+others up, a person resumes without them. A step is five minutes, in which four of five hosts at
+work get one state further. With --hooks one host in five is drained, tried and put back, and one
+in a thousand of these hooks fails. Prints a table; exits with 1 when a limit was ever broken.
 """
 
 import argparse
@@ -25,12 +26,17 @@ from multiprocessing import Pool
 from pathlib import Path
 
 from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.planning.hook import HookKind, HookMoment, HookPlace, UndoWhen
 from oakum.core.planning.plan import Group, GroupKind
 from oakum.core.rollout.decide import settle
+from oakum.core.rollout.ending import hook_step, needs_host
+from oakum.core.rollout.hooks import HookRun, HookState, HookStatus, HookStep, Progress
 from oakum.core.rollout.host_run import Work, advance, work_for
 from oakum.core.rollout.observation import (
     Booted,
     ChecksDone,
+    HookBegins,
+    HookSeen,
     Observation,
     TransactionSeen,
     Unreachable,
@@ -47,6 +53,16 @@ STEPS = 3000
 SHARES = (0.01, 0.05, 0.20, 1.0)
 SCENARIOS = {"breaks 10 %": 0.10, "1 % fail anyway": 0.01}
 DAMAGE_ALLOWED, FALSE_HALTS_ALLOWED = 0.006, 0.05
+HOOKS = (
+    HookRun(
+        "drain", HookKind.DRAIN, HookMoment.BEFORE, HookPlace.CONTROLLER,
+        must_pass=True, timeout_seconds=60, undo_when=UndoWhen.WELL,
+    ),
+    HookRun(
+        "smoke", HookKind.SMOKE, HookMoment.AFTER, HookPlace.HOST,
+        must_pass=True, timeout_seconds=60, undo_when=None,
+    ),
+)  # fmt: skip
 DONE = TransactionSeen(
     TransactionStatus(TransactionState.SUCCEEDED, "self-check", "", ()), may_reboot=False
 )
@@ -64,11 +80,16 @@ class Result:
 
 
 @cache
-def make_rollout(hosts: int) -> Rollout:
+def make_rollout(hosts: int, *, has_hooks: bool = False) -> Rollout:
     """Return a rollout that has not begun."""
     edges = [round(hosts * share) for share in SHARES]
     runs = tuple(
-        _run(number, next(r for r, e in enumerate(edges) if number < e)) for number in range(hosts)
+        _run(
+            number,
+            next(r for r, e in enumerate(edges) if number < e),
+            HOOKS if has_hooks and number % 5 == 0 else (),
+        )
+        for number in range(hosts)
     )
     return Rollout(
         id=RolloutId("simulated"),
@@ -89,12 +110,13 @@ def make_rollout(hosts: int) -> Rollout:
     )
 
 
-def _run(number: int, ring: int) -> HostRun:
+def _run(number: int, ring: int, hooks: tuple[HookRun, ...]) -> HostRun:
     name = f"h{number}"
     undo = TransactionId(f"{name}.undo")
     return HostRun(
-        HostRunId(name), HostId(name), ring, RunState.PENDING, "waits", TransactionId(name), undo
-    )
+        HostRunId(name), HostId(name), ring, RunState.PENDING, "waits", TransactionId(name), undo,
+        hooks=hooks,
+    )  # fmt: skip
 
 
 def _groups(hosts: int) -> tuple[Group, ...]:
@@ -114,12 +136,12 @@ def _named(numbers: Sequence[int] | range) -> tuple[HostId, ...]:
     return tuple(HostId(f"h{number}") for number in numbers)
 
 
-def simulate(seed: int, *, rate: float, hosts: int) -> Result:
+def simulate(seed: int, *, rate: float, hosts: int, has_hooks: bool = False) -> Result:
     """Carry one rollout out to its end."""
     chance = random.Random(seed)  # noqa: S311 (seeded, so that each result can be repeated)
     broken = {HostId(f"h{n}") for n in range(hosts) if chance.random() < rate}
     lost = {HostId(f"h{n}") for n in range(hosts) if chance.random() < 1 / 500}
-    rollout, now = make_rollout(hosts), START
+    rollout, now = make_rollout(hosts, has_hooks=has_hooks), START
     watch = Watch(rollout)
     for _ in range(STEPS):
         before, rollout = rollout, settle(rollout, now)
@@ -132,7 +154,8 @@ def simulate(seed: int, *, rate: float, hosts: int) -> Result:
         runs = list(rollout.runs)
         for place, run in enumerate(runs):
             if run.state.is_busy and chance.random() < 0.8:  # noqa: PLR2004 (see above)
-                seen = observe(run, broken, lost)
+                seen = observe(run, broken, lost, chance)
+                watch.look_at_hook(run, seen)
                 runs[place] = advance(run, seen, now)
                 if runs[place].state is RunState.UPGRADING and run.host in broken:
                     watch.damaged.add(run.host)
@@ -145,9 +168,11 @@ def simulate(seed: int, *, rate: float, hosts: int) -> Result:
     return Result(len(watch.damaged), watch.halted, rollout.phase.value, tuple(watch.violations))
 
 
-def observe(run: HostRun, broken: set[HostId], lost: set[HostId]) -> Observation:
-    """Return what a host answers."""
-    if run.host in lost:
+def observe(
+    run: HostRun, broken: set[HostId], lost: set[HostId], chance: random.Random
+) -> Observation:
+    """Return what a host answers, or what became of a hook on the controller."""
+    if run.host in lost and needs_host(run):
         return Unreachable("timed out")
     match work_for(run.state):
         case Work.ASK_CHECKS:
@@ -160,8 +185,19 @@ def observe(run: HostRun, broken: set[HostId], lost: set[HostId]) -> Observation
             return Verified(run.host not in broken, "checked", ())
         case Work.VERIFY_ROLLBACK:
             return Verified(is_good=True, detail="as before", results=())
+        case Work.RUN_HOOKS:
+            return _of_hook(hook_step(run), chance)
         case Work.MEASURE | None:
             raise AssertionError(run)
+
+
+def _of_hook(step: HookStep | None, chance: random.Random) -> Observation:
+    if step is None:
+        raise AssertionError(step)
+    if step.execution.state is HookState.WAITING:
+        return HookBegins(step.hook.name, step.is_undo, "here")
+    status = HookStatus(Progress.ENDED, int(chance.random() < 1 / 1000))
+    return HookSeen(step.hook.name, step.is_undo, status)
 
 
 class Watch:
@@ -171,10 +207,19 @@ class Watch:
         self.damaged: set[HostId] = set()
         self.halted = False
         self.violations: list[str] = []
+        self._hooks_begun = set[tuple[HostId, str, bool]]()
         self._groups: dict[HostId, list[Group]] = {}
         for group in rollout.groups:
             for host in group.hosts:
                 self._groups.setdefault(host, []).append(group)
+
+    def look_at_hook(self, run: HostRun, seen: Observation) -> None:
+        """Note a hook that is begun twice."""
+        if isinstance(seen, HookBegins):
+            begun = (run.host, seen.name, seen.is_undo)
+            if begun in self._hooks_begun:
+                self.violations.append("a hook was begun twice")
+            self._hooks_begun.add(begun)
 
     def look(self, before: Rollout, after: Rollout, now: datetime) -> None:
         """Note what was broken in this step."""
@@ -260,6 +305,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--only", choices=SCENARIOS)
+    parser.add_argument("--hooks", action="store_true")
     given = parser.parse_args()
     results: dict[str, list[Result]] = {}
     print("| patch | seeds | halted | damaged: mean | 95 % | worst | violations | seconds |")
@@ -269,7 +315,7 @@ def main() -> int:
             if given.only not in {None, name}:
                 continue
             begun = time.perf_counter()
-            one = partial(simulate, rate=rate, hosts=given.hosts)
+            one = partial(simulate, rate=rate, hosts=given.hosts, has_hooks=given.hooks)
             found = []
             for result in pool.imap(one, range(given.seeds), chunksize=5):
                 found.append(result)

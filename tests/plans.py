@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from oakum.core.ids import CveId, Digest, HostId, SnapshotId
 from oakum.core.planning.change import ChangeKind, PackageChange, RollbackClass
 from oakum.core.planning.clusters import Cluster
+from oakum.core.planning.hook import Hook, HookKind, HookMoment, HookPlace, UndoWhen
 from oakum.core.planning.lane import Deadline, LaneChoice, LaneEnd, PlanLane
 from oakum.core.planning.metric import Measurement, Metric, MetricKind, Worse
 from oakum.core.planning.openings import HostOpenings, Opening
@@ -45,6 +46,18 @@ WEB = HostClass(
     disk_bytes=10,
     kept_back=(("bash:amd64", "held"),),
     conffile_prompts=("/etc/ssl/openssl.cnf",),
+)
+DRAIN = Hook(
+    name="leave the balancer",
+    kind=HookKind.DRAIN,
+    moment=HookMoment.BEFORE,
+    place=HookPlace.CONTROLLER,
+    command=("/bin/echo", "drain"),
+    timeout_seconds=60,
+    must_pass=True,
+    undo=("/bin/echo", "back"),
+    undo_when=UndoWhen.WELL,
+    hosts=(HostId("web-2"),),
 )
 PLAN = Plan(
     created_at=NOW,
@@ -101,4 +114,5 @@ PLAN = Plan(
             LaneEnd(PlanLane.IMMEDIATE, NOW + timedelta(days=1)),
         ),
     ),
+    hooks=(DRAIN,),
 )

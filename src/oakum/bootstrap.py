@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from oakum.core.inventory.known_address import KnownAddress
     from oakum.core.inventory.support import Supported
     from oakum.core.matching.finding import Finding
+    from oakum.core.planning.hook import HookRule
     from oakum.core.planning.lane import Soaks
     from oakum.core.planning.metric import MetricRules
     from oakum.core.planning.plan import Plan
@@ -162,6 +163,7 @@ class Application:
     def host_preparer(self, actor: str) -> HostPreparer:
         """Return what prepares hosts to obey signed orders only."""
         from oakum.adapters.facts.collector import SCRIPT
+        from oakum.adapters.hooks.records import SCRIPT as HOOK
         from oakum.adapters.package_managers.host_scripts import host_programs
         from oakum.adapters.preparation.shell import ShellHostFiles
         from oakum.services.prepare_host import HostPreparer
@@ -171,7 +173,7 @@ class Application:
             transport=self.transport,
             files=ShellHostFiles(),
             signer=self.order_signer,
-            programs=host_programs() | {"facts.sh": SCRIPT},
+            programs=host_programs() | {"facts.sh": SCRIPT, "hook.sh": HOOK},
             clock=self.clock,
             actor=actor,
         )
@@ -187,11 +189,19 @@ class Application:
     def tools(self) -> Tools:
         """What hosts are driven with."""
         from oakum.adapters.checks.probes import Probes
+        from oakum.adapters.hooks.on_controller import ControllerHooks
+        from oakum.adapters.hooks.on_host import HostHooks
         from oakum.adapters.metrics.readings import ShellAndHttpMetrics
+        from oakum.ports.hooks import HookRunners
         from oakum.services.drive_host import Tools
 
         return Tools(
-            self.package_manager, self.collector, Probes(), ShellAndHttpMetrics(), self.clock
+            self.package_manager,
+            self.collector,
+            Probes(),
+            ShellAndHttpMetrics(),
+            self.clock,
+            hooks=HookRunners(HostHooks(), ControllerHooks(self.settings.home / "hooks")),
         )
 
     @cached_property
@@ -259,6 +269,40 @@ class Application:
         }
         require_sense(soaks, str(self.settings.home / "oakum.toml"))
         return soaks
+
+    @cached_property
+    def hooks(self) -> tuple[HookRule, ...]:
+        """The declared hooks. Raises InputError for one without sense."""
+        from oakum.core.planning.hook import (
+            DEFAULT_MOMENT,
+            DEFAULT_UNDO,
+            Hook,
+            HookRule,
+            command_of,
+            require_sense,
+        )
+
+        place = str(self.settings.home / "oakum.toml")
+        rules = tuple(
+            HookRule(
+                h.hosts,
+                Hook(
+                    name=h.name,
+                    kind=h.kind,
+                    moment=h.when or DEFAULT_MOMENT[h.kind],
+                    place=h.where,
+                    command=command_of(h.command, h.script, f"{place}: hook {h.name!r}"),
+                    timeout_seconds=h.timeout_seconds,
+                    must_pass=h.must_pass,
+                    undo=command_of(h.undo, h.undo_script, f"{place}: the undo of {h.name!r}"),
+                    undo_when=h.undo_when or DEFAULT_UNDO[h.kind],
+                    hosts=(),
+                ),
+            )
+            for h in self.configuration.hooks
+        )
+        require_sense(rules, place)
+        return rules
 
     def read_inventory(
         self, ssh_config: Path | None, ansible: Path | None, user: str

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import InputError
+from oakum.core.planning.hook import HookKind, HookMoment, HookPlace, UndoWhen
 from oakum.core.planning.metric import MetricKind, Worse
 from oakum.core.staging.check import CheckKind
 
@@ -310,6 +311,27 @@ class FreezeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hosts: Text = "*"
 
 
+class HookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[hooks]]` table: what is done around the change of a host."""
+
+    name: Text
+    kind: HookKind
+    command: tuple[str, ...] = ()
+    """A program with its whole path, and its arguments; or else a `script`."""
+    script: str = ""
+    """For /bin/sh; it ends at the first command that fails."""
+    when: HookMoment | None = None
+    """Left out: after the change for smoke, before it for the others."""
+    where: HookPlace = HookPlace.HOST
+    hosts: Text = "*"
+    timeout_seconds: Seconds = 60
+    must_pass: bool = True
+    undo: tuple[str, ...] = ()
+    undo_script: str = ""
+    undo_when: UndoWhen | None = None
+    """Left out: for drain only when the host is well, for the others always."""
+
+
 class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[policy]` table: whose deadlines hold here."""
 
@@ -346,6 +368,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     windows: tuple[WindowSettings, ...] = ()
     """Hosts that none of them names may begin at any time."""
     freezes: tuple[FreezeSettings, ...] = ()
+    hooks: tuple[HookSettings, ...] = ()
+    """In the order in which they are run."""
     rehearsal: RehearsalSettings = RehearsalSettings()
     policy: PolicySettings = PolicySettings()
     transport: Literal["asyncssh", "openssh"] = "asyncssh"

@@ -20,11 +20,13 @@ from oakum.core.inventory.package import InstalledPackage
 from oakum.core.planning.metric import Measurement, Metric, MetricKind, Worse
 from oakum.core.planning.plan import Budget, Plan, RebootPolicy, Ring, Window
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
+from oakum.core.rollout.hooks import HookStatus, Progress
 from oakum.core.rollout.measuring import Reading
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Check, CheckResult
 from oakum.core.staging.vitals import VitalQuestions, Vitals
 from oakum.ports.clock import Clock
+from oakum.ports.hooks import HookJob, HookRunners
 from oakum.ports.package_manager import (
     Simulation,
     SnapshotAccess,
@@ -139,8 +141,15 @@ class FakeFleet:
     numbers: Callable[[str, str], float | None] = field(default=lambda *_: None)
     """What a host answers for a metric."""
 
+    failing_hooks: frozenset[str] = frozenset()
+    """Names of hosts whose hooks fail."""
+    record: str = "here"
+    """Where the records of hooks on the controller are: another machine has others."""
+
     def tools(self, clock: Clock) -> Tools:
-        return Tools(self, self, self, FakeMetrics(self.numbers), clock, settle_seconds=0)
+        hooks = HookRunners(FakeHooks(self, ""), FakeHooks(self, self.record))
+        metrics = FakeMetrics(self.numbers)
+        return Tools(self, self, self, metrics, clock, settle_seconds=0, hooks=hooks)
 
     def connect(self, host: Host) -> AbstractAsyncContextManager[Session]:
         return self._connect(host)
@@ -206,6 +215,34 @@ class FakeFleet:
         raise NotImplementedError
 
 
+@dataclass(frozen=True)
+class FakeHooks:
+    """Hooks of such hosts, in one place; the record is the deed itself."""
+
+    fleet: FakeFleet
+    record: str
+
+    async def start(self, session: Session | None, job: HookJob) -> None:
+        assert (session is not None) or self.record
+        name, deed = self._deed(job)
+        self.fleet.fault(f"before {deed}")
+        self.fleet.memory.once(name, deed)
+        self.fleet.fault(f"after {deed}")
+
+    async def status(self, session: Session | None, job: HookJob) -> HookStatus:
+        assert (session is not None) or self.record
+        name, deed = self._deed(job)
+        if deed not in self.fleet.memory.deeds(name):
+            return HookStatus(Progress.ABSENT)
+        fails = name in self.fleet.failing_hooks and not job.id.endswith(".undo")
+        return HookStatus(Progress.ENDED, 3 if fails else 0, 1, "said")
+
+    def _deed(self, job: HookJob) -> tuple[str, str]:
+        """Return the host and what is done: on the controller, by which one it was done."""
+        by = f" by {self.record}" if self.record else ""
+        return dict(job.environment)["OAKUM_HOST"], f"{job.id.partition('.hook-')[2]}{by}"
+
+
 _FACTS = Facts(
     collected_at=NOW,
     hostname="",
@@ -222,6 +259,13 @@ _PACKAGES = {
     version: (InstalledPackage("libssl3", version, "amd64", "openssl", version),)
     for version in (OLD, NEW)
 }
+
+
+def facts_of(host: str) -> Facts:
+    """Return what a host reports that was not changed yet."""
+    return replace(_FACTS, hostname=host, packages=_PACKAGES[OLD])
+
+
 MANIFEST = SnapshotManifest(
     "bookworm",
     "amd64",
@@ -261,6 +305,7 @@ def plan_for(hosts: Sequence[str], *, first_ring: int = 1, at_once: int = 2) -> 
         groups=(),
         measurement=None,
         clusters=(),
+        hooks=(),
     )
 
 

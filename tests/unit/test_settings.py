@@ -8,6 +8,7 @@ import pytest
 from oakum.bootstrap import Application
 from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import InputError
+from oakum.core.planning.hook import SHELL, Hook, HookKind, HookMoment, HookPlace, UndoWhen
 from oakum.core.planning.lane import PlanLane
 from oakum.core.planning.metric import Worse
 from oakum.core.repositories.archive import ArchiveSource
@@ -66,6 +67,7 @@ def test_an_unknown_key_is_an_error_with_its_place(tmp_path: Path) -> None:
         _settings(tmp_path, "archive_list = []\n")
 
 
+HOOK = '[[hooks]]\nname = "x"\n'
 CHECK = '[[checks]]\nname = "x"\nkind = "http"\ntarget = "t"\n'
 
 
@@ -81,6 +83,14 @@ CHECK = '[[checks]]\nname = "x"\nkind = "http"\ntarget = "t"\n'
         ("[rollout]\nmax_canaries = 0", "rollout.max_canaries"),
         ("[lanes]\nnormal = []", "lanes.normal"),
         ("[lanes]\nurgent = [60, -1]", "lanes.urgent"),
+        (HOOK + "timeout_seconds = 0", "hooks[0].timeout_seconds"),
+        (HOOK + "timeout_seconds = 3601", "hooks[0].timeout_seconds"),
+        (HOOK + 'kind = "reboot"', "hooks[0].kind"),
+        (HOOK + 'when = "during"', "hooks[0].when"),
+        (HOOK + 'where = "elsewhere"', "hooks[0].where"),
+        (HOOK + 'command = "/bin/true"', "hooks[0].command"),
+        (HOOK + 'undo_when = "never"', "hooks[0].undo_when"),
+        (HOOK + "retries = 3", "retries"),
         ("[rollout]\nconnect_timeout_seconds = -1", "rollout.connect_timeout_seconds"),
         ('[rehearsal]\nprovider = "docker"', "rehearsal.provider"),
         ('[rehearsal]\ncopy = ["/etc"]', "rehearsal.copy"),
@@ -300,3 +310,58 @@ def test_names_and_units_are_names_and_units(tmp_path: Path, text: str) -> None:
     """They become lines of what a host is asked; a metric has a kind and a place that exist."""
     with pytest.raises(InputError, match="not a valid configuration"):
         _settings(tmp_path, text)
+
+
+DRAIN = """\
+[[hooks]]
+name = "leave"
+kind = "drain"
+where = "controller"
+command = ["/bin/drain"]
+undo = ["/bin/back"]
+"""
+
+
+def test_hooks_are_read_with_what_their_kind_means(tmp_path: Path) -> None:
+    """Drain and smoke: when they are run and undone follows, and can be said otherwise."""
+    smoke = '[[hooks]]\nname = "try"\nkind = "smoke"\nscript = "true"\nhosts = "role:web"\n'
+    text = f'{DRAIN}{smoke}must_pass = false\ntimeout_seconds = 5\nundo_script = "rm x"\n'
+    drain, trial = Application(_settings(tmp_path, text)).hooks
+    assert (drain.selector, trial.selector) == ("*", "role:web")
+    assert drain.hook == Hook(
+        name="leave",
+        kind=HookKind.DRAIN,
+        moment=HookMoment.BEFORE,
+        place=HookPlace.CONTROLLER,
+        command=("/bin/drain",),
+        timeout_seconds=60,
+        must_pass=True,
+        undo=("/bin/back",),
+        undo_when=UndoWhen.WELL,
+        hosts=(),
+    )
+    assert trial.hook == Hook(
+        name="try",
+        kind=HookKind.SMOKE,
+        moment=HookMoment.AFTER,
+        place=HookPlace.HOST,
+        command=(*SHELL, "true"),
+        timeout_seconds=5,
+        must_pass=False,
+        undo=(*SHELL, "rm x"),
+        undo_when=UndoWhen.ALWAYS,
+        hosts=(),
+    )
+    other = f'{DRAIN}when = "after"\nundo_when = "always"\n'
+    (drain,) = Application(_settings(tmp_path, other)).hooks
+    assert (drain.hook.moment, drain.hook.undo_when) == (HookMoment.AFTER, UndoWhen.ALWAYS)
+
+
+def test_a_hook_without_sense_is_named(tmp_path: Path) -> None:
+    """With the file and the hook."""
+    text = DRAIN.replace('undo = ["/bin/back"]', 'script = "true"')
+    with pytest.raises(InputError, match=r"oakum.toml: hook 'leave' is given as words and as a"):
+        _ = Application(_settings(tmp_path, text)).hooks
+    text = DRAIN.replace("/bin/drain", "drain")
+    with pytest.raises(InputError, match=r"oakum.toml: hook 1 \('leave'\): its command must"):
+        _ = Application(_settings(tmp_path, text)).hooks

@@ -9,6 +9,7 @@ from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.selector import parse_selector
 from oakum.core.planning.plan import Budget, Plan, Ring
+from oakum.core.rollout.hooks import planned_hooks
 from oakum.core.rollout.rollout import Rollout, RolloutRing
 from oakum.core.staging.check import Check
 from oakum.core.staging.vitals import NOTHING_DECLARED, VitalQuestions
@@ -74,6 +75,7 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
         rollout.measurement,
         rollout.lane,
         tuple(zip(rollout.rings, rings, strict=True)),
+        {run.host: tuple(h.as_planned for h in run.hooks) for run in rollout.runs if run.hooks},
     )
     approved = (
         plan.digest,
@@ -84,6 +86,7 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
         plan.measurement,
         None if plan.lane is None else plan.lane.lane,
         tuple((ring_of(ring), ring.hosts) for ring in plan.rings),
+        planned_hooks(plan.hooks),
     )
     if taken != approved:
         raise RefusedError(

@@ -24,6 +24,7 @@ from oakum.core.matching.kernel import SIGNED, judged_as
 from oakum.core.planning.change import ChangeKind, PackageChange
 from oakum.core.planning.clusters import Cluster, clusters_of, fingerprint, touched_by
 from oakum.core.planning.groups import groups_of
+from oakum.core.planning.hook import Hook, HookRule, hooks_for
 from oakum.core.planning.lane import Deadline, PlanLane, lane_for
 from oakum.core.planning.lane_choice import LaneWish, Urgency, in_lane
 from oakum.core.planning.metric import NO_METRICS, MetricRules
@@ -87,6 +88,7 @@ class PlanRequest:
     rules: Rules
     """Maintenance windows and freezes."""
     metrics: MetricRules = NO_METRICS
+    hooks: tuple[HookRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,7 @@ class PlanMaker:
             plan.measurement.require_time(min(ring.soak_seconds for ring in plan.rings))
         with self.begin() as work:
             plan = replace(plan, groups=groups_of(work.hosts.all(), plan.hosts))
+            plan = replace(plan, hooks=_hooks(plan, request))
             work.plans.add(plan)
             work.audit.append(
                 at=plan.created_at,
@@ -286,6 +289,11 @@ def _schedule(
         if host.id in seconds
     )
     return request.rules.schedule(planned, plan.created_at)
+
+
+def _hooks(plan: Plan, request: PlanRequest) -> tuple[Hook, ...]:
+    by_id = {host.id: host for host in request.hosts}
+    return hooks_for(request.hooks, [by_id[host] for host in plan.hosts])
 
 
 def _require_fixes(request: PlanRequest, findings: Iterable[Finding]) -> None:

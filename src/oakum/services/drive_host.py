@@ -41,6 +41,7 @@ from oakum.core.verification.verify import Verification, hard_signals, verify
 from oakum.ports.checks import CheckRunner
 from oakum.ports.clock import Clock
 from oakum.ports.fact_collector import FactCollector
+from oakum.ports.hooks import HookRunners
 from oakum.ports.metrics import MetricReader
 from oakum.ports.package_manager import (
     PackageManager,
@@ -49,6 +50,7 @@ from oakum.ports.package_manager import (
     TransactionMode,
 )
 from oakum.ports.transport import Session
+from oakum.services.run_hook import Around, run_hook
 
 SETTLE_TRIES = 6
 STEP_DEADLINE = timedelta(minutes=10)
@@ -67,6 +69,8 @@ class Tools:
     """How long services may take to come up after a change or a boot before that is a failure."""
     clock_tolerance: timedelta = timedelta(minutes=10)
     """How far a host's clock may be from the controller's."""
+    hooks: HookRunners | None = None
+    """None: only plans without hooks can be carried out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +94,12 @@ class Assignment:
 def deadline_of(work: Work, job: Assignment, tools: Tools) -> timedelta:
     """Return how long one piece of work may take before whoever does it must be stuck.
 
-    Transactions run on the host by themselves: to hand one over and to read its journal is short,
+    Transactions and hooks run by themselves: to hand one over and to read its record is short,
     however long it takes. Checks bring their own limits, and are asked again while services settle.
     """
     checks = timedelta(seconds=sum(check.timeout_seconds for check in job.checks))
     match work:
-        case Work.DRIVE_UPGRADE | Work.DRIVE_ROLLBACK | Work.DRIVE_REBOOT:
+        case Work.DRIVE_UPGRADE | Work.DRIVE_ROLLBACK | Work.DRIVE_REBOOT | Work.RUN_HOOKS:
             return STEP_DEADLINE
         case Work.ASK_CHECKS:
             return STEP_DEADLINE + checks
@@ -107,9 +111,31 @@ def deadline_of(work: Work, job: Assignment, tools: Tools) -> timedelta:
 
 
 async def do(
+    work: Work, run: HostRun, job: Assignment, session: Session | None, tools: Tools
+) -> Observation:
+    """Do the work that a host run waits for, and return what was seen. Each may be repeated.
+
+    Only hooks on the controller take no session.
+    """
+    if session is None:
+        if work is Work.RUN_HOOKS:
+            return await _run_hooks(run, job, session, tools)
+        raise HostError(f"{work.value}: not without a connection")
+    return await _do_there(work, run, job, session, tools)
+
+
+async def _run_hooks(
+    run: HostRun, job: Assignment, session: Session | None, tools: Tools
+) -> Observation:
+    if tools.hooks is None:
+        raise HostError("no hook can be run here")
+    around = Around(job.host, job.plan, job.plan_id, job.order, job.access.public_key)
+    return await run_hook(run, around, session, tools.hooks)
+
+
+async def _do_there(
     work: Work, run: HostRun, job: Assignment, session: Session, tools: Tools
 ) -> Observation:
-    """Do the work that a host run waits for, and return what was seen. Each may be repeated."""
     match work:
         case Work.ASK_CHECKS:
             return await _ask_checks(job, session, tools)
@@ -126,6 +152,8 @@ async def do(
         case Work.MEASURE:
             readings = await tools.metrics.read(job.metrics, job.host, session)
             return Measured(Sample(run.asked_round, readings))
+        case Work.RUN_HOOKS:
+            return await _run_hooks(run, job, session, tools)
 
 
 def not_asked(error: OakumError) -> Unreachable:

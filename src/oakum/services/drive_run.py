@@ -7,7 +7,7 @@ unit of work.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -22,6 +22,8 @@ from oakum.core.errors import (
     TransportError,
 )
 from oakum.core.ids import HostId, RolloutId
+from oakum.core.inventory.host import Host
+from oakum.core.rollout.ending import needs_host
 from oakum.core.rollout.host_run import Work, advance, work_of
 from oakum.core.rollout.observation import Observation, Verified
 from oakum.core.rollout.rollout import HostRun
@@ -68,7 +70,7 @@ class Driver:
         while run is not None and work_of(run) is not None:
             assignment = self.assignment_of(job.rollout, run.host)
             try:
-                async with self.transport.connect(assignment.host) as session:
+                async with self._session(run, assignment.host) as session:
                     run = await self._drive(job, run, assignment, session)
             except (TransportError, HostError) as error:
                 seen = not_asked(error)
@@ -76,10 +78,10 @@ class Driver:
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _drive(
-        self, job: Job, run: HostRun, assignment: Assignment, session: Session
+        self, job: Job, run: HostRun, assignment: Assignment, session: Session | None
     ) -> HostRun:
         stored_at = self.tools.clock.now()
-        while (work := work_of(run)) is not None:
+        while (work := work_of(run)) is not None and (session or not needs_host(run)):
             seen = await self._do_in_time(work, run, assignment, session)
             now = self.tools.clock.now()
             if advance(run, seen, now) == run and now - stored_at < SIGN_OF_LIFE:
@@ -91,8 +93,17 @@ class Driver:
                 await asyncio.sleep(POLL_SECONDS)
         return run
 
+    @contextlib.asynccontextmanager
+    async def _session(self, run: HostRun, host: Host) -> AsyncIterator[Session | None]:
+        """Connect to the host; not for what is done from here, which may be because it is down."""
+        if not needs_host(run):
+            yield None
+            return
+        async with self.transport.connect(host) as session:
+            yield session
+
     async def _do_in_time(
-        self, work: Work, run: HostRun, assignment: Assignment, session: Session
+        self, work: Work, run: HostRun, assignment: Assignment, session: Session | None
     ) -> Observation:
         deadline = deadline_of(work, assignment, self.tools)
         try:

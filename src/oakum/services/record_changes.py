@@ -7,6 +7,7 @@ from datetime import datetime
 from oakum.core.audit.event import Action
 from oakum.core.canonical import Json
 from oakum.core.ids import PlanId, RolloutId
+from oakum.core.rollout.hooks import Execution, executions
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.text import one_line
 from oakum.ports.stores import UnitOfWork
@@ -54,9 +55,10 @@ def changes_between(before: Rollout, after: Rollout) -> list[Change]:
 
 
 def change_of_run(rollout: RolloutId, plan: PlanId, old: HostRun, new: HostRun) -> list[Change]:
-    """Return the line for one host run, if its state is another."""
+    """Return a line for each hook that was begun or has ended, and one for another state."""
+    changes = _changes_of_hooks(rollout, old, new) if old.hooks is not new.hooks else []
     if old.state is new.state:
-        return []
+        return changes
     details: dict[str, Json] = {
         "rollout": rollout,
         "plan": plan,
@@ -65,4 +67,26 @@ def change_of_run(rollout: RolloutId, plan: PlanId, old: HostRun, new: HostRun) 
         "reason": one_line(new.reason),
         "transaction": new.transaction,
     }
-    return [Change(Action.HOST_RUN_CHANGED, new.host, details)]
+    return [*changes, Change(Action.HOST_RUN_CHANGED, new.host, details)]
+
+
+def _changes_of_hooks(rollout: RolloutId, old: HostRun, new: HostRun) -> list[Change]:
+    before = dict(executions(old.hooks))
+    return [
+        _change_of_hook(rollout, new, name, execution)
+        for name, execution in executions(new.hooks)
+        if execution.state is not before[name].state
+    ]
+
+
+def _change_of_hook(rollout: RolloutId, run: HostRun, name: str, now: Execution) -> Change:
+    details: dict[str, Json] = {
+        "rollout": rollout,
+        "transaction": run.transaction,
+        "hook": name,
+        "state": now.state.value,
+    }
+    if not now.state.has_ended:
+        return Change(Action.HOOK_BEGUN, run.host, details)
+    details |= {"exit_status": now.exit_status, "seconds": now.seconds, "said": now.said}
+    return Change(Action.HOOK_ENDED, run.host, details)

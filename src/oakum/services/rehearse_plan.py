@@ -11,8 +11,11 @@ from oakum.core.ids import HostId, HostRunId, TransactionId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.matching.finding import Finding, FindingState
+from oakum.core.planning.hook import HookMoment, HookPlace
 from oakum.core.planning.plan import HostClass, Plan, RebootPolicy
-from oakum.core.rollout.host_run import Work
+from oakum.core.rollout.ending import end, hook_step
+from oakum.core.rollout.hooks import executions, next_hook, planned_hooks
+from oakum.core.rollout.host_run import Work, advance
 from oakum.core.rollout.observation import (
     Booted,
     ChecksDone,
@@ -148,9 +151,10 @@ class _Performance:
         if before is None:
             return
         run = replace(run, checks_before=before.checks, vitals_before=self._vitals[-1])
+        hooks = _HostHooks(self, run)
         for stage, act in (
-            (Stage.UPGRADE, lambda: self._upgrade(run)),
-            (Stage.AFTER_UPGRADE, lambda: self._verify(Work.VERIFY, run)),
+            (Stage.UPGRADE, lambda: hooks.before(lambda: self._upgrade(run))),
+            (Stage.AFTER_UPGRADE, lambda: hooks.after(lambda: self._verify(Work.VERIFY, run))),
             (Stage.ROLL_BACK, lambda: self._roll_back(run)),
             (Stage.AFTER_ROLL_BACK, lambda: self._verify(Work.VERIFY_ROLLBACK, run)),
             (Stage.UPGRADE_AGAIN, lambda: self._upgrade(_again(run))),
@@ -172,6 +176,17 @@ class _Performance:
         timed = replace(result, stage=stage, seconds=self.owner._since(begun))  # noqa: SLF001 (one idea in two classes)
         self.note(timed)
         return timed if timed.verdict is Verdict.PASSED else None
+
+    async def do_patiently(self, work: Work, run: HostRun) -> Observation:
+        """Do it once the twin answers: it may be booting, or restarting sshd.
+
+        How long that may take is the stage's time limit.
+        """
+        while True:
+            try:
+                return await self._do(work, run)
+            except TransportError:
+                await asyncio.sleep(POLL_SECONDS)
 
     async def _do(self, work: Work, run: HostRun) -> Observation:
         """Do one piece of work over a connection of its own, as a controller would."""
@@ -207,7 +222,7 @@ class _Performance:
 
     async def _reboot(self, run: HostRun) -> None:
         while True:
-            seen = await self._do_patiently(Work.DRIVE_REBOOT, run)
+            seen = await self.do_patiently(Work.DRIVE_REBOOT, run)
             if isinstance(seen, Booted) and seen.boot_id != run.boot_id_before:
                 return
             await asyncio.sleep(POLL_SECONDS)
@@ -215,7 +230,7 @@ class _Performance:
     async def _ended(self, work: Work, run: HostRun) -> TransactionStatus:
         """Drive a transaction to its end."""
         while True:
-            seen = await self._do_patiently(work, run)
+            seen = await self.do_patiently(work, run)
             assert isinstance(seen, TransactionSeen)  # noqa: S101 (as above)
             match seen.status.state:
                 case (
@@ -233,17 +248,6 @@ class _Performance:
         if status.state is TransactionState.SUCCEEDED:
             return _result(Verdict.PASSED, f"{counted(len(self.job.changes), 'package')} changed")
         return _result(Verdict.FAILED, status.reason)
-
-    async def _do_patiently(self, work: Work, run: HostRun) -> Observation:
-        """Do it once the twin answers: it may be booting, or restarting sshd.
-
-        How long that may take is the stage's time limit.
-        """
-        while True:
-            try:
-                return await self._do(work, run)
-            except TransportError:
-                await asyncio.sleep(POLL_SECONDS)
 
     async def _facts(self) -> Facts:
         tools = self.owner.tools
@@ -273,6 +277,64 @@ class _Performance:
             return _result(Verdict.FAILED, f"still open: {', '.join(still_open[:5])}")
         closed = f"{counted(len(promised), 'promised fix', 'promised fixes')} verified"
         return _result(Verdict.PASSED, f"{closed}; {verified.detail}")
+
+
+class _HostHooks:
+    """The plan's hooks on a twin: those of the host; the controller's reach what is in use."""
+
+    def __init__(self, performance: _Performance, run: HostRun) -> None:
+        self._performance = performance
+        job = performance.job
+        self._modelled_on = performance.host_class.hosts[0]
+        hooks = planned_hooks(job.plan.hooks).get(self._modelled_on, ())
+        self._run = replace(run, hooks=tuple(h for h in hooks if h.place is HookPlace.HOST))
+        self._left_out = tuple(h.name for h in hooks if h.place is HookPlace.CONTROLLER)
+
+    async def before(self, act: Callable[[], Awaitable[StageResult]]) -> StageResult:
+        """Run what comes before the change, the change, and wake what was brought to rest."""
+        if next_hook(self._run.hooks, HookMoment.BEFORE) is not None:
+            await self._drive(replace(self._run, state=RunState.BEFORE_HOOKS))
+            if self._run.state is not RunState.UPGRADING:
+                return _result(Verdict.FAILED, self._run.reason)
+        result = await act()
+        if result.verdict is Verdict.PASSED:
+            await self._drive(replace(self._run, state=RunState.WAKING))
+        return result
+
+    async def after(self, act: Callable[[], Awaitable[StageResult]]) -> StageResult:
+        """Verify, run what comes after, and take everything back."""
+        result = await act()
+        if result.verdict is Verdict.PASSED and next_hook(self._run.hooks, HookMoment.AFTER):
+            await self._drive(replace(self._run, state=RunState.AFTER_HOOKS))
+        else:
+            well = result.verdict is Verdict.PASSED
+            state = RunState.SUCCEEDED if well else RunState.FAILED
+            await self._drive(end(self._run, state, result.detail, self._now()))
+        if result.verdict is not Verdict.PASSED:
+            return result
+        detail = "; ".join(filter(None, (result.detail, self._in_words())))
+        if self._run.state is not RunState.SUCCEEDED or self._run.stays_out:
+            return replace(result, verdict=Verdict.FAILED, detail=one_line(detail))
+        return replace(result, detail=one_line(detail))
+
+    async def _drive(self, run: HostRun) -> None:
+        while hook_step(run) is not None:
+            seen = await self._performance.do_patiently(Work.RUN_HOOKS, run)
+            after = advance(run, seen, self._now())
+            if after == run:
+                await asyncio.sleep(POLL_SECONDS)
+            run = after
+        self._run = run
+
+    def _now(self) -> datetime:
+        return self._performance.owner.tools.clock.now()
+
+    def _in_words(self) -> str:
+        done = [f"{name} {found.in_words()}" for name, found in executions(self._run.hooks)]
+        there = f"hooks: {', '.join(done)}" if done else ""
+        here = ", ".join(self._left_out)
+        not_here = f"not run on a twin, for they are the controller's: {here}" if here else ""
+        return "; ".join(filter(None, (there, not_here)))
 
 
 def _first_run(job: Assignment) -> HostRun:

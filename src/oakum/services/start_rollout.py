@@ -8,6 +8,7 @@ from oakum.core.errors import ConflictError, RefusedError
 from oakum.core.ids import HostId, HostRunId, RolloutId, TransactionId
 from oakum.core.planning.plan import Plan
 from oakum.core.rollout.decide import settle
+from oakum.core.rollout.hooks import Hooks, planned_hooks
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState, Wish
 from oakum.ports.clock import Clock
@@ -98,6 +99,7 @@ def unfinished_rollout_of(hosts: Iterable[HostId], work: UnitOfWork) -> Rollout 
 
 def _rollout(plan: Plan, number: int, by: str, clock: Clock) -> Rollout:
     name = f"rollout-{plan.digest[:12]}-{number}"
+    hooks = planned_hooks(plan.hooks)
     return Rollout(
         id=RolloutId(name),
         plan=plan.id,
@@ -107,7 +109,7 @@ def _rollout(plan: Plan, number: int, by: str, clock: Clock) -> Rollout:
         ring=0,
         rings=tuple(ring_of(ring) for ring in plan.rings),
         runs=tuple(
-            _run(name, host, ring)
+            _run(name, host, ring, hooks.get(host, ()))
             for ring, members in enumerate(plan.rings)
             for host in members.hosts
         ),
@@ -125,7 +127,7 @@ def _rollout(plan: Plan, number: int, by: str, clock: Clock) -> Rollout:
     )
 
 
-def _run(rollout: str, host: HostId, ring: int) -> HostRun:
+def _run(rollout: str, host: HostId, ring: int, hooks: Hooks) -> HostRun:
     # A host that was added again is called `name:2`; a transaction is a file and a unit there.
     transaction = f"{rollout}.{host.replace(':', '-again-')}"
     return HostRun(
@@ -136,6 +138,7 @@ def _run(rollout: str, host: HostId, ring: int) -> HostRun:
         reason=f"waits for ring {ring + 1}",
         transaction=TransactionId(transaction),
         rollback_transaction=TransactionId(f"{transaction}.undo"),
+        hooks=hooks,
     )
 
 
@@ -197,7 +200,7 @@ def _require_no_rollback_wish(rollout: Rollout, wish: Wish) -> None:
 def _makes_sense(rollout: Rollout, wish: Wish) -> bool:
     match wish:
         case Wish.ROLL_BACK:
-            return any(run.state.may_have_changed for run in rollout.runs)
+            return any(run.may_have_changed for run in rollout.runs)
         case Wish.RESUME:
             return rollout.phase is Phase.PAUSED
         case Wish.PAUSE:
@@ -217,7 +220,7 @@ def last_rollout_of(host: HostId, begin: UnitOfWorkFactory) -> Rollout:
         rollout
         for rollout in rollouts
         for run in rollout.runs
-        if run.host == host and run.state.may_have_changed
+        if run.host == host and run.may_have_changed
     ]
     if not changed:
         raise RefusedError(

@@ -10,6 +10,8 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -34,7 +36,9 @@ from oakum.adapters.persistence.group_commit import GroupCommit
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 from oakum.core.audit.event import Action
 from oakum.core.ids import RolloutId
+from oakum.core.planning.hook import Hook, HookKind, HookMoment, HookPlace, UndoWhen
 from oakum.core.planning.plan import Plan
+from oakum.core.rollout.hooks import HookState
 from oakum.core.rollout.measuring import counts
 from oakum.core.rollout.rollout import Rollout
 from oakum.core.rollout.state import Phase, RunState
@@ -98,9 +102,17 @@ class _CommitSeen(SqlUnitOfWork):
         self.fault("after a commit")
 
 
-def _control(
-    home: Path, plan: Plan, rollout: RolloutId, bad: frozenset[str], number: int, *, at: int
-) -> None:
+@dataclass(frozen=True)
+class Stage:
+    """What is carried out, on which hosts, and by controllers of which machines."""
+
+    plan: Plan
+    bad: frozenset[str] = frozenset()
+    is_elsewhere: bool = False
+    """Each controller has a machine of its own: it has not the records of another's hooks."""
+
+
+def _control(home: Path, rollout: RolloutId, stage: Stage, number: int, at: int) -> None:
     """Be a controller, from its start to the end of the rollout or of its life."""
     places = Places(at)
     engine = open_database(f"sqlite:///{home / 'oakum.sqlite'}", home)
@@ -111,12 +123,14 @@ def _control(
         work.fault = places
         return work
 
-    fleet = FakeFleet(DiskMemory(home / "hosts"), bad, frozenset({"h2"}), fault=places)
+    fleet = FakeFleet(DiskMemory(home / "hosts"), stage.bad, frozenset({"h2"}), fault=places)
     fleet.numbers = lambda host, _: 1.0 + int(host[1:])
+    if stage.is_elsewhere:
+        fleet.record = f"machine {number}"
     # Where rings soak, time must pass.
-    step = timedelta(milliseconds=1 if plan.measurement is None else 50)
+    step = timedelta(milliseconds=1 if stage.plan.measurement is None else 50)
     clock, holder = Later(number, step), f"controller {number}"
-    jobs = assignments(plan, begin)
+    jobs = assignments(stage.plan, begin)
     driver = Driver(
         "me", lambda _, host: jobs[host], keeps_lease(holder, clock), GroupCommit(begin), fleet,
         fleet.tools(clock),
@@ -131,15 +145,23 @@ def _control(
     engine.dispose()
 
 
-def _fresh(home: Path, plan: Plan) -> RolloutId:
-    """Make a home with a rollout that was started, and that nobody has driven yet."""
-    home.mkdir()
-    engine = open_database(f"sqlite:///{home / 'oakum.sqlite'}", home)
-    begin = _begin(engine, home)
-    store(plan, begin)
-    rollout = start_rollout(plan.id, "me", begin, Later(0, timedelta(milliseconds=1)))
-    engine.dispose()
-    return rollout.id
+MakeFresh = Callable[[Plan], tuple[Path, RolloutId]]
+
+
+@pytest.fixture
+def make_fresh(tmp_path_factory: pytest.TempPathFactory) -> MakeFresh:
+    """Return what makes a home with a rollout that was started, and that nobody has driven yet."""
+
+    def make(plan: Plan) -> tuple[Path, RolloutId]:
+        home = tmp_path_factory.mktemp("fresh")
+        engine = open_database(f"sqlite:///{home / 'oakum.sqlite'}", home)
+        begin = _begin(engine, home)
+        store(plan, begin)
+        rollout = start_rollout(plan.id, "me", begin, Later(0, timedelta(milliseconds=1)))
+        engine.dispose()
+        return home, rollout.id
+
+    return make
 
 
 def _begin(engine: Engine, home: Path) -> UnitOfWorkFactory:
@@ -162,39 +184,140 @@ ALL_MEASURED = (Phase.SUCCEEDED, dict.fromkeys(MEASURED.hosts, RunState.SUCCEEDE
 
 
 @pytest.mark.parametrize(
-    ("plan", "bad", "ends"),
-    [(PLAN, (), GOOD), (PLAN, ("h1",), BACK), (MEASURED, (), ALL_MEASURED)],
+    ("stage", "ends"),
+    [
+        (Stage(PLAN), GOOD),
+        (Stage(PLAN, frozenset({"h1"})), BACK),
+        (Stage(MEASURED), ALL_MEASURED),
+    ],
     ids=["good", "bad", "measured"],
 )
 def test_a_controller_killed_anywhere_loses_no_host(
+    make_fresh: MakeFresh,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    plan: Plan,
-    bad: tuple[str, ...],
+    stage: Stage,
     ends: tuple[Phase, dict[str, RunState]],
 ) -> None:
     """Every host is changed once and ends where it would have; each step is recorded once."""
-    home = tmp_path / "fresh"
-    rollout = _fresh(home, plan)
+
+    def require(home: Path, rollout: RolloutId) -> None:
+        _require_end(home, rollout, ends)
+
+    places = _kill_everywhere(make_fresh, tmp_path, monkeypatch, stage, require)
+    assert places > 100
+
+
+def _kill_everywhere(
+    make_fresh: MakeFresh,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: Stage,
+    require: Callable[[Path, RolloutId], None],
+) -> int:
+    """Kill a controller at each place, let another follow, and look; return how many there are."""
+    home, rollout = make_fresh(stage.plan)
     # The layout is the present one; to find that out takes longer than all the rest.
     monkeypatch.setattr(database, "_bring_up_to_date", lambda *_: None)
     place = 1
     while True:
         here = tmp_path / str(place)
         shutil.copytree(home, here)
-        first = spawn(partial(_control, here, plan, rollout, frozenset(bad), 1, at=place)).wait()
+        first = spawn(partial(_control, here, rollout, stage, 1, place)).wait()
         if os.WIFEXITED(first):
             assert os.WEXITSTATUS(first) == 0
-            _require_end(here, rollout, ends)
+            require(here, rollout)
             break
         assert os.WTERMSIG(first) == signal.SIGKILL
-        second = spawn(partial(_control, here, plan, rollout, frozenset(bad), 2, at=0)).wait()
+        second = spawn(partial(_control, here, rollout, stage, 2, 0)).wait()
         assert second == 0, f"killed at place {place}"
-        _require_end(here, rollout, ends)
+        require(here, rollout)
         shutil.rmtree(here)
         place += 1
     sys.stderr.write(f"killed at {place - 1} places\n")
-    assert place > 100
+    return place - 1
+
+
+DRAIN = Hook(
+    name="drain",
+    kind=HookKind.DRAIN,
+    moment=HookMoment.BEFORE,
+    place=HookPlace.CONTROLLER,
+    command=("/bin/drain",),
+    timeout_seconds=60,
+    must_pass=True,
+    undo=("/bin/back",),
+    undo_when=UndoWhen.WELL,
+    hosts=("h0", "h1"),  # type: ignore[arg-type]
+)
+HOOKED = replace(
+    plan_for(("h0", "h1")),
+    hooks=(
+        DRAIN,
+        replace(
+            DRAIN,
+            name="quiesce",
+            kind=HookKind.QUIESCE,
+            place=HookPlace.HOST,
+            undo_when=UndoWhen.ALWAYS,
+        ),
+        replace(DRAIN, name="smoke", place=HookPlace.HOST, moment=HookMoment.AFTER, undo=()),
+    ),
+)
+
+
+@pytest.mark.parametrize("bad", [(), ("h1",)])
+def test_no_hook_is_run_twice_wherever_a_controller_is_killed(
+    make_fresh: MakeFresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: tuple[str, ...]
+) -> None:
+    """The next one on the same machine finds out what happened: it ends as if nobody had died."""
+    phase = Phase.ROLLED_BACK if bad else Phase.SUCCEEDED
+
+    def require(home: Path, rollout: RolloutId) -> None:
+        assert _ended(home, rollout).phase is phase
+        for host in HOOKED.hosts:
+            deeds = [deed.split()[0] for deed in DiskMemory(home / "hosts").deeds(host)]
+            # A host that failed is put back into service only when it was rolled back.
+            after = ["2.undo", "undo", "1.undo"] if host in bad else ["2.undo", "3", "1.undo"]
+            undone = ["undo"] if bad and host not in bad else []
+            assert deeds == ["1", "2", "upgrade", *after, *undone]
+
+    stage = Stage(HOOKED, frozenset(bad))
+    assert _kill_everywhere(make_fresh, tmp_path, monkeypatch, stage, require) > 100
+
+
+def test_a_hook_whose_controller_is_gone_with_its_machine_is_not_run_again(
+    make_fresh: MakeFresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can know how it ended: the host is refused, and the rollout stops at its gate."""
+    phases = set[Phase]()
+
+    def require(home: Path, rollout: RolloutId) -> None:
+        ended = _ended(home, rollout)
+        phases.add(ended.phase)
+        for run in ended.runs:
+            deeds = [deed.split()[0] for deed in DiskMemory(home / "hosts").deeds(run.host)]
+            assert len(deeds) == len(set(deeds))
+            assert run.state.is_final or run.state is RunState.PENDING
+            unknown = any(hook.done.state is HookState.UNKNOWN for hook in run.hooks)
+            assert unknown is (run.state is RunState.REFUSED)
+            assert ("upgrade" in deeds) is (run.state is RunState.SUCCEEDED)
+
+    stage = Stage(HOOKED, is_elsewhere=True)
+    assert _kill_everywhere(make_fresh, tmp_path, monkeypatch, stage, require) > 100
+    assert phases == {Phase.SUCCEEDED, Phase.PAUSED}
+
+
+def _ended(home: Path, rollout: RolloutId) -> Rollout:
+    engine = open_database(f"sqlite:///{home / 'oakum.sqlite'}", home)
+    with _begin(engine, home)() as work:
+        ended = work.rollouts.get(rollout)
+        events = work.audit.events()
+        assert work.audit.verify() == (len(events), None)
+    engine.dispose()
+    begun = [str(e.details) for e in events if e.action is Action.HOOK_BEGUN]
+    assert len(begun) == len(set(begun))
+    return ended
 
 
 def _require_end(home: Path, rollout: RolloutId, ends: tuple[Phase, dict[str, RunState]]) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from oakum.adapters.engines.procrastinate_schema import bring_up_to_date
 from oakum.adapters.persistence.database import open_database
 from oakum.adapters.system_clock import SystemClock
 from oakum.core.audit.event import Action
+from oakum.core.ids import HostId
+from oakum.core.planning.hook import Hook, HookKind, HookMoment, HookPlace, UndoWhen
 from oakum.core.rollout.rollout import Rollout
 from oakum.core.rollout.state import Phase, RunState
 from oakum.ports.deliveries import Job
@@ -42,7 +45,7 @@ class Stage:
     def __init__(self, site: Site, database: Engine) -> None:
         self.site = site
         self._database = database
-        self._begin = units_of(database, site.home)
+        self.begin = units_of(database, site.home)
         self._machines: list[Process] = []
 
     def controller(self, name: str) -> Process:
@@ -72,7 +75,7 @@ class Stage:
 
     def require_all_good(self) -> Rollout:
         """Require that each host was changed once, and is as planned."""
-        with self._begin() as work:
+        with self.begin() as work:
             ended = work.rollouts.get(self.site.rollout)
             events = work.audit.events()
             assert work.audit.verify() == (len(events), None)
@@ -86,7 +89,7 @@ class Stage:
 
     def require_all_measured(self) -> Rollout:
         """Require that it ended well; hosts are verified a second time after the soak."""
-        with self._begin() as work:
+        with self.begin() as work:
             ended = work.rollouts.get(self.site.rollout)
         assert ended.phase is Phase.SUCCEEDED, ended.reason
         for run in ended.runs:
@@ -96,7 +99,7 @@ class Stage:
     def actors(self) -> dict[str, set[str]]:
         """Return who stored the steps of each host that only a worker can have seen."""
         found: dict[str, set[str]] = {}
-        with self._begin() as work:
+        with self.begin() as work:
             for seen in work.audit.events():
                 if seen.action is Action.HOST_VERIFIED:
                     found.setdefault(seen.subject, set()).add(seen.actor)
@@ -121,9 +124,13 @@ def make_stage(postgres: PostgresServer, tmp_path: Path) -> Iterator[Callable[..
     stages: list[tuple[Stage, Engine]] = []
 
     def make(
-        zones: dict[str, str] | None = None, seconds: float = 0.7, *, is_measured: bool = False
+        zones: dict[str, str] | None = None,
+        seconds: float = 0.7,
+        hooks: tuple[Hook, ...] = (),
+        *,
+        is_measured: bool = False,
     ) -> Stage:
-        plan = plan_for(HOSTS, first_ring=2, at_once=4)
+        plan = replace(plan_for(HOSTS, first_ring=2, at_once=4), hooks=hooks)
         if is_measured:
             plan = measured(plan)
         url = postgres.new_database()
@@ -188,6 +195,38 @@ def test_a_worker_that_is_killed_is_followed_by_another(make_stage: MakeStage) -
     assert set().union(*stage.actors().values()) <= {"victim", "other"}
     assert {"other"} in stage.actors().values()
     stage.until(lambda: stage.queued() == 0)
+
+
+DRAIN = Hook(
+    name="drain",
+    kind=HookKind.DRAIN,
+    moment=HookMoment.BEFORE,
+    place=HookPlace.HOST,
+    command=("/bin/drain",),
+    timeout_seconds=60,
+    must_pass=True,
+    undo=("/bin/back",),
+    undo_when=UndoWhen.WELL,
+    hosts=tuple(HostId(host) for host in HOSTS),
+)
+
+
+def test_hooks_are_run_once_though_a_worker_is_killed(make_stage: MakeStage) -> None:
+    """On the host any worker finds out how one ended; each host is drained, changed, put back."""
+    stage = make_stage(hooks=(DRAIN,))
+    controller, victim = stage.controller("controller"), stage.worker("victim")
+    stage.until(lambda: stage.held_by("victim") > 1)
+    victim.kill()
+    stage.worker("other")
+    controller.finish()
+    with stage.begin() as work:
+        ended = work.rollouts.get(stage.site.rollout)
+        events = work.audit.events()
+    assert ended.phase is Phase.SUCCEEDED
+    for run in ended.runs:
+        assert stage.site.hosts.deeds(run.host) == ["1", f"upgrade {run.transaction}", "1.undo"]
+    begun = [str(e.details) for e in events if e.action is Action.HOOK_BEGUN]
+    assert len(begun) == len(set(begun)) == 2 * len(HOSTS)
 
 
 def test_the_database_may_restart_in_the_middle(

@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 from tests.fakes.transport import Answer, Asked, FakeSession, FakeTransport
+from tests.plans import DRAIN
 
 from oakum.adapters.policies.shipped import shipped_tables
 from oakum.core.advisories.feed import FeedName, FeedState
@@ -21,6 +22,7 @@ from oakum.core.inventory.facts import Environment, Facts, ModifiedConffile, Run
 from oakum.core.inventory.host import Criticality, Host
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.planning.change import ChangeKind
+from oakum.core.planning.hook import HookRule
 from oakum.core.planning.lane import PlanLane, shortened_gates
 from oakum.core.planning.lane_choice import LaneWish
 from oakum.core.planning.openings import Opening
@@ -424,8 +426,9 @@ def test_shortened_gates_are_on_record_from_the_plan_to_the_rollouts_own_words(
         assert work.rollouts.get(rollout.id) == rollout
         assert plan_of(rollout, work) == plan
         for event in work.audit.events():
-            assert event.details["shortened"] == said
-            lane = cast("dict[str, Json]", event.details["lane"])
+            details = cast("dict[str, Json]", event.details)
+            assert details["shortened"] == said
+            lane = cast("dict[str, Json]", details["lane"])
             assert (lane["reason"], lane["chosen_by"]) == ("the board asked", "me")
     done = settle(_first_ring_done(rollout), clock.now())
     assert done.phase is Phase.WAITING
@@ -460,3 +463,13 @@ def _first_ring_done(rollout: Rollout) -> Rollout:
         replace(run, state=RunState.SUCCEEDED) if run.ring == 0 else run for run in rollout.runs
     )
     return replace(rollout, phase=Phase.PROGRESSING, runs=tuple(runs))
+
+
+def test_the_hooks_of_its_hosts_are_in_the_plan(fleet: UnitOfWorkFactory, clock: Clock) -> None:
+    """As they are declared now; what is declared for others is not."""
+    mine = HookRule("web-*", replace(DRAIN, hosts=()))
+    others = HookRule("db-*", replace(DRAIN, name="others", hosts=()))
+    plan = make(fleet, clock, replace(request(), hooks=(mine, others)))
+    assert plan.hooks == (replace(DRAIN, hosts=(WEB.id,)),)
+    with fleet() as work:
+        assert work.plans.get(plan.id) == plan

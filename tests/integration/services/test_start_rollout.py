@@ -14,6 +14,7 @@ from oakum.core.audit.event import Action
 from oakum.core.errors import ConflictError, RefusedError, StorageError
 from oakum.core.ids import Digest, HostId
 from oakum.core.planning.plan import Plan, Ring, Window
+from oakum.core.rollout.hooks import Execution, HookState
 from oakum.core.rollout.rollout import Rollout, RolloutRing
 from oakum.core.rollout.state import Phase, RunState, Wish
 from oakum.ports.clock import Clock
@@ -137,6 +138,25 @@ def test_a_rollout_that_is_not_what_was_approved_goes_no_further(
     rollout = replace(start_rollout(PLAN.id, "bob", begin, clock), **change)  # type: ignore[arg-type]
     with begin() as work, pytest.raises(RefusedError, match="no longer what was approved"):
         plan_of(rollout, work)
+
+
+def test_a_hook_that_was_changed_after_the_start_is_not_run(
+    begin: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """Neither one that must no longer pass, nor one that is left out of the record."""
+    approve(begin)
+    rollout = start_rollout(PLAN.id, "bob", begin, clock)
+    first, second = rollout.runs
+    assert (first.hooks, [hook.name for hook in second.hooks]) == ((), [PLAN.hooks[0].name])
+    begun = replace(second.hooks[0], done=Execution(HookState.BEGUN, "here", NOW))
+    lax = replace(second.hooks[0], must_pass=False)
+    with begin() as work:
+        known = replace(rollout, runs=(first, replace(second, hooks=(begun,))))
+        assert plan_of(known, work) == PLAN
+        for hooks in ((lax,), ()):
+            forged = replace(rollout, runs=(first, replace(second, hooks=hooks)))
+            with pytest.raises(RefusedError, match="no longer what was approved"):
+                plan_of(forged, work)
 
 
 def test_a_window_that_is_over_starts_nothing(begin: UnitOfWorkFactory, clock: Clock) -> None:

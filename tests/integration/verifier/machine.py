@@ -14,6 +14,7 @@ from tempfile import mkdtemp
 from tests.conformance.transports.ssh_server import free_port, make_key, wait_until_it_answers
 
 from oakum.adapters.facts.collector import SCRIPT
+from oakum.adapters.hooks.records import SCRIPT as HOOK
 from oakum.adapters.package_managers.host_scripts import host_programs
 from oakum.core.ids import HostId
 from oakum.core.orders.preparation import VERIFIER, Preparation, host_files
@@ -21,7 +22,7 @@ from oakum.core.text import one_line
 from oakum.ports.transport import CommandResult
 
 USER = "oakum-test"
-PROGRAMS = host_programs() | {"facts.sh": SCRIPT}
+PROGRAMS = host_programs() | {"facts.sh": SCRIPT, "hook.sh": HOOK}
 HOST = HostId("web-1")
 SSHD = """ListenAddress 127.0.0.1:{port}
 HostKey /etc/ssh/test_host_key

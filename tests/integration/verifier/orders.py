@@ -9,12 +9,12 @@ from pathlib import Path
 from tests.conformance.transports.ssh_server import make_key, public_key
 from tests.plans import CHANGE, PLAN
 
-from oakum.adapters.package_managers.bundle import framed
 from oakum.adapters.signing.ssh_keygen import SshKeygen
 from oakum.core.ids import Digest
 from oakum.core.orders.order import Origin, write_order
 from oakum.core.planning.plan import Plan, Window
 from oakum.core.repositories.snapshot import Role, SnapshotManifest, SnapshotPackage
+from oakum.core.text import framed
 
 OLD = SnapshotPackage(
     name=CHANGE.name,

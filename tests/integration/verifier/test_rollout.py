@@ -136,6 +136,7 @@ def case(
         classes=(there,),
         rings=(Ring("ring 1", (HOST,), 0),),
         groups=(),
+        hooks=(),
     )
     with serving_ssh(machine, tmp_path / "login") as port:
         key = public_key(machine.root / "etc/ssh/test_host_key.pub")

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
@@ -12,8 +13,9 @@ from oakum.core.canonical import digest_of_bytes
 from oakum.core.errors import InputError, RefusedError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Guard
-from oakum.core.orders.order import OrderSignature, Origin, signatures_for, write_order
+from oakum.core.orders.order import OrderSignature, Origin, octal, signatures_for, write_order
 from oakum.core.planning.change import RollbackClass
+from oakum.core.planning.hook import HookMoment, HookPlace
 from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.planning.plan import RebootPolicy, RestartPolicy, Window
 
@@ -130,3 +132,34 @@ def test_a_host_counts_one_signature_of_each_of_its_approvers() -> None:
     other = OrderSignature("SHA256:bob", digest_of_bytes(b"another"), "5")
     assert signatures_for(guard, document, [ann, again, stranger, other]) == (again,)
     assert signatures_for(guard, document, [bob, ann]) == (ann, bob)
+
+
+def test_hooks_on_hosts_are_in_it_word_for_word() -> None:
+    """Those of the controller are not: no host runs them. What is no word of ASCII is octal."""
+    smoke = replace(
+        PLAN.hooks[0],
+        name="try it",
+        place=HookPlace.HOST,
+        moment=HookMoment.AFTER,
+        command=("/bin/sh", "-ec", "curl x\nü \\"),
+        undo=("/bin/true",),
+    )
+    lines = order_of(replace(PLAN, hooks=(PLAN.hooks[0], smoke))).decode().splitlines()
+    assert [line for line in lines if line.startswith("hook")] == [
+        "hook\t2\tafter\t60\ttry\\0040it",
+        "hook-do\t2\t/bin/sh",
+        "hook-do\t2\t-ec",
+        "hook-do\t2\tcurl\\0040x\\0012\\0303\\0274\\0040\\0134",
+        "hook-undo\t2\t/bin/true",
+        "hooked\t2\tweb-2",
+    ]
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+def test_a_word_comes_back_from_octal(word: str) -> None:
+    """As any shell's printf gives it back; on the way it is printable, and without spaces."""
+    written = octal(word)
+    assert written.isascii()
+    assert all("!" <= c <= "~" for c in written)
+    back = re.sub(rb"\\0([0-7]{3})", lambda m: bytes([int(m[1], 8)]), written.encode())
+    assert back.decode() == word

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from tests.fakes.transport import Answer, Asked, FakeSession
 
 from oakum.adapters.package_managers.apt import AptPackageManager
-from oakum.adapters.package_managers.bundle import framed
 from oakum.core.errors import ConflictError, HostError, InputError, OakumError
 from oakum.core.ids import Digest, SnapshotId, TransactionId
 from oakum.core.orders.order import OrderSignature, SignedOrder
 from oakum.core.planning.plan import RestartPolicy
+from oakum.core.text import framed
 from oakum.ports.package_manager import SnapshotAccess, Transaction, TransactionMode
 from oakum.ports.transport import ASK_VERIFIER, CommandResult, GuardedSession
 

@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.planning.hook import HookKind, HookMoment, HookPlace, UndoWhen
 from oakum.core.planning.plan import Group, GroupKind
 from oakum.core.rollout.decide import settle
 from oakum.core.rollout.gate import judge, what_the_evidence_allows
+from oakum.core.rollout.hooks import Execution, HookRun, HookState
 from oakum.core.rollout.host_run import PATIENCE, advance
 from oakum.core.rollout.limits import choose
 from oakum.core.rollout.observation import Unreachable
-from oakum.core.rollout.rollout import HostRun, Rollout, RolloutRing
+from oakum.core.rollout.rollout import Ending, HostRun, Rollout, RolloutRing
 from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
 from oakum.core.staging.check import CheckResult, Verdict
 
@@ -199,3 +201,53 @@ def test_a_roll_back_that_would_take_a_pair_down_needs_help() -> None:
     after = settle(lost, NOW)
     assert (after.phase, after.runs[1].state) == (Phase.NEEDS_HELP, GOOD)
     assert "h1" in after.reason
+
+
+def hooked(number: int, state: RunState, undone: HookState) -> HostRun:
+    """Return a host that a hook took out of service, and its undo did not put back."""
+    drain = HookRun(
+        "drain", HookKind.DRAIN, HookMoment.BEFORE, HookPlace.CONTROLLER,
+        must_pass=True, timeout_seconds=60, undo_when=UndoWhen.WELL,
+        done=Execution(HookState.PASSED), undone=Execution(undone),
+    )  # fmt: skip
+    return replace(run(number, state), hooks=(drain,))
+
+
+@pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.REFUSED])
+def test_a_host_that_was_not_put_back_is_inconclusive_until_a_person_resumes(
+    state: RunState,
+) -> None:
+    """Ring after ring would leave the balancer; the change itself may be good."""
+    before = rollout(GOOD, GOOD, WAITS)
+    out = replace(before, runs=(hooked(0, state, HookState.FAILED), *before.runs[1:]))
+    answer = judge(out)
+    assert answer.verdict is Verdict.INCONCLUSIVE
+    assert answer.detail == "not put back as hooks found them: h0: said why"
+    paused = settle(out, NOW)
+    assert paused.phase is Phase.PAUSED
+    resumed = settle(replace(paused, wish=Wish.RESUME), NOW)
+    assert (resumed.phase, resumed.forgiven) == (Phase.PROGRESSING, 1)
+    again = replace(resumed, runs=(*resumed.runs[:1], hooked(1, GOOD, HookState.TIMED_OUT)))
+    assert judge(again).verdict is Verdict.INCONCLUSIVE
+    back = replace(before, runs=(hooked(0, GOOD, HookState.PASSED), *before.runs[1:]))
+    assert judge(back).verdict is Verdict.PASSED
+
+
+def test_a_host_that_was_not_put_back_takes_up_its_groups_limit() -> None:
+    """Its partner would be the last one in service."""
+    runs = (hooked(0, GOOD, HookState.FAILED), run(1, WAITS))
+    assert choose(runs, runs[1:], (HA,), 5) == []
+    well = (hooked(0, GOOD, HookState.PASSED), run(1, WAITS))
+    assert choose(well, well[1:], (HA,), 5) == [well[1]]
+
+
+def test_an_end_that_is_known_counts_before_its_hooks_are_undone() -> None:
+    """What is undone may take minutes, and more hosts must not be begun in them."""
+    before = rollout(GOOD, WAITS, max_failed=0)
+    failing = replace(
+        hooked(0, RunState.UNDOING_HOOKS, HookState.WAITING),
+        ending=Ending(RunState.FAILED, "it broke"),
+    )
+    assert judge(replace(before, runs=(failing, before.runs[1]))).verdict is Verdict.FAILED
+    rolling = settle(replace(before, runs=(failing, before.runs[1])), NOW)
+    assert [r.state for r in rolling.runs] == [RunState.UNDOING_HOOKS, RunState.SKIPPED]

@@ -10,16 +10,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from oakum.adapters.persistence.documents import from_document, to_document
 from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
+from oakum.core.planning.hook import HookKind, HookMoment, HookPlace, UndoWhen
 from oakum.core.planning.metric import Measurement, Metric, MetricKind, Worse
 from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.planning.plan import Group, GroupKind
 from oakum.core.rollout.decide import settle
+from oakum.core.rollout.ending import hook_step
 from oakum.core.rollout.gate import judge
+from oakum.core.rollout.hooks import HookRun, HookState, HookStatus, Progress, executions
 from oakum.core.rollout.host_run import advance, work_of
 from oakum.core.rollout.measuring import Reading, Sample
 from oakum.core.rollout.observation import (
     Booted,
     ChecksDone,
+    HookBegins,
+    HookSeen,
     Measured,
     Observation,
     TransactionSeen,
@@ -51,6 +56,22 @@ statuses = st.builds(
     st.just(()),
     reboot_reason=st.sampled_from(["", "libc6"]),
 )
+HOOK_NAMES = ("drain", "quiesce", "smoke")
+HOOKS = (
+    HookRun(
+        "drain", HookKind.DRAIN, HookMoment.BEFORE, HookPlace.CONTROLLER,
+        must_pass=True, timeout_seconds=60, undo_when=UndoWhen.WELL,
+    ),
+    HookRun(
+        "quiesce", HookKind.QUIESCE, HookMoment.BEFORE, HookPlace.HOST,
+        must_pass=False, timeout_seconds=60, undo_when=UndoWhen.ALWAYS,
+    ),
+    HookRun(
+        "smoke", HookKind.SMOKE, HookMoment.AFTER, HookPlace.HOST,
+        must_pass=True, timeout_seconds=60, undo_when=None,
+    ),
+)  # fmt: skip
+hook_statuses = st.builds(HookStatus, st.sampled_from(Progress), st.sampled_from([0, 1]))
 signals = st.lists(st.sampled_from(HardSignal), max_size=1).map(tuple)
 readings = st.lists(
     st.builds(Reading, st.just("latency"), st.none() | st.floats(0, 9), st.just("said")),
@@ -61,6 +82,8 @@ observations: st.SearchStrategy[Observation] = st.one_of(
     st.builds(TransactionSeen, statuses, may_reboot=st.booleans()),
     st.builds(Booted, st.sampled_from(["boot-1", "boot-2"])),
     st.builds(Verified, st.booleans(), st.just("verified"), results, signals),
+    st.builds(HookBegins, st.sampled_from(HOOK_NAMES), st.booleans(), st.just("here")),
+    st.builds(HookSeen, st.sampled_from(HOOK_NAMES), st.booleans(), hook_statuses),
     st.builds(Unreachable, st.just("timed out")),
     st.builds(Measured, st.builds(Sample, st.integers(0, 6), readings)),
 )
@@ -68,6 +91,11 @@ observations: st.SearchStrategy[Observation] = st.one_of(
 
 def good_answer(run: HostRun) -> Observation:
     """Return what brings a host at work one state further."""
+    step = hook_step(run)
+    if step is not None and step.execution.state is HookState.WAITING:
+        return HookBegins(step.hook.name, step.is_undo, "here")
+    if step is not None:
+        return HookSeen(step.hook.name, step.is_undo, HookStatus(Progress.ENDED, 0))
     match run.state:
         case RunState.CHECKING:
             return ChecksDone((), "boot-1")
@@ -107,6 +135,7 @@ class RolloutMachine(RuleBasedStateMachine):
         limits=st.sets(st.sampled_from(["pairs", "zones", "quorum", "night"])),
         measured=st.sampled_from(["not", "if there", "must"]),
         base_rate_ppm=st.sampled_from([10_000, 400_000]),
+        hooks=st.sets(st.sampled_from(HOOKS)),
     )
     def begin(
         self,
@@ -117,8 +146,10 @@ class RolloutMachine(RuleBasedStateMachine):
         limits: set[str],
         base_rate_ppm: int,
         measured: str,
+        hooks: set[HookRun],
     ) -> None:
-        """Make a rollout of some rings, with groups across them."""
+        """Make a rollout of some rings, with groups across them, and hooks on every other host."""
+        in_order = tuple(hook for hook in HOOKS if hook in hooks)
         rings = [ring for ring, size in enumerate(sizes) for _ in range(size)]
         names = [HostId(f"h{number}") for number in range(len(rings))]
         groups: list[Group] = []
@@ -146,8 +177,9 @@ class RolloutMachine(RuleBasedStateMachine):
                     "waits",
                     TransactionId(name),
                     TransactionId(f"{name}.undo"),
+                    hooks=in_order if number % 2 else (),
                 )
-                for name, ring in zip(names, rings, strict=True)
+                for number, (name, ring) in enumerate(zip(names, rings, strict=True))
             ),
             concurrency=concurrency,
             max_failed=max_failed,
@@ -209,9 +241,26 @@ class RolloutMachine(RuleBasedStateMachine):
         run = busy[place % len(busy)]
         self.observe(run, good_answer(run))
 
+    def look_at_hooks(self, before: HostRun, after: HostRun) -> None:
+        """Require of each hook that it goes one way, and that nothing changes without a hook."""
+        for (_, old), (_, new) in zip(
+            executions(before.hooks), executions(after.hooks), strict=True
+        ):
+            order = [HookState.WAITING, HookState.BEGUN]
+            if old.state.has_ended:
+                assert new == old
+            elif new.state in order:
+                assert order.index(new.state) >= order.index(old.state)
+        if after.state is RunState.UPGRADING is not before.state:
+            must = [h for h in after.hooks if h.moment is HookMoment.BEFORE and h.must_pass]
+            assert all(hook.done.state is HookState.PASSED for hook in must)
+        if after.state is RunState.SUCCEEDED is not before.state:
+            assert all(h.done.state is HookState.PASSED for h in after.hooks if h.must_pass)
+
     def observe(self, run: HostRun, observation: Observation) -> None:
         after = advance(run, observation, self.now)
         assert after.reason
+        self.look_at_hooks(run, after)
         if work_of(run) is None:
             assert after == run
         runs = tuple(after if other is run else other for other in self.rollout.runs)
@@ -229,7 +278,7 @@ class RolloutMachine(RuleBasedStateMachine):
         once = settle(replace(self.rollout, wish=wish), self.now)
         assert settle(replace(once, wish=wish), self.now) == once
         rollout, now = once, self.now
-        for _ in range(12 * len(rollout.runs) + 12):
+        for _ in range(40 * len(rollout.runs) + 40):
             now += timedelta(minutes=1)
             runs = tuple(
                 advance(run, good_answer(run), now) if run.state.is_busy else run

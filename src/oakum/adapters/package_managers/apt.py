@@ -10,14 +10,14 @@ from oakum.adapters.package_managers.answers import (
     parse_simulation,
     parse_status,
 )
-from oakum.adapters.package_managers.bundle import bundle, framed
+from oakum.adapters.package_managers.bundle import bundle
 from oakum.adapters.package_managers.host_scripts import HostScript, text_of
 from oakum.core.errors import ConflictError, HostError, InputError, RefusedError, TrustError
 from oakum.core.ids import TransactionId
 from oakum.core.planning.change import PackageChange, RollbackClass
 from oakum.core.planning.plan import RestartPolicy
 from oakum.core.rollout.transaction import TransactionStatus
-from oakum.core.text import one_line
+from oakum.core.text import framed, one_line
 from oakum.ports.package_manager import (
     Simulation,
     SnapshotAccess,

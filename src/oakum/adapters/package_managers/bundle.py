@@ -16,16 +16,3 @@ def bundle(files: Mapping[str, str]) -> bytes:
             entry.mode = 0o644
             archive.addfile(entry, io.BytesIO(content))
     return out.getvalue()
-
-
-def framed(texts: Mapping[str, str]) -> bytes:
-    """Return texts as lines, each with the short name of its text and a space before it.
-
-    A verifier takes them apart with one pattern; a tar from a stranger is more than root should
-    unpack.
-    """
-    return "".join(
-        f"{name} {line}\n"
-        for name, text in texts.items()
-        for line in text.removesuffix("\n").split("\n")
-    ).encode()

@@ -13,6 +13,7 @@ from oakum.core.errors import InputError
 from oakum.core.ids import Digest
 from oakum.core.inventory.host import Guard
 from oakum.core.planning.change import PackageChange, RollbackClass
+from oakum.core.planning.hook import Hook, HookPlace
 from oakum.core.planning.plan import HostClass, Plan
 from oakum.core.repositories.snapshot import SnapshotManifest
 from oakum.core.rollback.inverse import invert
@@ -100,6 +101,8 @@ def write_order(plan: Plan, manifest: SnapshotManifest, origin: Origin) -> bytes
         for opening in bound.openings:
             ends = (_moment(opening.opens_at), _moment(opening.closes_at))
             rows.append(("opening", str(number), *ends))
+    for number, hook in enumerate(plan.hooks, 1):
+        rows += _hook_rows(number, hook) if hook.place is HookPlace.HOST else []
     for number, host_class in enumerate(plan.classes, 1):
         rows += _class_rows(number, host_class, manifest)
     rows.append(("end",))
@@ -131,12 +134,34 @@ def _class_rows(
     ]
 
 
+def _hook_rows(number: int, hook: Hook) -> list[tuple[str, ...]]:
+    """Return a hook; whether it must pass, and when it is undone, is not the host's to decide."""
+    place, seconds = str(number), str(hook.timeout_seconds)
+    return [
+        ("hook", place, hook.moment.value, seconds, octal(hook.name)),
+        *(("hook-do", place, octal(word)) for word in hook.command),
+        *(("hook-undo", place, octal(word)) for word in hook.undo),
+        *(("hooked", place, host) for host in hook.hosts),
+    ]
+
+
 def _columns(change: PackageChange) -> tuple[str, ...]:
     return tuple(change.line().split("\t"))
 
 
 def _moment(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def octal(text: str) -> str:
+    r"""Return a word as printable ASCII without spaces: other bytes as `\0` and three digits.
+
+    `printf %b` of any shell gives the word back, and people can read most of it as it is.
+    """
+    return "".join(
+        chr(byte) if 0x21 <= byte <= 0x7E and byte != 0x5C else f"\\0{byte:03o}"  # noqa: PLR2004 (printable ASCII; a backslash)
+        for byte in text.encode()
+    )
 
 
 def _line(row: tuple[str, ...]) -> str:

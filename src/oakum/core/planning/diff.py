@@ -1,5 +1,6 @@
 """What differs between two plans, line by line."""
 
+import shlex
 from collections.abc import Iterator
 
 from oakum.core.planning.plan import Plan
@@ -25,6 +26,11 @@ def _lines(plan: Plan) -> Iterator[str]:
                 yield f"{host}: restart {unit}"
             if host_class.needs_reboot:
                 yield f"{host}: reboot: {host_class.reboot_reason}"
+    for hook in plan.hooks:
+        done = f"{hook.name}: {hook.in_words()}: {shlex.join(hook.command)}"
+        undone = f"; undo ({hook.undo_when.value}): {shlex.join(hook.undo)}" if hook.undo else ""
+        for host in hook.hosts:
+            yield f"{host}: hook {done}{undone}"
     for ring in plan.rings:
         yield f"{ring.name}: {', '.join(ring.hosts)}; soaks {ring.soak_seconds} s"
     for cluster in plan.uncovered:

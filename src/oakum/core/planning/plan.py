@@ -9,6 +9,7 @@ from oakum.core.errors import InputError
 from oakum.core.ids import CveId, Digest, HostId, PlanId, SnapshotId
 from oakum.core.planning.change import PackageChange, RollbackClass
 from oakum.core.planning.clusters import Cluster
+from oakum.core.planning.hook import Hook
 from oakum.core.planning.lane import LaneChoice, shortened_gates
 from oakum.core.planning.metric import Measurement
 from oakum.core.planning.openings import HostOpenings
@@ -199,6 +200,8 @@ class Plan:
     clusters: tuple[Cluster, ...] = ()
     """Its hosts by environment, the largest cluster first; plans stored earlier have none."""
     lane: LaneChoice | None = None
+    hooks: tuple[Hook, ...] = ()
+    """In the order in which they are run; what is undone goes the other way round."""
 
     def to_json(self) -> Json:
         """Return the canonical form that the digest is made of."""
@@ -243,6 +246,8 @@ class Plan:
             document["clusters"] = [_cluster_json(c, c not in uncovered) for c in self.clusters]
         if self.lane is not None:
             document["lane"] = self.lane.to_json()
+        if self.hooks:
+            document["hooks"] = [hook.to_json() for hook in self.hooks]
         return document
 
     @property

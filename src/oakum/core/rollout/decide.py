@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from oakum.core.planning.lane import shortened
 from oakum.core.rollout import measuring
+from oakum.core.rollout.ending import move
 from oakum.core.rollout.gate import NAMED, judge, unheard, what_the_evidence_allows
-from oakum.core.rollout.host_run import move
 from oakum.core.rollout.limits import choose
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState, Wish
@@ -316,7 +316,7 @@ def _roll_back(rollout: Rollout, now: datetime) -> Rollout:
     """Put back every changed host; one that is still at work ends its transaction first."""
     scope = set(rollout.rollback_scope) or {run.host for run in rollout.runs}
     inside = [run for run in rollout.runs if run.host in scope]
-    waiting = [run for run in inside if run.state.is_final and run.state.may_have_changed]
+    waiting = [run for run in inside if run.state.is_final and run.may_have_changed]
     busy = sum(run.state.is_busy for run in rollout.runs)
     if not waiting and not busy:
         return _end_rollback(rollout, inside, now)

@@ -33,7 +33,7 @@ def judge(rollout: Rollout) -> GateAnswer:
     """
     if not 0 < rollout.base_rate_ppm < MILLION:
         return GateAnswer(Verdict.ERROR, f"a base rate of {rollout.base_rate_ppm} in a million")
-    states = [run.state for run in rollout.runs]
+    states = [run.outcome for run in rollout.runs]
     if failed := _all_in(RunState.FAILED, rollout.runs, states):
         answer = _against(rollout, failed, states)
         if answer is not None:
@@ -88,8 +88,11 @@ def _silence(rollout: Rollout, failed: int, states: list[RunState]) -> GateAnswe
     """Return INCONCLUSIVE when hosts said too little, beyond what a person knows of."""
     refused = _all_in(RunState.REFUSED, rollout.runs, states)
     unknown = [run for run in rollout.runs if run.checks_after and run.is_unknown]
-    if len(unknown) + len(refused) <= rollout.forgiven:
+    out = [run for run in rollout.runs if run.hooks and run.stays_out]
+    if len({run.id for run in (*unknown, *refused, *out)}) <= rollout.forgiven:
         return None
+    if out:
+        return GateAnswer(Verdict.INCONCLUSIVE, f"not put back as hooks found them: {_named(out)}")
     if unknown:
         return GateAnswer(
             Verdict.INCONCLUSIVE,
@@ -100,7 +103,7 @@ def _silence(rollout: Rollout, failed: int, states: list[RunState]) -> GateAnswe
             Verdict.INCONCLUSIVE,
             f"not changed, and so no evidence: {_named(refused)} (budget {rollout.max_failed})",
         )
-    ring = [run.state for run in rollout.in_ring(rollout.ring)]
+    ring = [run.outcome for run in rollout.in_ring(rollout.ring)]
     if ring and all(state is RunState.REFUSED for state in ring):
         return GateAnswer(
             Verdict.INCONCLUSIVE,
@@ -111,7 +114,9 @@ def _silence(rollout: Rollout, failed: int, states: list[RunState]) -> GateAnswe
 
 def unheard(rollout: Rollout) -> int:
     """Return how many hosts say nothing about the change: what a person who resumes forgives."""
-    return sum(run.state is RunState.REFUSED or run.is_unknown for run in rollout.runs)
+    return sum(
+        run.outcome is RunState.REFUSED or run.is_unknown or run.stays_out for run in rollout.runs
+    )
 
 
 def what_the_evidence_allows(rollout: Rollout) -> str:
@@ -125,7 +130,7 @@ def what_the_evidence_allows(rollout: Rollout) -> str:
 
 
 def _what_hosts_allow(rollout: Rollout) -> str:
-    states = [run.state for run in rollout.runs]
+    states = [run.outcome for run in rollout.runs]
     good, bad = states.count(RunState.SUCCEEDED), states.count(RunState.FAILED)
     if not good + bad:
         return "0 of 0 failed"
@@ -150,7 +155,7 @@ def _all_in(state: RunState, runs: Sequence[HostRun], states: list[RunState]) ->
     """Return the runs in a state; the list of states is counted first, for most have none."""
     if not states.count(state):
         return []
-    return [run for run in runs if run.state is state]
+    return [run for run in runs if run.outcome is state]
 
 
 def _named(runs: list[HostRun]) -> str:

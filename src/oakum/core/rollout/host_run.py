@@ -4,9 +4,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
 
+from oakum.core.planning.hook import HookMoment
+from oakum.core.rollout.ending import end, move
+from oakum.core.rollout.hook_run import after_hook, given_up, undo_without_host
+from oakum.core.rollout.hooks import next_hook, next_to_wake
 from oakum.core.rollout.observation import (
+    Answer,
     Booted,
     ChecksDone,
+    HookBegins,
+    HookSeen,
     Measured,
     Observation,
     TransactionSeen,
@@ -32,6 +39,7 @@ class Work(Enum):
     VERIFY = "verify"
     DRIVE_ROLLBACK = "drive the roll-back"
     VERIFY_ROLLBACK = "verify the roll-back"
+    RUN_HOOKS = "run hooks"
     MEASURE = "measure"
 
 
@@ -56,6 +64,10 @@ def work_for(state: RunState) -> Work | None:
         case RunState.VERIFYING_ROLLBACK:
             return Work.VERIFY_ROLLBACK
         case (
+            RunState.BEFORE_HOOKS | RunState.WAKING | RunState.AFTER_HOOKS | RunState.UNDOING_HOOKS
+        ):
+            return Work.RUN_HOOKS
+        case (
             RunState.PENDING
             | RunState.SUCCEEDED
             | RunState.REFUSED
@@ -77,14 +89,12 @@ def advance(run: HostRun, observation: Observation, now: datetime) -> HostRun:
             return _after_silence(run, observation, now)
         case Measured():
             return _after_measuring(run, observation)
-        case ChecksDone() | TransactionSeen() | Booted() | Verified():
+        case ChecksDone() | TransactionSeen() | Booted() | Verified() | HookBegins() | HookSeen():
             heard = run if run.silent_since is None else replace(run, silent_since=None)
             return _after_answer(heard, observation, now)
 
 
-def _after_answer(
-    run: HostRun, observation: ChecksDone | TransactionSeen | Booted | Verified, now: datetime
-) -> HostRun:
+def _after_answer(run: HostRun, observation: Answer, now: datetime) -> HostRun:
     match observation:
         case ChecksDone() if run.state is RunState.CHECKING:
             return _after_checks(run, observation, now)
@@ -98,21 +108,10 @@ def _after_answer(
             return _after_verification(run, observation, now)
         case Verified() if run.state is RunState.VERIFYING_ROLLBACK:
             return _after_rollback_verification(run, observation, now)
+        case HookBegins() | HookSeen():
+            return after_hook(run, observation, now)
         case ChecksDone() | TransactionSeen() | Booted() | Verified():
             return run
-
-
-def move(run: HostRun, state: RunState, reason: str, now: datetime) -> HostRun:
-    """Return the run in another state, with the reason and the time."""
-    return replace(
-        run,
-        state=state,
-        reason=reason,
-        changed_at=now,
-        silent_since=None,
-        started_at=run.started_at or now,
-        ended_at=now if state.is_final else None,
-    )
 
 
 def _after_checks(run: HostRun, seen: ChecksDone, now: datetime) -> HostRun:
@@ -126,7 +125,8 @@ def _after_checks(run: HostRun, seen: ChecksDone, now: datetime) -> HostRun:
         return move(known, RunState.REFUSED, seen.refusal, now)
     broken = [result.check for result in seen.results if result.verdict is not Verdict.PASSED]
     reason = f"already broken before: {', '.join(broken)}" if broken else "checks passed before"
-    return move(known, RunState.UPGRADING, reason, now)
+    has_hooks = next_hook(run.hooks, HookMoment.BEFORE) is not None
+    return move(known, RunState.BEFORE_HOOKS if has_hooks else RunState.UPGRADING, reason, now)
 
 
 def _after_measuring(run: HostRun, seen: Measured) -> HostRun:
@@ -142,13 +142,18 @@ def _after_upgrade(run: HostRun, seen: TransactionSeen, now: datetime) -> HostRu
         case TransactionState.ABSENT | TransactionState.RUNNING | TransactionState.INTERRUPTED:
             return replace(run, reason=status.step or status.state.value)
         case TransactionState.REFUSED:
-            return move(run, RunState.REFUSED, status.reason, now)
+            return end(run, RunState.REFUSED, status.reason, now)
         case TransactionState.FAILED:
-            return move(replace(run, signals=seen.signals), RunState.FAILED, status.reason, now)
+            return end(replace(run, signals=seen.signals), RunState.FAILED, status.reason, now)
         case TransactionState.SUCCEEDED if status.reboot_reason and seen.may_reboot:
             return move(run, RunState.REBOOTING, status.reboot_reason, now)
         case TransactionState.SUCCEEDED:
-            return move(run, RunState.VERIFYING, "transaction succeeded", now)
+            return _wake(run, "transaction succeeded", now)
+
+
+def _wake(run: HostRun, reason: str, now: datetime) -> HostRun:
+    is_at_rest = next_to_wake(run.hooks) is not None
+    return move(run, RunState.WAKING if is_at_rest else RunState.VERIFYING, reason, now)
 
 
 def _after_rollback(run: HostRun, seen: TransactionSeen, now: datetime) -> HostRun:
@@ -157,14 +162,14 @@ def _after_rollback(run: HostRun, seen: TransactionSeen, now: datetime) -> HostR
         case TransactionState.ABSENT | TransactionState.RUNNING | TransactionState.INTERRUPTED:
             return replace(run, reason=status.step or status.state.value)
         case TransactionState.REFUSED | TransactionState.FAILED:
-            return move(run, RunState.ROLLBACK_FAILED, status.reason, now)
+            return end(run, RunState.ROLLBACK_FAILED, status.reason, now)
         case TransactionState.SUCCEEDED:
             return move(run, RunState.VERIFYING_ROLLBACK, "rolled back on disk", now)
 
 
 def _after_boot(run: HostRun, seen: Booted, now: datetime) -> HostRun:
     if seen.boot_id != run.boot_id_before:
-        return move(run, RunState.VERIFYING, "booted anew", now)
+        return _wake(run, "booted anew", now)
     waited = now - (run.changed_at or now)
     if waited < PATIENCE:
         return run
@@ -172,7 +177,7 @@ def _after_boot(run: HostRun, seen: Booted, now: datetime) -> HostRun:
         f"told to reboot {int(waited.total_seconds() // 60)} minutes ago and still up "
         f"({run.reason}); see what holds it (systemctl list-jobs, systemd-inhibit) and reboot it"
     )
-    return move(run, RunState.FAILED, reason, now)
+    return end(run, RunState.FAILED, reason, now)
 
 
 def _after_verification(run: HostRun, seen: Verified, now: datetime) -> HostRun:
@@ -180,14 +185,17 @@ def _after_verification(run: HostRun, seen: Verified, now: datetime) -> HostRun:
     if seen.is_good and run.seconds is None and run.started_at is not None:
         # Not counted again after the soak.
         known = replace(known, seconds=round((now - run.started_at).total_seconds()))
-    state = RunState.SUCCEEDED if seen.is_good else RunState.FAILED
-    return move(known, state, seen.detail, now)
+    if not seen.is_good:
+        return end(known, RunState.FAILED, seen.detail, now)
+    if next_hook(run.hooks, HookMoment.AFTER) is not None:
+        return move(known, RunState.AFTER_HOOKS, seen.detail, now)
+    return end(known, RunState.SUCCEEDED, seen.detail, now)
 
 
 def _after_rollback_verification(run: HostRun, seen: Verified, now: datetime) -> HostRun:
     known: HostRun = replace(run, checks_after=seen.results)
     state = RunState.ROLLED_BACK if seen.is_good else RunState.ROLLBACK_FAILED
-    return move(known, state, seen.detail, now)
+    return end(known, state, seen.detail, now)
 
 
 def _after_silence(run: HostRun, seen: Unreachable, now: datetime) -> HostRun:
@@ -201,13 +209,22 @@ def _after_silence(run: HostRun, seen: Unreachable, now: datetime) -> HostRun:
     lost = replace(run, signals=(HardSignal.UNREACHABLE,))
     match run.state:
         case RunState.CHECKING:
-            return move(lost, RunState.REFUSED, lasting, now)
+            return end(lost, RunState.REFUSED, lasting, now, is_cut_off=True)
+        case RunState.BEFORE_HOOKS:
+            lost = given_up(lost, lasting)
+            return end(lost, RunState.REFUSED, lasting, now, is_cut_off=True)
         case RunState.UPGRADING | RunState.REBOOTING | RunState.VERIFYING:
-            return move(lost, RunState.FAILED, lasting, now)
+            return end(lost, RunState.FAILED, lasting, now, is_cut_off=True)
+        case RunState.WAKING | RunState.AFTER_HOOKS:
+            lost = given_up(lost, lasting)
+            return end(lost, RunState.FAILED, lasting, now, is_cut_off=True)
+        case RunState.UNDOING_HOOKS if run.ending is not None:
+            return undo_without_host(run, run.ending, lasting, now)
         case RunState.ROLLING_BACK | RunState.VERIFYING_ROLLBACK:
-            return move(run, RunState.ROLLBACK_FAILED, lasting, now)
+            return end(run, RunState.ROLLBACK_FAILED, lasting, now, is_cut_off=True)
         case (
-            RunState.PENDING
+            RunState.UNDOING_HOOKS
+            | RunState.PENDING
             | RunState.SUCCEEDED
             | RunState.REFUSED
             | RunState.FAILED

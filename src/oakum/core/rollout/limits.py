@@ -55,7 +55,9 @@ class _Taken:
         if groups_of:
             for run in runs:
                 # Most hosts of a large fleet are in one of these two, and take up nothing.
-                if run.state is RunState.PENDING or run.state is RunState.SUCCEEDED:
+                if run.state is RunState.PENDING or (
+                    run.state is RunState.SUCCEEDED and not run.hooks
+                ):
                     continue
                 if run.is_down:
                     self._down.update(_key(group) for group in groups_of.get(run.host, ()))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from oakum.core.rollout.hooks import HookStatus
 from oakum.core.rollout.measuring import Sample
 from oakum.core.rollout.state import HardSignal
 from oakum.core.rollout.transaction import TransactionStatus
@@ -55,10 +56,30 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class HookBegins:
+    """The next hook, or its undo, is about to be begun. Nothing was done yet."""
+
+    name: str
+    is_undo: bool
+    record: str
+    """Names the place whose record will tell how it ended; empty for the host's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookSeen:
+    """The record of a hook that was begun, or of its undo, was read."""
+
+    name: str
+    is_undo: bool
+    status: HookStatus
+
+
+@dataclass(frozen=True, slots=True)
 class Unreachable:
     """The host could not be asked just now."""
 
     reason: str
 
 
-Observation = ChecksDone | TransactionSeen | Booted | Verified | Measured | Unreachable
+Answer = ChecksDone | TransactionSeen | Booted | Verified | HookBegins | HookSeen
+Observation = Answer | Measured | Unreachable

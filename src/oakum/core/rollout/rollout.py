@@ -8,9 +8,20 @@ from oakum.core.planning.lane import PlanLane
 from oakum.core.planning.metric import Measurement
 from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import BASE_RATE_PPM, Group, Window
+from oakum.core.rollout.hooks import HookRun
 from oakum.core.rollout.measuring import NOTHING_YET, Measuring, Sample
 from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
 from oakum.core.staging.check import CheckResult, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a host run will end when its hooks are undone."""
+
+    state: RunState
+    reason: str
+    is_cut_off: bool = False
+    """The host does not answer: only what is undone from the controller is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +54,34 @@ class HostRun:
     """The round of measuring that it is to answer; 0 when it is asked for none."""
     sample: Sample | None = None
     """What it answered last."""
+    hooks: tuple[HookRun, ...] = ()
+    ending: Ending | None = None
+    """Only while its hooks are undone."""
 
     @property
     def is_to_answer(self) -> bool:
         """Tell whether it was asked for numbers and has not given them."""
         return self.asked_round > 0 and (
             self.sample is None or self.sample.round != self.asked_round
+        )
+
+    @property
+    def outcome(self) -> RunState:
+        """Return its state; where only hooks are still to be undone, the one that follows."""
+        return self.state if self.ending is None else self.ending.state
+
+    @property
+    def may_have_changed(self) -> bool:
+        """Tell whether the host may differ from what it was before, and would be rolled back."""
+        return self.outcome.may_have_changed
+
+    @property
+    def stays_out(self) -> bool:
+        """Tell whether it is well, and was not put back to where a hook took it from."""
+        return (
+            bool(self.hooks)
+            and self.state in WELL
+            and any(hook.must_pass and hook.is_left for hook in self.hooks)
         )
 
     @property
@@ -61,9 +94,15 @@ class HostRun:
     @property
     def is_down(self) -> bool:
         """Tell whether it ended so that others must be taken to do its work."""
+        if self.stays_out:
+            return True
         if self.state is RunState.REFUSED:
             return HardSignal.UNREACHABLE in self.signals
         return self.state is RunState.FAILED or self.state is RunState.ROLLBACK_FAILED
+
+
+WELL = frozenset({RunState.SUCCEEDED, RunState.REFUSED, RunState.ROLLED_BACK})
+"""Ends at which a host is as planned or as it was."""
 
 
 @dataclass(frozen=True, slots=True)

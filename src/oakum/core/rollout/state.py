@@ -42,14 +42,22 @@ class RunState(Choice):
     PENDING = "pending"
     CHECKING = "checking"
     """The checks before the change."""
+    BEFORE_HOOKS = "hooks before"
+    """What is to be done before the change: drain, silence, quiesce."""
     UPGRADING = "upgrading"
     REBOOTING = "rebooting"
+    WAKING = "waking"
+    """What was brought to rest for the change is woken, so that it can be verified."""
     VERIFYING = "verifying"
+    AFTER_HOOKS = "hooks after"
+    """The host was found well; what must hold beyond that: smoke tests."""
+    UNDOING_HOOKS = "undoing hooks"
+    """How it ends is known; what hooks did is taken back first."""
     SUCCEEDED = "succeeded"
     REFUSED = "refused"
     """The host declined before anything was changed: drift, preflight, unreachable."""
     FAILED = "failed"
-    """It was changed, and is not as it should be."""
+    """It was changed and is not as it should be, or a hook that must pass after it did not."""
     ROLLING_BACK = "rolling back"
     VERIFYING_ROLLBACK = "verifying the roll-back"
     ROLLED_BACK = "rolled back"
@@ -88,7 +96,9 @@ _CHANGED = frozenset(
     {
         RunState.UPGRADING,
         RunState.REBOOTING,
+        RunState.WAKING,
         RunState.VERIFYING,
+        RunState.AFTER_HOOKS,
         RunState.SUCCEEDED,
         RunState.FAILED,
     }

@@ -1,11 +1,13 @@
 """A plan as people read it before they give their word for it."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.planning.change import ChangeKind, PackageChange
+from oakum.core.planning.hook import SHELL, Command, Hook, UndoWhen
 from oakum.core.planning.lane import in_utc, shortened, shortened_gates
 from oakum.core.planning.metric import Measurement
 from oakum.core.planning.openings import HostOpenings
@@ -120,6 +122,8 @@ def _show_order(plan: Plan, names: Mapping[HostId, str], now: datetime) -> None:
     for group in plan.groups:
         hosts = _named(group.hosts, names)
         output.show(f"  {group.kind.value:<10} {group.name}: {_limit(group)}: {hosts}")
+    for hook in plan.hooks:
+        _show_hook(hook, names)
     output.show(f"  budget     {plan.budget.in_words()}")
     output.show(f"  window     {plan.window.in_words()}")
     if plan.measurement is not None:
@@ -203,6 +207,22 @@ def doubts_about(plan: Plan, now: datetime) -> Iterator[str]:
         yield (
             f"it would not be done by {in_utc(plan.lane.deadline.at)} if it begins now{fits}{none}"
         )
+
+
+def _show_hook(hook: Hook, names: Mapping[HostId, str]) -> None:
+    output.show(f"  hook       {hook.name}: {hook.in_words()}: {_named(hook.hosts, names)}")
+    output.show(f"    runs     {_command(hook.command)}")
+    if hook.undo:
+        when = "only when the host is well" if hook.undo_when is UndoWhen.WELL else "always"
+        output.show(f"    undo     {when}: {_command(hook.undo)}")
+
+
+def _command(command: Command) -> str:
+    """Return the whole command: what is approved is shown; a script with its lines."""
+    if command[: len(SHELL)] == SHELL:
+        lines = command[-1].strip().split("\n")
+        return "\n      ".join(("a script:", *lines))
+    return shlex.join(command)
 
 
 def _openings(bound: HostOpenings, names: Mapping[HostId, str]) -> str:

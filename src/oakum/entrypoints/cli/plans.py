@@ -118,6 +118,7 @@ def create(
         reboot_policy=reboot,
         rules=chosen.rules,
         metrics=chosen.metric_rules,
+        hooks=chosen.hooks,
     )
     require_freshness(chosen.begin, chosen.refusal_limits(frozen.manifest.release), chosen.clock)
     chosen.require_served()

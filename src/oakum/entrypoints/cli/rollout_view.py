@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from oakum.core.ids import HostId, RolloutId
 from oakum.core.planning.lane import shortened_gates
+from oakum.core.rollout.hooks import HookState, executions
 from oakum.core.rollout.measuring import in_words
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState
@@ -85,6 +87,26 @@ def show_rollout(rollout: Rollout) -> None:
         output.show(line)
     names = _names()
     output.print_table(HEADINGS, [_row(found, names) for found in rollout.runs])
+    _show_hooks(rollout, names)
+
+
+def _show_hooks(rollout: Rollout, names: Names) -> None:
+    """Print how many hooks passed, and each that did not; --json has what all of them said."""
+    begun = [
+        (found, name, execution)
+        for found in rollout.runs
+        for name, execution in executions(found.hooks)
+        if execution.state is not HookState.WAITING
+    ]
+    if not begun:
+        return
+    counts = Counter(execution.state for _, _, execution in begun)
+    output.show()
+    words = [f"{counts[state]} {state.value}" for state in HookState if counts[state]]
+    output.show(f"hooks: {', '.join(words)}")
+    for found, name, execution in begun:
+        if execution.state is not HookState.PASSED:
+            output.show(f"  {names.get(found.host, found.host)}: {name}: {execution.in_words()}")
 
 
 def _end(rollout: Rollout, wanted: Phase, *, json: bool) -> None:
@@ -108,7 +130,7 @@ def _next_step(rollout: Rollout) -> str:
         case Phase.PAUSED:
             return f"paused; next: oakum rollout resume {rollout.id}, abort or oakum rollback"
         case Phase.ABORTED:
-            if not any(found.state.may_have_changed for found in rollout.runs):
+            if not any(found.may_have_changed for found in rollout.runs):
                 return "aborted; no host was changed"
             return f"aborted; to put changed hosts back: oakum rollback {rollout.id}"
         case Phase.WAITING | Phase.PROGRESSING | Phase.ROLLING_BACK | Phase.ABORTING:
@@ -118,7 +140,7 @@ def _next_step(rollout: Rollout) -> str:
 def _after_rolling_back(rollout: Rollout) -> str:
     names = _names()
     changed = [
-        names.get(found.host, found.host) for found in rollout.runs if found.state.may_have_changed
+        names.get(found.host, found.host) for found in rollout.runs if found.may_have_changed
     ]
     if not changed:
         return "every host that was changed is as it was before; nothing more is to be done"

@@ -2,7 +2,8 @@
 # The only program that Oakum's login may run as root. It obeys orders that enough approvers signed, and questions.
 # begin ID | roll-back ID UNDONE: an order on stdin, lines `o …` of the order, `k …` of the snapshot's key, `1 …` to
 # `16 …` of the signatures. reboot ID: only for a plan that allows it. status ID, facts TOKEN and simulate URL SUITE
-# (stdin: lines `k …` and `t …` of targets) change nothing. Exit code 6: refused; others as in launch and boot_again.
+# (stdin: lines `k …` and `t …` of targets) change nothing. hook ID NUMBER do|undo: an order on stdin, and a hook of it;
+# hook-status ID changes nothing. Exit code 6: refused; others as in launch and boot_again.
 # Nothing that is read here becomes part of a command before it matched a pattern.
 
 ETC=/etc/oakum
@@ -19,6 +20,9 @@ CHANGE="(upgrade|downgrade|install|remove)$TAB$KEY$TAB$VERSION$TAB$VERSION$TAB(-
 MOMENT='[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z'
 URL='https?://[A-Za-z0-9._~:/@%+-]+'
 SUITE='[A-Za-z0-9][A-Za-z0-9./_-]*'
+NUMBER='[1-9][0-9]?'
+# Printable ASCII but the backslash, and any byte as three octal digits: what printf %b gives back.
+WORD='([]!-[^-~]|\\0[0-7]{3})+'
 
 deny() {
   printf 'refused: %s\n' "$1" | one_line >&2
@@ -52,7 +56,7 @@ require_own_ground() {
   require_roots / /etc "$ETC" "$ETC/approvers" "$ETC/verifier.conf" /usr /usr/lib "$LIB" "$LIB/transaction.sh" /var /var/lib
   [ -e "$OAKUM" ] || [ -L "$OAKUM" ] || mkdir "$OAKUM" || exit 3
   require_roots "$OAKUM"
-  for path in "$ORDERS" "$OAKUM/transactions"; do
+  for path in "$ORDERS" "$OAKUM/transactions" "$OAKUM/hooks"; do
     [ -e "$path" ] || [ -L "$path" ] || mkdir "$path" || exit 3
     require_roots "$path"
   done
@@ -137,6 +141,9 @@ install-from$TAB(-|$MOMENT)
 (install|undo)-until$TAB$MOMENT
 opens${TAB}[0-9]+$TAB$HOST
 opening${TAB}[0-9]+$TAB$MOMENT$TAB$MOMENT
+hook$TAB$NUMBER$TAB(before|after)$TAB[1-9][0-9]{0,3}$TAB$WORD
+hook-(do|undo)$TAB$NUMBER$TAB$WORD
+hooked$TAB$NUMBER$TAB$HOST
 class${TAB}[0-9]+
 host$TAB$HOST
 may-undo$TAB(yes|no)
@@ -258,6 +265,54 @@ hand_over() { # transaction mode undone
   is_taken || { launch "$1"; wait_until_taken; }
 }
 
+# A hook of the order, for this host: what stands before the change until it is begun, what stands after it from then
+# on; each once, and again only after a transaction that was refused; the undo of what was done.
+hook_order() { # execution number do|undo
+  require_roots "$LIB/hook.sh"
+  awk -F '\t' -v number="$2" -v me="$me" '$1 == "hooked" && $2 == number && $3 == me' "$W/order" >"$W/hooked"
+  [ -s "$W/hooked" ] || deny "the order has no hook $2 for this host"
+  awk -F '\t' -v number="$2" '$1 == "hook" && $2 == number' "$W/order" >"$W/hook"
+  [ "$(wc -l <"$W/hook")" = 1 ] || deny "the order does not say once: hook $2"
+  sed -n "s/^hook-$3$TAB$2$TAB//p" "$W/order" >"$W/command"
+  [ -s "$W/command" ] || deny "hook $2 of the order has nothing to $3"
+  done_as=$(cat "$MINE/hook-$2" 2>/dev/null)
+  if [ "$3" = undo ]; then
+    [ "$1" = "$done_as.undo" ] || deny "hook $2 was not run here as ${1%.undo}"
+    require_time undo-until
+  elif [ "$1" != "$done_as" ]; then
+    may_begin_hook "$2"
+    use "hook-$2" "$1"
+  fi
+  {
+    printf 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nLANG=C.UTF-8\nOAKUM_HOST=%s\n' "$me"
+    printf 'OAKUM_PLAN=plan-%s\nOAKUM_HOOK=%s\n' "$(printf %.12s "$PLAN")" "$(cut -f 5 "$W/hook")"
+  } >"$W/environment"
+  cut -f 4 "$W/hook" >"$W/seconds"
+  new=$(mktemp -d "$OAKUM/hooks/.new.XXXXXX") || exit 3
+  trap 'rm -rf "$W" "$new"' EXIT
+  cp "$LIB/hook.sh" "$W/command" "$W/environment" "$W/seconds" "$new/" || exit 3
+  exec 9>&-
+  sh "$LIB/hook.sh" begin "$new" "$OAKUM/hooks/$1" || exit
+}
+
+may_begin_hook() { # number
+  if [ "$(cut -f 3 "$W/hook")" = after ]; then
+    used upgrade || deny "this plan was not carried out here, and hook $1 comes after it"
+    [ -z "$done_as" ] || deny "hook $1 was run here already, as $done_as"
+    require_time undo-until
+    return
+  fi
+  ! used upgrade || deny "this plan was carried out here, and hook $1 comes before it"
+  if [ -n "$done_as" ]; then
+    case "$done_as" in
+      "${before:--}".hook-*) ;; # Its transaction was refused, and may be tried again: so may what comes before it.
+      *) deny "hook $1 was run here already, as $done_as" ;;
+    esac
+  fi
+  require_time install-until
+  require_own_window
+}
+
 reboot_order() { # transaction
   T=$OAKUM/transactions/$1
   [ ! -L "$T" ] && [ -d "$T" ] || { echo "no such transaction" >&2; exit 3; }
@@ -276,13 +331,14 @@ simulate_for() { # url suite
   sh "$LIB/simulate.sh" "$1" "$2" <"$W/question.tar"
 }
 
-verify_order() { # verb transaction [undone]
+verify_order() { # verb and its arguments
   take_in 'o|k|[1-9]|1[0-6]'
   understand_order
   lock_orders
   case "$1" in
     begin) begin_order "$2" ;;
     roll-back) roll_back_order "$2" "$3" ;;
+    hook) hook_order "$2" "$3" "$4" ;;
   esac
 }
 
@@ -291,16 +347,18 @@ obey() { # verb and its arguments
     case "$word" in *"$NEWLINE"*) deny "an argument of several lines" ;; esac
   done
   case "$1 $#" in
-    "begin 2" | "status 2" | "reboot 2") is_one "$ID" "$2" || deny "this is no transaction's name" ;;
+    "begin 2" | "status 2" | "reboot 2" | "hook-status 2") is_one "$ID" "$2" || deny "this is no transaction's name" ;;
+    "hook 4") is_one "$ID" "$2" && is_one "$NUMBER" "$3" && is_one 'do|undo' "$4" || deny "this is no hook's name" ;;
     "roll-back 3") is_one "$ID" "$2" && is_one "$ID" "$3" && [ "$2" != "$3" ] || deny "this is no transaction's name" ;;
   esac
   case "$1 $#" in
-    "begin 2" | "roll-back 3") verify_order "$@" ;;
+    "begin 2" | "roll-back 3" | "hook 4") verify_order "$@" ;;
     "reboot 2") reboot_order "$2" ;;
     "status 2")
       report "$OAKUM/transactions/$2"
       echo "end${TAB}ok"
       ;;
+    "hook-status 2") sh "$LIB/hook.sh" status "$OAKUM/hooks/$2" ;;
     "facts 2")
       is_one '[0-9a-f]{32}' "$2" || deny "this is no token"
       exec sh "$LIB/facts.sh" "$2"

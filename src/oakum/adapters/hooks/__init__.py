@@ -1,0 +1,1 @@
+"""Running hooks on hosts and on the controller."""
