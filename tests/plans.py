@@ -65,5 +65,6 @@ PLAN = Plan(
         HostOpenings(("night",), (Opening(NOW, NOW + timedelta(hours=2)),), (HostId("web-2"),)),
     ),
     pace_percent=120,
+    deadman_seconds=1800,
     format=PLAN_FORMAT,
 )

@@ -186,7 +186,7 @@ class Application:
         from oakum.adapters.checks.probes import Probes
         from oakum.services.drive_host import Tools
 
-        return Tools(self.package_manager, self.collector, Probes(), self.clock)
+        return Tools(self.package_manager, self.collector, Probes(), self.clock, self.transport)
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:

@@ -17,6 +17,8 @@ CONFIG_NAME = "oakum.toml"
 AtLeastOne = Annotated[int, Meta(ge=1, le=1_000_000)]
 NotNegative = Annotated[int, Meta(ge=0, le=100_000_000)]
 Ppm = Annotated[int, Meta(ge=1, le=999_999)]
+DeadmanSeconds = Annotated[int, Meta(ge=1, le=999_999)]
+"""As many digits as a verifier takes."""
 Seconds = Annotated[int, Meta(ge=1, le=3_600)]
 Percent = Annotated[int, Meta(ge=1, le=100)]
 Text = Annotated[str, Meta(min_length=1)]
@@ -204,6 +206,8 @@ class RolloutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ring_percents: Annotated[tuple[Percent, ...], Meta(min_length=1)] = (10, 40, 100)
     """Cumulative share of the hosts that are changed when each ring ends."""
     soak_seconds: NotNegative = 600
+    deadman: Literal["auto", "off"] | DeadmanSeconds = "auto"
+    """After how long a changed host that nobody confirms goes back by itself."""
     connect_timeout_seconds: Seconds = 15
 
 

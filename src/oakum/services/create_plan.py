@@ -45,6 +45,7 @@ from oakum.core.planning.schedule import Rules, ScheduledHost
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
 from oakum.core.risk.queue import MILLION, risk_of
 from oakum.core.rollback.classes import class_of, verdict
+from oakum.core.rollback.deadman import usual_seconds
 from oakum.core.text import is_plain
 from oakum.core.versions.deb import compare
 from oakum.ports.clock import Clock
@@ -87,6 +88,8 @@ class PlanRequest:
     """Maintenance windows and freezes."""
     by: datetime | None = None
     """When the rollout must have ended."""
+    deadman_seconds: int | None = None
+    """How long a changed host waits to be confirmed; 0: for ever. None: what is usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,8 +448,23 @@ def _assemble(
         risk_removed_ppm=risk_removed_ppm,
         predicted_seconds=predicted_seconds(rings, seconds, request.budget.concurrency),
         pace_percent=pace_percent,
+        deadman_seconds=_deadman(request, max(seconds.values())),
         format=PLAN_FORMAT,
     )
+
+
+def _deadman(request: PlanRequest, slowest: int) -> int:
+    """Return how long hosts wait to be confirmed. Raises InputError for less than they take."""
+    asked = request.deadman_seconds
+    if asked is None:
+        return usual_seconds(slowest)
+    if 0 < asked < slowest:
+        raise InputError(
+            f"a deadman of {asked} s would undo what is well: a host is predicted to take "
+            f"{slowest} s",
+            hint=f'give it more, or "auto" ({usual_seconds(slowest)} s here), or "off"',
+        )
+    return asked
 
 
 def _way_back(

@@ -52,7 +52,9 @@ from oakum.services.start_rollout import Wanted, start_rollout, want
 
 KEYGEN, CLOCK = SshKeygen(), SystemClock()
 TRANSPORT = GuardedTransport(AsyncsshTransport(10))
-TOOLS = Tools(AptPackageManager(), ShellFactCollector(), Probes(), CLOCK, settle_seconds=1)
+TOOLS = Tools(
+    AptPackageManager(), ShellFactCollector(), Probes(), CLOCK, TRANSPORT, settle_seconds=1
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,8 +53,8 @@ async def drive(run: HostRun, job: Assignment, pace: int, between: Between) -> H
     """Return the run at its end. A second of ours is `pace` seconds of the controller's."""
     clock = FastClock(pace)
     manager = AptPackageManager(lock_seconds=LOCK_SECONDS)
-    tools = Tools(manager, ShellFactCollector(), Probes(), clock, SETTLE_SECONDS)
     transport = AsyncsshTransport(CONNECT_SECONDS)
+    tools = Tools(manager, ShellFactCollector(), Probes(), clock, transport, SETTLE_SECONDS)
     while work_for(run.state) is not None:
         try:
             async with transport.connect(job.host) as session:
@@ -66,7 +66,7 @@ async def drive(run: HostRun, job: Assignment, pace: int, between: Between) -> H
                         await asyncio.sleep(POLL_SECONDS)
                     run = after
         except (TransportError, HostError) as error:
-            run = advance(run, not_asked(error), clock.now())
+            run = advance(run, not_asked(error, job), clock.now())
             await asyncio.sleep(POLL_SECONDS)
     return run
 

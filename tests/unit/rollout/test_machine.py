@@ -22,6 +22,7 @@ from oakum.core.rollout.observation import (
     TransactionSeen,
     Unreachable,
     Verified,
+    WentBack,
 )
 from oakum.core.rollout.rollout import HostRun, Rollout, RolloutRing
 from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
@@ -54,7 +55,8 @@ observations: st.SearchStrategy[Observation] = st.one_of(
     st.builds(TransactionSeen, statuses, may_reboot=st.booleans()),
     st.builds(Booted, st.sampled_from(["boot-1", "boot-2"])),
     st.builds(Verified, st.booleans(), st.just("verified"), results, signals),
-    st.builds(Unreachable, st.just("timed out")),
+    st.builds(Unreachable, st.just("timed out"), st.sampled_from([0, 1800])),
+    st.builds(WentBack, st.just("nobody confirmed it")),
 )
 
 

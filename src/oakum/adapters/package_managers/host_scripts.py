@@ -11,11 +11,14 @@ class HostScript(Enum):
     SIMULATE = ("common", "apt", "problems", "processes", "simulate")
     TRANSACTION = (
         "common",
+        "launch",
         "apt",
         "problems",
         "processes",
         "advice",
         "journal",
+        "deadman",
+        "watch",
         "updaters",
         "restore_point",
         "restarts",
@@ -24,9 +27,10 @@ class HostScript(Enum):
         "transaction",
     )
     START = ("common", "launch", "start")
-    STATUS = ("common", "report", "status")
+    STATUS = ("common", "deadman", "report", "status")
+    CONFIRM = ("common", "deadman", "confirming", "confirm")
     REBOOT = ("common", "boot_again", "reboot")
-    VERIFIER = ("common", "launch", "report", "boot_again", "verifier")
+    VERIFIER = ("common", "launch", "deadman", "confirming", "report", "boot_again", "verifier")
     REPACK = ("common", "repack")
     FETCH = ("common", "fetch")
 

@@ -15,6 +15,7 @@ from oakum.core.inventory.host import Guard
 from oakum.core.planning.change import PackageChange, RollbackClass
 from oakum.core.planning.plan import HostClass, Plan
 from oakum.core.repositories.snapshot import SnapshotManifest
+from oakum.core.rollback.deadman import deadman_seconds
 from oakum.core.rollback.inverse import invert
 from oakum.core.text import one_line
 
@@ -101,7 +102,7 @@ def write_order(plan: Plan, manifest: SnapshotManifest, origin: Origin) -> bytes
             ends = (_moment(opening.opens_at), _moment(opening.closes_at))
             rows.append(("opening", str(number), *ends))
     for number, host_class in enumerate(plan.classes, 1):
-        rows += _class_rows(number, host_class, manifest)
+        rows += _class_rows(number, host_class, manifest, deadman_seconds(plan, host_class.changes))
     rows.append(("end",))
     return "".join(f"{_line(row)}\n" for row in rows).encode("ascii")
 
@@ -117,7 +118,7 @@ def install_until(plan: Plan) -> datetime:
 
 
 def _class_rows(
-    number: int, host_class: HostClass, manifest: SnapshotManifest
+    number: int, host_class: HostClass, manifest: SnapshotManifest, deadman: int
 ) -> list[tuple[str, ...]]:
     changes = host_class.changes
     may_undo = all(c.rollback_class is not RollbackClass.ONE_WAY for c in changes)
@@ -125,6 +126,7 @@ def _class_rows(
         ("class", str(number)),
         *(("host", host) for host in sorted(host_class.hosts)),
         ("may-undo", "yes" if may_undo else "no"),
+        *((("deadman", str(deadman)),) if deadman else ()),
         ("download", str(sum(change.size_bytes for change in changes))),
         *(("change", *_columns(change)) for change in changes),
         *(("undo", *_columns(change)) for change in invert(changes, manifest)),

@@ -185,6 +185,8 @@ class Plan:
     """When hosts may begin, within the plan's window; those not in it at any time."""
     pace_percent: int = 100
     """How long hosts took in past rollouts, in percent of the first guess."""
+    deadman_seconds: int = 0
+    """How long a changed host waits to be confirmed before it goes back by itself; 0: for ever."""
     format: int = 1
     """What the digest is made of; plans that were stored without it are of the first."""
 
@@ -227,6 +229,8 @@ class Plan:
             document["base_rate_ppm"] = self.budget.base_rate_ppm
             document["groups"] = [_group_json(group) for group in self.groups]
             document["schedule"] = [_openings_json(openings) for openings in self.schedule]
+        if self.deadman_seconds:
+            document["deadman_seconds"] = self.deadman_seconds
         return document
 
     @property

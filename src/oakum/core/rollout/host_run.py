@@ -11,6 +11,7 @@ from oakum.core.rollout.observation import (
     TransactionSeen,
     Unreachable,
     Verified,
+    WentBack,
 )
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.state import HardSignal, RunState
@@ -64,10 +65,19 @@ def advance(run: HostRun, observation: Observation, now: datetime) -> HostRun:
 
     Observations can come late or twice (a controller was restarted): the state decides.
     """
-    if isinstance(observation, Unreachable):
-        return _after_silence(run, observation, now)
-    if run.silent_since is not None:
-        run = replace(run, silent_since=None)
+    match observation:
+        case Unreachable():
+            return _after_silence(run, observation, now)
+        case WentBack():
+            return _after_going_back(run, observation, now)
+        case ChecksDone() | TransactionSeen() | Booted() | Verified():
+            heard = run if run.silent_since is None else replace(run, silent_since=None)
+            return _after_answer(heard, observation, now)
+
+
+def _after_answer(
+    run: HostRun, observation: ChecksDone | TransactionSeen | Booted | Verified, now: datetime
+) -> HostRun:
     match observation:
         case ChecksDone() if run.state is RunState.CHECKING:
             return _after_checks(run, observation, now)
@@ -159,18 +169,47 @@ def _after_rollback_verification(run: HostRun, seen: Verified, now: datetime) ->
     return move(known, state, seen.detail, now)
 
 
+def _after_going_back(run: HostRun, seen: WentBack, now: datetime) -> HostRun:
+    """Follow a host that goes back by itself: the roll-back has the name that ours would have.
+
+    That it was silent speaks against the change. When only no controller was there to confirm it,
+    nothing does.
+    """
+    match run.state:
+        case RunState.UPGRADING | RunState.REBOOTING | RunState.VERIFYING:
+            lost = () if run.silent_since is None else (HardSignal.UNREACHABLE,)
+            signals = tuple(dict.fromkeys((*run.signals, *lost)))
+            return move(replace(run, signals=signals), RunState.ROLLING_BACK, seen.reason, now)
+        case (
+            RunState.PENDING
+            | RunState.CHECKING
+            | RunState.SUCCEEDED
+            | RunState.REFUSED
+            | RunState.FAILED
+            | RunState.ROLLING_BACK
+            | RunState.VERIFYING_ROLLBACK
+            | RunState.ROLLED_BACK
+            | RunState.ROLLBACK_FAILED
+            | RunState.SKIPPED
+        ):
+            return run
+
+
 def _after_silence(run: HostRun, seen: Unreachable, now: datetime) -> HostRun:
     if work_for(run.state) is None:
         return run  # nothing was asked of it; its reason is that of its state
     since = run.silent_since or now
     waited = now - since
-    if waited < PATIENCE:
+    if waited < PATIENCE + _time_to_go_back(run, seen):
         return replace(run, reason=f"unreachable: {seen.reason}", silent_since=since)
     lasting = f"unreachable for {int(waited.total_seconds() // 60)} minutes: {seen.reason}"
     lost = replace(run, signals=(HardSignal.UNREACHABLE,))
     match run.state:
         case RunState.CHECKING:
             return move(lost, RunState.REFUSED, lasting, now)
+        case RunState.UPGRADING | RunState.REBOOTING | RunState.VERIFYING if seen.deadman_seconds:
+            # It goes back by itself. Should it be heard before, it is put back all the same.
+            return move(lost, RunState.ROLLING_BACK, lasting, now)
         case RunState.UPGRADING | RunState.REBOOTING | RunState.VERIFYING:
             return move(lost, RunState.FAILED, lasting, now)
         case RunState.ROLLING_BACK | RunState.VERIFYING_ROLLBACK:
@@ -185,3 +224,10 @@ def _after_silence(run: HostRun, seen: Unreachable, now: datetime) -> HostRun:
             | RunState.SKIPPED
         ):
             return run
+
+
+def _time_to_go_back(run: HostRun, seen: Unreachable) -> timedelta:
+    """Return how much longer a silent host is waited for, as it may be heard once it went back."""
+    if run.state is RunState.ROLLING_BACK or run.state is RunState.VERIFYING_ROLLBACK:
+        return timedelta(seconds=seen.deadman_seconds)
+    return timedelta()

@@ -45,6 +45,15 @@ class Unreachable:
     """The host could not be asked just now."""
 
     reason: str
+    deadman_seconds: int = 0
+    """After how long it goes back by itself, which may be what lets it be heard again."""
 
 
-Observation = ChecksDone | TransactionSeen | Booted | Verified | Unreachable
+@dataclass(frozen=True, slots=True)
+class WentBack:
+    """The host goes back, or has gone back, by itself: nobody had confirmed it in time."""
+
+    reason: str
+
+
+Observation = ChecksDone | TransactionSeen | Booted | Verified | Unreachable | WentBack
