@@ -12,6 +12,7 @@ from oakum.core.ids import SnapshotId, TransactionId
 from oakum.core.orders.order import SignedOrder
 from oakum.core.planning.change import ChangeKind, PackageChange
 from oakum.core.planning.plan import RestartPolicy
+from oakum.core.rollback.restore_point import RestorePointKind
 from oakum.core.rollout.transaction import DeadmanState, TransactionStatus
 from oakum.ports.transport import Session
 
@@ -91,6 +92,8 @@ class Transaction:
     """For a roll-back: the transaction whose restore point (marks, conffiles) is put back."""
     order: SignedOrder | None = None
     """For a host that obeys nothing else."""
+    restore_points: tuple[RestorePointKind, ...] = (RestorePointKind.PACKAGES,)
+    """For an upgrade: what may be kept to undo it with."""
     deadman: "Deadman | None" = None
     """For an upgrade: how the host goes back when nobody confirms it."""
 

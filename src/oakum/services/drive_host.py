@@ -14,6 +14,7 @@ from oakum.core.planning.plan import Plan, RebootPolicy, RestartPolicy
 from oakum.core.repositories.snapshot import SnapshotManifest
 from oakum.core.rollback.deadman import deadman_seconds
 from oakum.core.rollback.inverse import invert
+from oakum.core.rollback.restore_point import kinds_for
 from oakum.core.rollout.host_run import Work
 from oakum.core.rollout.observation import (
     Booted,
@@ -126,6 +127,7 @@ def upgrade_of(run: HostRun, job: Assignment) -> Transaction:
         job.changes,
         job.plan.restart_policy,
         order=job.order,
+        restore_points=kinds_for(job.changes),
     )
 
 

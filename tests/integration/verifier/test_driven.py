@@ -86,6 +86,7 @@ def way_back(archive: SmallArchive, done: Transaction) -> Transaction:
         mode=TransactionMode.ROLL_BACK,
         changes=invert(done.changes, manifest_of(archive)),
         undoes=done.id,
+        deadman=None,
     )
 
 

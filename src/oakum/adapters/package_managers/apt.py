@@ -17,6 +17,7 @@ from oakum.core.errors import ConflictError, HostError, InputError, RefusedError
 from oakum.core.ids import TransactionId
 from oakum.core.planning.change import PackageChange, RollbackClass
 from oakum.core.planning.plan import RestartPolicy
+from oakum.core.rollback.restore_point import RestorePointKind
 from oakum.core.rollout.transaction import DeadmanState, TransactionStatus
 from oakum.core.text import one_line
 from oakum.ports.package_manager import (
@@ -226,6 +227,8 @@ def _settings_of(transaction: Transaction, lock_seconds: int) -> str:
         "lock_seconds": str(lock_seconds),
         "may_undo": "yes" if may_undo else "no",
     }
+    if RestorePointKind.SNAPSHOT in transaction.restore_points:
+        settings["snapshot"] = "yes"
     if transaction.deadman is not None:
         settings["deadman"] = str(transaction.deadman.seconds)
         settings["back"] = _safe_id(transaction.deadman.back.id)

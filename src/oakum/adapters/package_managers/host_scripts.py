@@ -21,6 +21,7 @@ class HostScript(Enum):
         "watch",
         "updaters",
         "restore_point",
+        "snapshot",
         "restarts",
         "install",
         "go_back",
@@ -28,9 +29,18 @@ class HostScript(Enum):
     )
     START = ("common", "launch", "start")
     STATUS = ("common", "deadman", "report", "status")
-    CONFIRM = ("common", "deadman", "confirming", "confirm")
+    CONFIRM = ("common", "deadman", "snapshot", "confirming", "confirm")
     REBOOT = ("common", "boot_again", "reboot")
-    VERIFIER = ("common", "launch", "deadman", "confirming", "report", "boot_again", "verifier")
+    VERIFIER = (
+        "common",
+        "launch",
+        "deadman",
+        "snapshot",
+        "confirming",
+        "report",
+        "boot_again",
+        "verifier",
+    )
     REPACK = ("common", "repack")
     FETCH = ("common", "fetch")
 

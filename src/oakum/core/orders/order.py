@@ -17,6 +17,7 @@ from oakum.core.planning.plan import HostClass, Plan
 from oakum.core.repositories.snapshot import SnapshotManifest
 from oakum.core.rollback.deadman import deadman_seconds
 from oakum.core.rollback.inverse import invert
+from oakum.core.rollback.restore_point import RestorePointKind, kinds_for
 from oakum.core.text import one_line
 
 NAMESPACE = "oakum-plan"
@@ -127,6 +128,7 @@ def _class_rows(
         *(("host", host) for host in sorted(host_class.hosts)),
         ("may-undo", "yes" if may_undo else "no"),
         *((("deadman", str(deadman)),) if deadman else ()),
+        *((("snapshot", "yes"),) if RestorePointKind.SNAPSHOT in kinds_for(changes) else ()),
         ("download", str(sum(change.size_bytes for change in changes))),
         *(("change", *_columns(change)) for change in changes),
         *(("undo", *_columns(change)) for change in invert(changes, manifest)),

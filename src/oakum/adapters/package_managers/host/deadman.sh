@@ -67,7 +67,11 @@ stop_watcher() { # directory
 
 # settle_deadman DIRECTORY STATE: fails when somebody else has decided.
 settle_deadman() {
-  mv -T "$1/deadman.armed" "$1/deadman.$2" 2>/dev/null || return 1
+  if ! mv -T "$1/deadman.armed" "$1/deadman.$2" 2>/dev/null; then
+    # One that could not take its unit away when it was settled, on a root that was read-only, does it now.
+    [ "$(deadman_state "$1")" = fired ] || dismiss_deadman "$1" --now
+    return 1
+  fi
   sync "$1"
   dismiss_deadman "$1" --now
 }

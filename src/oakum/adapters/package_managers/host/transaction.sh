@@ -269,6 +269,7 @@ check_self() {
   broken=$(list_broken_units)
   [ -z "$broken" ] || finish failed "services do not run as before: $(printf '%s' "$broken" | one_line)"
   done_with
+  [ "$(setting mode)" = upgrade ] || drop_snapshots "$(setting undoes)"
   finish succeeded ""
 }
 
