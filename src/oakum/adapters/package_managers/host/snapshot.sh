@@ -91,21 +91,23 @@ changed_by_others() { # changes
   comm -3 "$T/others.before" "$T/others.now" | tr -d '\t'
 }
 
-# Names may hold anything but a zero byte.
+# A directory changes with what is in it: of it counts what it is. Names may hold anything but a zero byte.
 list_area() { # root area
   (cd "$1/" && find "$2" -xdev \( -path usr/local -o -path 'var/lib/dpkg/lock*' \) -prune -o \
-    \( -type d -printf '%p/\0' \) -o -printf '%p\t%i\t%C@\0') 2>/dev/null | LC_ALL=C sort -z
+    \( -type d -printf '%p/\t%m\t%U:%G\0' \) -o -printf '%p\t%i\t%C@\0') 2>/dev/null | LC_ALL=C sort -z
 }
+
+names_of() { sed -z 's/\t[^\t]*\t[^\t]*$//' "$1" | LC_ALL=C sort -z; }
 
 put_area_back() { # area
   list_area "$S" "$1" >"$T/area.before"
   list_area "" "$1" >"$T/area.now"
   LC_ALL=C comm -z -23 "$T/area.before" "$T/area.now" >"$T/area.take"
   LC_ALL=C comm -z -13 "$T/area.before" "$T/area.now" >"$T/area.drop"
-  sed -z 's/\t[^\t]*\t[^\t]*$//' "$T/area.before" | LC_ALL=C sort -z >"$T/names.before"
-  sed -z 's/\t[^\t]*\t[^\t]*$//' "$T/area.drop" | LC_ALL=C sort -z | LC_ALL=C comm -z -13 "$T/names.before" - >"$T/names.drop"
-  grep -z '/$' "$T/area.take" >"$T/directories"
-  grep -z -v '/$' "$T/area.take" | sed -z 's/\t[^\t]*\t[^\t]*$//' >"$T/files"
+  names_of "$T/area.before" >"$T/names.before"
+  names_of "$T/area.drop" | LC_ALL=C comm -z -13 "$T/names.before" - >"$T/names.drop"
+  names_of "$T/area.take" | grep -z '/$' >"$T/directories"
+  names_of "$T/area.take" | grep -z -v '/$' >"$T/files"
   journal recover "done" "$1: $(tr -cd '\0' <"$T/files" | wc -c) files put back, $(tr -cd '\0' <"$T/names.drop" | wc -c) removed"
   # What is gone and what is a directory only now go first; the deepest before what they lie in.
   LC_ALL=C sort -z -r "$T/names.drop" | (cd / && grep -z -v '/$' | xargs -0 -r rm -f --)
