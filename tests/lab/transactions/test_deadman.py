@@ -33,7 +33,8 @@ from oakum.ports.package_manager import Deadman, Transaction
 
 pytestmark = pytest.mark.lab
 
-SECONDS = 6
+SECONDS, LONGER = 6, 20
+"""What is waited for, and what must not be over before a test has done its part."""
 LEFT = (
     "ls /etc/systemd/system /etc/systemd/system/multi-user.target.wants | grep oakum;"
     " systemctl list-units --all --plain --no-legend 'oakum-deadman-*'"
@@ -110,13 +111,13 @@ def test_stays_when_it_is_confirmed(
     host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
 ) -> None:
     """Confirmed once or twice: nothing goes back, and nothing of the watch is left."""
-    transaction = of_everything(archive)
+    transaction = of_everything(archive, LONGER)
     asyncio.run(carry_out(session, transaction))
     after = host.shell(STATE)
     assert asyncio.run(APT.confirm(session, transaction.id)) is DeadmanState.CONFIRMED
     assert asyncio.run(APT.confirm(session, transaction.id)) is DeadmanState.CONFIRMED
     assert nothing_is_left(host)
-    time.sleep(SECONDS + 3)
+    time.sleep(LONGER + 3)
     assert host.shell(STATE) == after
     assert asyncio.run(APT.status(session, transaction.id)).deadman is DeadmanState.CONFIRMED
 
@@ -137,7 +138,7 @@ def test_counts_anew_after_a_boot(
 ) -> None:
     """A host that boots in between is watched on, and goes back."""
     before = host.shell(STATE)
-    transaction = of_everything(archive, seconds=12)
+    transaction = of_everything(archive, seconds=LONGER)
     asyncio.run(carry_out(session, transaction))
     asyncio.run(APT.reboot(session, transaction.id))
     host.finish_reboot("deadmanboot")
@@ -192,10 +193,10 @@ def test_never_fires_in_the_middle_of_dpkg(
     host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
 ) -> None:
     """A transaction that takes longer than the deadman ends first; then its time begins."""
-    long = replace(slow_new, scripts={"preinst": f"sleep {2 * SECONDS}"})
+    long = replace(slow_new, scripts={"preinst": f"sleep {LONGER + 5}"})
     archive.add(long)
     pair = archive.change(slow, long), archive.change(long, slow)
-    transaction = of_one(archive, *pair)
+    transaction = of_one(archive, *pair, seconds=LONGER)
     done = asyncio.run(carry_out(session, transaction))
     assert (done.state, done.deadman) == (TransactionState.SUCCEEDED, DeadmanState.ARMED)
     time.sleep(2)
@@ -209,13 +210,13 @@ def test_waits_for_the_dpkg_of_others(
     """An administrator who is at work is not interrupted, and not run beside."""
     before = host.shell(STATE)
     pair = archive.change(library, library_new), archive.change(library_new, library)
-    transaction = of_one(archive, *pair)
+    transaction = of_one(archive, *pair, seconds=LONGER)
     asyncio.run(carry_out(session, transaction))
     lock = "open F, '>', '/var/lib/dpkg/lock-frontend'; use Fcntl; fcntl F, F_SETLK,"
     lock += " pack('ssx4qqlx4', F_WRLCK, 0, 0, 0, 0) or die; sleep 100"
     (host.root / "var/tmp/lock.pl").write_text(lock)
     host.shell("systemd-run -q --unit=holder perl /var/tmp/lock.pl")
-    time.sleep(SECONDS + 4)
+    time.sleep(LONGER + 5)
     assert asyncio.run(APT.status(session, transaction.id)).deadman is DeadmanState.ARMED
     host.shell("systemctl stop holder")
     back = asyncio.run(status_of_way_back(session, transaction))
@@ -238,7 +239,7 @@ def test_stands_down_when_a_controller_rolls_back(
     host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
 ) -> None:
     """It is done once, by whoever comes first."""
-    transaction = of_everything(archive)
+    transaction = of_everything(archive, LONGER)
     asyncio.run(carry_out(session, transaction))
     assert transaction.deadman is not None
     back = asyncio.run(carry_out(session, transaction.deadman.back))

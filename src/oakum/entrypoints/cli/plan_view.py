@@ -10,6 +10,7 @@ from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import Group, GroupKind, HostClass, Plan, RebootPolicy
 from oakum.core.planning.prediction import predict
 from oakum.core.rollback.classes import goes_back_alone
+from oakum.core.rollback.restore_point import RestorePointKind, kinds_for
 from oakum.core.staging.rehearsal import Rehearsal
 from oakum.core.text import counted
 from oakum.entrypoints.cli import output
@@ -141,7 +142,19 @@ def _show_way_back(plan: Plan) -> None:
         output.show(f"    ! {reason}")
     if len(plan.rollback_reasons) > SHOWN_REASONS:
         output.show(f"    ! and {len(plan.rollback_reasons) - SHOWN_REASONS} more (--json)")
+    output.show(f"  kept       {_restore_points(plan)}")
     output.show(f"  deadman    {_deadman(plan)}")
+
+
+def _restore_points(plan: Plan) -> str:
+    """Say what hosts keep to go back with."""
+    snapshot = RestorePointKind.SNAPSHOT
+    also = [c.name for c in plan.classes if snapshot in kinds_for(c.changes)]
+    kept = "old packages, /etc, dpkg's database"
+    if not also:
+        return kept
+    which = "" if len(also) == len(plan.classes) else f" ({', '.join(also)})"
+    return f"{kept}; where the root is a btrfs subvolume, a snapshot{which}"
 
 
 def _deadman(plan: Plan) -> str:
