@@ -19,6 +19,7 @@ from tests.lab.transactions.packages import (
 from tests.lab.transactions.small_archive import SmallArchive
 from tests.lab.transactions.test_transactions import (
     APT,
+    LOCKER,
     STATE,
     carry_out,
     everything,
@@ -37,7 +38,7 @@ SECONDS, LONGER = 6, 20
 """What is waited for, and what must not be over before a test has done its part."""
 LEFT = (
     "ls /etc/systemd/system /etc/systemd/system/multi-user.target.wants | grep oakum;"
-    " systemctl list-units --all --plain --no-legend 'oakum-deadman-*'"
+    " systemctl list-units --all --plain --no-legend 'oakum-deadman-*' 'oakum-watch-*'"
 )
 FILES = "cd /etc && find . -type f ! -name machine-id | sort | xargs md5sum"
 
@@ -212,13 +213,11 @@ def test_waits_for_the_dpkg_of_others(
     pair = archive.change(library, library_new), archive.change(library_new, library)
     transaction = of_one(archive, *pair, seconds=LONGER)
     asyncio.run(carry_out(session, transaction))
-    lock = "open F, '>', '/var/lib/dpkg/lock-frontend'; use Fcntl; fcntl F, F_SETLK,"
-    lock += " pack('ssx4qqlx4', F_WRLCK, 0, 0, 0, 0) or die; sleep 100"
-    (host.root / "var/tmp/lock.pl").write_text(lock)
-    host.shell("systemd-run -q --unit=holder perl /var/tmp/lock.pl")
+    (host.root / "var/tmp/locker.pl").write_text(LOCKER)
+    host.shell("systemd-run -q --unit=holder perl /var/tmp/locker.pl; sleep 0.5")
     time.sleep(LONGER + 5)
     assert asyncio.run(APT.status(session, transaction.id)).deadman is DeadmanState.ARMED
-    host.shell("systemctl stop holder")
+    assert host.shell("systemctl is-active holder; systemctl stop holder") == "active\n"
     back = asyncio.run(status_of_way_back(session, transaction))
     assert (back.state, back.reason) == (TransactionState.SUCCEEDED, "")
     assert host.shell(STATE) == before

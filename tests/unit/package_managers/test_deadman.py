@@ -12,7 +12,17 @@ from oakum.adapters.package_managers.answers import parse_confirmation, parse_st
 from oakum.core.errors import HostError
 from oakum.core.rollout.transaction import DeadmanState
 
-PARTS = ("common", "launch", "apt", "problems", "journal", "deadman", "watch", "confirming")
+PARTS = (
+    "common",
+    "launch",
+    "apt",
+    "problems",
+    "journal",
+    "deadman",
+    "watch",
+    "snapshot",
+    "confirming",
+)
 NOBODY = "find_lock_holder() { :; }; has_systemd() { false; }; go_back_unasked() { echo back; }; "
 
 

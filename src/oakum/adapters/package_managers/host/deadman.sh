@@ -5,6 +5,7 @@
 # Time is counted while nothing of ours is at work, from the boot on when the host was booted: a clock may be wrong.
 
 DEADMAN_UNITS=/etc/systemd/system
+WANTED_AT_BOOT=$DEADMAN_UNITS/multi-user.target.wants
 OWN_PACE=20 # Seconds between two looks.
 
 # Before the first change. A host that cannot watch over itself is not changed.
@@ -22,15 +23,20 @@ deadman_seconds() {
   echo "${said:-0}"
 }
 
-deadman_unit() { # directory
+# Now a transient unit watches. The file is for a boot: nobody has to read all units anew, now or when it goes.
+boot_unit() { # directory
   echo "oakum-deadman-$(basename "$1").service"
 }
 
-# The unit is a file, as it must be there after a boot as well. Without systemd we watch until the host goes down.
+watching_unit() { # directory
+  echo "oakum-watch-$(basename "$1").service"
+}
+
+# Without systemd a process watches until the host goes down.
 watch_over_us() {
   if has_systemd; then
-    unit=$(deadman_unit "$T")
-    cat >"$DEADMAN_UNITS/$unit" <<END || { echo "cannot write $DEADMAN_UNITS/$unit"; return 1; }
+    unit=$DEADMAN_UNITS/$(boot_unit "$T")
+    cat >"$unit" <<END && mkdir -p "$WANTED_AT_BOOT" && ln -sf "$unit" "$WANTED_AT_BOOT/" || { echo "cannot write $unit"; return 1; }
 [Unit]
 Description=Oakum goes back unless $(basename "$T") is confirmed
 [Service]
@@ -41,7 +47,10 @@ OOMScoreAdjust=-900
 [Install]
 WantedBy=multi-user.target
 END
-    systemctl -q enable --now "$unit" </dev/null 2>"$T/deadman.log" && return 0
+    sync -d "$unit" "$WANTED_AT_BOOT"
+    systemd-run -q --collect --unit="$(watching_unit "$T")" --property=Restart=on-failure --property=RestartSec=5 \
+      --property=OOMScoreAdjust=-900 --property=StandardInput=null /bin/sh "$T/transaction.sh" deadman "$T" \
+      </dev/null 2>"$T/deadman.log" && return 0
     one_line <"$T/deadman.log"
     return 1
   fi
@@ -77,12 +86,14 @@ settle_deadman() {
 }
 
 dismiss_deadman() { # directory [--now]
-  unit=$(deadman_unit "$1")
-  has_systemd || [ -z "${2:-}" ] || stop_watcher "$1"
-  { has_systemd && [ -e "$DEADMAN_UNITS/$unit" ]; } || return 0
-  # shellcheck disable=SC2086  # nothing, or one option
-  systemctl -q disable ${2:-} "$unit" </dev/null 2>/dev/null
-  rm -f "$DEADMAN_UNITS/$unit" && systemctl daemon-reload 2>/dev/null
+  unit=$(boot_unit "$1")
+  rm -f "$WANTED_AT_BOOT/$unit" "$DEADMAN_UNITS/$unit"
+  [ -n "${2:-}" ] || return 0 # It is the watch itself that ends.
+  if has_systemd; then
+    for one in "$unit" "$(watching_unit "$1")"; do systemctl -q stop "$one" </dev/null 2>/dev/null; done
+  else
+    stop_watcher "$1"
+  fi
   return 0
 }
 
