@@ -183,6 +183,7 @@ def undoes_itself(host: ThrowAwayHost, archive: SmallArchive) -> None:
     assert host.shell("cat /etc/oak/config /etc/oak/plain") == "mine\none\n"
     assert host.shell("dpkg --audit") == ""
     assert host.shell(DATA) == 5 * "kept\n"
+    assert snapshots(host) == ["t1.replaced"]
     # What is no more on the host can still be read, and that is said.
     (kept,) = [e.detail.split()[-5] for e in done.journal if "is kept in" in e.detail]
     assert host.shell(f"cmp {kept}/usr/bin/dpkg-deb /bin/false && ls -A / | grep oakum || :") == ""

@@ -373,6 +373,16 @@ def test_a_silent_host_with_a_deadman_is_put_back_and_waited_for() -> None:
     assert given_up.state is RunState.ROLLBACK_FAILED
 
 
+def test_a_host_that_was_confirmed_is_not_waited_for() -> None:
+    """Silent after its soak, it fails as without a deadman: it will not go back by itself."""
+    lost = Unreachable("timed out", deadman_seconds=1800)
+    run = replace(make_rollout([1]).runs[0], state=RunState.VERIFYING, seconds=40)
+    failed = advance(advance(run, lost, START), lost, START + PATIENCE)
+    assert failed.state is RunState.FAILED
+    back = advance(replace(run, state=RunState.ROLLING_BACK), lost, START)
+    assert advance(back, lost, START + PATIENCE).state is RunState.ROLLBACK_FAILED
+
+
 def test_what_is_final_does_not_go_back() -> None:
     """A host that was confirmed cannot; an echo changes nothing."""
     for state in RunState:

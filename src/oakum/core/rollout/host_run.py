@@ -207,7 +207,7 @@ def _after_silence(run: HostRun, seen: Unreachable, now: datetime) -> HostRun:
     match run.state:
         case RunState.CHECKING:
             return move(lost, RunState.REFUSED, lasting, now)
-        case RunState.UPGRADING | RunState.REBOOTING | RunState.VERIFYING if seen.deadman_seconds:
+        case RunState.UPGRADING | RunState.REBOOTING | RunState.VERIFYING if _is_watched(run, seen):
             # It goes back by itself. Should it be heard before, it is put back all the same.
             return move(lost, RunState.ROLLING_BACK, lasting, now)
         case RunState.UPGRADING | RunState.REBOOTING | RunState.VERIFYING:
@@ -228,6 +228,10 @@ def _after_silence(run: HostRun, seen: Unreachable, now: datetime) -> HostRun:
 
 def _time_to_go_back(run: HostRun, seen: Unreachable) -> timedelta:
     """Return how much longer a silent host is waited for, as it may be heard once it went back."""
-    if run.state is RunState.ROLLING_BACK or run.state is RunState.VERIFYING_ROLLBACK:
-        return timedelta(seconds=seen.deadman_seconds)
-    return timedelta()
+    is_put_back = run.state is RunState.ROLLING_BACK or run.state is RunState.VERIFYING_ROLLBACK
+    return timedelta(seconds=seen.deadman_seconds if is_put_back and _is_watched(run, seen) else 0)
+
+
+def _is_watched(run: HostRun, seen: Unreachable) -> bool:
+    """Tell whether the host goes back by itself: it does not once it was found well."""
+    return bool(seen.deadman_seconds) and run.seconds is None

@@ -175,6 +175,7 @@ undo() {
   if gather "$T/inverse.tsv" && go_back "$T/inverse.tsv"; then
     settle_back "$T/inverse.tsv"
     settle_deadman "$T" withdrawn
+    drop_snapshots "$(basename "$T")"
     finish failed "$reason; every package is back at its old version"
   fi
   if remaining "$T/inverse.tsv" >"$T/left" 2>/dev/null && [ ! -s "$T/left" ]; then
