@@ -100,6 +100,7 @@ PLAN = Plan(
         interval_seconds=60,
         rounds_before=3,
     ),
+    deadman_seconds=1800,
     format=PLAN_FORMAT,
     clusters=(Cluster((("kernel", "amd64"),), (HostId("web-1"), HostId("web-2"))),),
     lane=LaneChoice(

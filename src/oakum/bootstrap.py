@@ -201,6 +201,7 @@ class Application:
             Probes(),
             ShellAndHttpMetrics(),
             self.clock,
+            self.transport,
             hooks=HookRunners(HostHooks(), ControllerHooks(self.settings.home / "hooks")),
         )
 

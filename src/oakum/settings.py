@@ -19,6 +19,8 @@ CONFIG_NAME = "oakum.toml"
 AtLeastOne = Annotated[int, Meta(ge=1, le=1_000_000)]
 NotNegative = Annotated[int, Meta(ge=0, le=100_000_000)]
 Ppm = Annotated[int, Meta(ge=1, le=999_999)]
+DeadmanSeconds = Annotated[int, Meta(ge=1, le=999_999)]
+"""As many digits as a verifier takes."""
 Seconds = Annotated[int, Meta(ge=1, le=3_600)]
 Percent = Annotated[int, Meta(ge=1, le=100)]
 Text = Annotated[str, Meta(min_length=1)]
@@ -219,6 +221,8 @@ class RolloutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How often [[metrics]] are read."""
     measure_before: Annotated[int, Meta(ge=3, le=100)] = 20
     """How often before a ring is changed."""
+    deadman: Literal["auto", "off"] | DeadmanSeconds = "auto"
+    """After how long a changed host that nobody confirms goes back by itself."""
     connect_timeout_seconds: Seconds = 15
 
 

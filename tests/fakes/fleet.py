@@ -22,7 +22,7 @@ from oakum.core.planning.plan import Budget, Plan, RebootPolicy, Ring, Window
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
 from oakum.core.rollout.hooks import HookStatus, Progress
 from oakum.core.rollout.measuring import Reading
-from oakum.core.rollout.transaction import TransactionState, TransactionStatus
+from oakum.core.rollout.transaction import DeadmanState, TransactionState, TransactionStatus
 from oakum.core.staging.check import Check, CheckResult
 from oakum.core.staging.vitals import VitalQuestions, Vitals
 from oakum.ports.clock import Clock
@@ -134,6 +134,8 @@ class FakeFleet:
     """Hosts whose upgrade fails."""
     rebooting: frozenset[str] = frozenset()
     """Hosts whose upgrade is effective only after a reboot."""
+    impatient: frozenset[str] = frozenset()
+    """Hosts that go back by themselves before anybody can confirm them."""
     seconds: float = 0
     """How long an upgrade takes."""
     fault: Fault = field(default=lambda _: None)
@@ -149,7 +151,7 @@ class FakeFleet:
     def tools(self, clock: Clock) -> Tools:
         hooks = HookRunners(FakeHooks(self, ""), FakeHooks(self, self.record))
         metrics = FakeMetrics(self.numbers)
-        return Tools(self, self, self, metrics, clock, settle_seconds=0, hooks=hooks)
+        return Tools(self, self, self, metrics, clock, self, settle_seconds=0, hooks=hooks)
 
     def connect(self, host: Host) -> AbstractAsyncContextManager[Session]:
         return self._connect(host)
@@ -195,10 +197,32 @@ class FakeFleet:
             return TransactionStatus(TransactionState.RUNNING, "install", "", (), starts=1)
         if name in self.bad and not back:
             return TransactionStatus(TransactionState.FAILED, "install", "it is bad", (), starts=1)
+        if name in self.impatient and not back:
+            self.memory.once(name, f"undo {transaction}.undo")
         reason = "libc" if name in self.rebooting and not back else ""
         return TransactionStatus(
-            TransactionState.SUCCEEDED, "end", "", (), reboot_reason=reason, starts=1
+            TransactionState.SUCCEEDED,
+            "end",
+            "",
+            (),
+            reboot_reason=reason,
+            starts=1,
+            deadman=self._decided(deeds, transaction),
+            begun_by_host="nobody confirmed" if name in self.impatient and back else "",
         )
+
+    def _decided(self, deeds: list[str], transaction: TransactionId) -> DeadmanState:
+        if f"undo {transaction}.undo" in deeds:
+            return DeadmanState.FIRED
+        is_confirmed = f"confirm {transaction}" in deeds
+        return DeadmanState.CONFIRMED if is_confirmed else DeadmanState.ARMED
+
+    async def confirm(self, session: Session, transaction: TransactionId) -> DeadmanState:
+        name = _name(session)
+        self.fault(f"before {name} is confirmed")
+        self.memory.once(name, f"confirm {transaction}")
+        self.fault(f"after {name} was confirmed")
+        return self._decided(self.memory.deeds(name), transaction)
 
     async def reboot(self, session: Session, transaction: TransactionId) -> None:
         name = _name(session)

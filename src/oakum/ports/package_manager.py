@@ -12,7 +12,8 @@ from oakum.core.ids import SnapshotId, TransactionId
 from oakum.core.orders.order import SignedOrder
 from oakum.core.planning.change import ChangeKind, PackageChange
 from oakum.core.planning.plan import RestartPolicy
-from oakum.core.rollout.transaction import TransactionStatus
+from oakum.core.rollback.restore_point import RestorePointKind
+from oakum.core.rollout.transaction import DeadmanState, TransactionStatus
 from oakum.ports.transport import Session
 
 
@@ -91,6 +92,20 @@ class Transaction:
     """For a roll-back: the transaction whose restore point (marks, conffiles) is put back."""
     order: SignedOrder | None = None
     """For a host that obeys nothing else."""
+    restore_points: tuple[RestorePointKind, ...] = (RestorePointKind.PACKAGES,)
+    """For an upgrade: what may be kept to undo it with."""
+    deadman: "Deadman | None" = None
+    """For an upgrade: how the host goes back when nobody confirms it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadman:
+    """What a host does by itself when no controller confirms in time that it found it well."""
+
+    back: Transaction
+    """The roll-back that a controller would order: whoever begins it, it is begun once."""
+    seconds: int
+    """From the end of the transaction, or from a boot after it. 0: it is switched off."""
 
 
 class PackageManager(Protocol):
@@ -108,6 +123,13 @@ class PackageManager(Protocol):
 
     async def status(self, session: Session, transaction: TransactionId) -> TransactionStatus:
         """Read the journal."""
+        ...
+
+    async def confirm(self, session: Session, transaction: TransactionId) -> DeadmanState:
+        """Say that the host was found well, over a session opened for that; may be repeated.
+
+        Return what has been decided: CONFIRMED or OFF, or that it was too late.
+        """
         ...
 
     async def reboot(self, session: Session, transaction: TransactionId) -> None:

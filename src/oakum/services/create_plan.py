@@ -47,6 +47,7 @@ from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, S
 from oakum.core.risk.assessment import Assessor
 from oakum.core.risk.queue import MILLION, risk_of
 from oakum.core.rollback.classes import class_of, verdict
+from oakum.core.rollback.deadman import usual_seconds
 from oakum.core.text import is_plain
 from oakum.core.versions.deb import compare
 from oakum.ports.clock import Clock
@@ -89,6 +90,8 @@ class PlanRequest:
     """Maintenance windows and freezes."""
     metrics: MetricRules = NO_METRICS
     hooks: tuple[HookRule, ...] = ()
+    deadman_seconds: int | None = None
+    """How long a changed host waits to be confirmed; 0: for ever. None: what is usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -504,6 +507,7 @@ def _assemble(
         risk_removed_ppm=risk_removed_ppm,
         predicted_seconds=0,  # of its lane
         pace_percent=pace_percent,
+        deadman_seconds=_deadman(request, _slowest(request, classes, pace_percent)),
         format=PLAN_FORMAT,
         clusters=clusters,
     )
@@ -521,6 +525,26 @@ def _clusters(
             if host.id in names
         }
     )
+
+
+def _slowest(request: PlanRequest, classes: Sequence[HostClass], pace_percent: int) -> int:
+    """Return how long the slowest host is expected to take, its hooks as long as they may."""
+    hooks = sum(rule.hook.timeout_seconds for rule in request.hooks)
+    return hooks + max(seconds_of_hosts(classes, pace_percent).values())
+
+
+def _deadman(request: PlanRequest, slowest: int) -> int:
+    """Return how long hosts wait to be confirmed. Raises InputError for less than they take."""
+    asked = request.deadman_seconds
+    if asked is None:
+        return usual_seconds(slowest)
+    if 0 < asked < slowest:
+        raise InputError(
+            f"a deadman of {asked} s would undo what is well: a host is predicted to take "
+            f"{slowest} s",
+            hint=f'give it more, or "auto" ({usual_seconds(slowest)} s here), or "off"',
+        )
+    return asked
 
 
 def _way_back(

@@ -13,7 +13,9 @@ from oakum.core.planning.change import PackageChange
 from oakum.core.planning.metric import Metric
 from oakum.core.planning.plan import Plan, RebootPolicy, RestartPolicy
 from oakum.core.repositories.snapshot import SnapshotManifest
+from oakum.core.rollback.deadman import deadman_seconds
 from oakum.core.rollback.inverse import invert
+from oakum.core.rollback.restore_point import kinds_for
 from oakum.core.rollout.host_run import Work
 from oakum.core.rollout.measuring import Sample
 from oakum.core.rollout.observation import (
@@ -24,9 +26,10 @@ from oakum.core.rollout.observation import (
     TransactionSeen,
     Unreachable,
     Verified,
+    WentBack,
 )
 from oakum.core.rollout.rollout import HostRun
-from oakum.core.rollout.transaction import TransactionState, TransactionStatus
+from oakum.core.rollout.transaction import DeadmanState, TransactionState, TransactionStatus
 from oakum.core.staging.check import Check, CheckResult, Comparison, Verdict, compare
 from oakum.core.staging.vitals import (
     NOTHING_DECLARED,
@@ -44,12 +47,13 @@ from oakum.ports.fact_collector import FactCollector
 from oakum.ports.hooks import HookRunners
 from oakum.ports.metrics import MetricReader
 from oakum.ports.package_manager import (
+    Deadman,
     PackageManager,
     SnapshotAccess,
     Transaction,
     TransactionMode,
 )
-from oakum.ports.transport import Session
+from oakum.ports.transport import Session, Transport
 from oakum.services.run_hook import Around, run_hook
 
 SETTLE_TRIES = 6
@@ -65,6 +69,8 @@ class Tools:
     checks: CheckRunner
     metrics: MetricReader
     clock: Clock
+    transport: Transport
+    """Opens the new connection over which a host is confirmed."""
     settle_seconds: float = 30
     """How long services may take to come up after a change or a boot before that is a failure."""
     clock_tolerance: timedelta = timedelta(minutes=10)
@@ -142,9 +148,9 @@ async def _do_there(
         case Work.DRIVE_UPGRADE:
             return await _drive_upgrade(run, job, session, tools)
         case Work.DRIVE_ROLLBACK:
-            return await _drive(rollback_of(run, job), job, session, tools)
+            return await _drive(rollback_of(run, job), run, job, session, tools)
         case Work.DRIVE_REBOOT:
-            return await _reboot(run, session, tools)
+            return await _reboot(run, job, session, tools)
         case Work.VERIFY:
             return await _verify(upgrade_of(run, job), run, job, session, tools)
         case Work.VERIFY_ROLLBACK:
@@ -156,9 +162,10 @@ async def _do_there(
             return await _run_hooks(run, job, session, tools)
 
 
-def not_asked(error: OakumError) -> Unreachable:
+def not_asked(error: OakumError, job: Assignment) -> Unreachable:
     """Return what is learnt when a host could not be asked: why, and what to do about it."""
-    return Unreachable(f"{error.message}; {error.hint}" if error.hint else error.message)
+    reason = f"{error.message}; {error.hint}" if error.hint else error.message
+    return Unreachable(reason, deadman_seconds(job.plan, job.changes))
 
 
 def upgrade_of(run: HostRun, job: Assignment) -> Transaction:
@@ -170,7 +177,16 @@ def upgrade_of(run: HostRun, job: Assignment) -> Transaction:
         job.changes,
         job.plan.restart_policy,
         order=job.order,
+        restore_points=kinds_for(job.changes),
     )
+
+
+def _with_deadman(transaction: Transaction, run: HostRun, job: Assignment) -> Transaction:
+    """Give an upgrade its way back along, for the case that nobody confirms it."""
+    seconds = deadman_seconds(job.plan, job.changes)
+    if transaction.mode is TransactionMode.ROLL_BACK or not seconds:
+        return transaction
+    return replace(transaction, deadman=Deadman(rollback_of(run, job), seconds))
 
 
 def rollback_of(run: HostRun, job: Assignment) -> Transaction:
@@ -198,10 +214,10 @@ async def _ask_checks(job: Assignment, session: Session, tools: Tools) -> Checks
 
 async def _drive_upgrade(
     run: HostRun, job: Assignment, session: Session, tools: Tools
-) -> TransactionSeen:
+) -> TransactionSeen | WentBack:
     """Drive the upgrade; one that failed is not verified, so what it left behind is seen here."""
-    seen = await _drive(upgrade_of(run, job), job, session, tools)
-    if seen.status.state is not TransactionState.FAILED:
+    seen = await _drive(upgrade_of(run, job), run, job, session, tools)
+    if isinstance(seen, WentBack) or seen.status.state is not TransactionState.FAILED:
         return seen
     facts = await tools.collector.collect(session, now=tools.clock.now())
     lost = await _lost(run, job, session, tools)
@@ -218,12 +234,14 @@ async def _lost(run: HostRun, job: Assignment, session: Session, tools: Tools) -
 
 
 async def _drive(
-    transaction: Transaction, job: Assignment, session: Session, tools: Tools
-) -> TransactionSeen:
+    transaction: Transaction, run: HostRun, job: Assignment, session: Session, tools: Tools
+) -> TransactionSeen | WentBack:
     may_reboot = job.plan.reboot_policy is RebootPolicy.WHEN_NEEDED
     status = await tools.package_manager.status(session, transaction.id)
+    if status.deadman is DeadmanState.FIRED:
+        return _went_back(job)
     if status.state in {TransactionState.ABSENT, TransactionState.INTERRUPTED}:
-        status = await _start(transaction, session, tools)
+        status = await _start(_with_deadman(transaction, run, job), session, tools)
     return TransactionSeen(status, may_reboot)
 
 
@@ -246,7 +264,16 @@ async def _start(transaction: Transaction, session: Session, tools: Tools) -> Tr
     return await tools.package_manager.status(session, transaction.id)
 
 
-async def _reboot(run: HostRun, session: Session, tools: Tools) -> Booted:
+def _went_back(job: Assignment) -> WentBack:
+    within = counted(round(job.plan.deadman_seconds / 60), "minute")
+    return WentBack(f"the host goes back by itself: nobody confirmed it within {within}")
+
+
+async def _reboot(run: HostRun, job: Assignment, session: Session, tools: Tools) -> Observation:
+    if job.plan.deadman_seconds:
+        status = await tools.package_manager.status(session, run.transaction)
+        if status.deadman is DeadmanState.FIRED:
+            return _went_back(job)
     facts = await tools.collector.collect(session, now=tools.clock.now())
     if facts.boot_id == run.boot_id_before:
         await tools.package_manager.reboot(session, run.transaction)
@@ -255,22 +282,46 @@ async def _reboot(run: HostRun, session: Session, tools: Tools) -> Booted:
 
 async def _verify(
     transaction: Transaction, run: HostRun, job: Assignment, session: Session, tools: Tools
-) -> Verified:
-    """Verify, and again while services may still be on their way up."""
+) -> Verified | WentBack:
+    """Verify, and again while services may still be on their way up; then confirm an upgrade."""
     seen = await _verify_once(transaction, run, job, session, tools)
     for _ in range(SETTLE_TRIES):
-        if seen.is_good:
+        if isinstance(seen, WentBack) or seen.is_good:
             break
         await asyncio.sleep(tools.settle_seconds / SETTLE_TRIES)
         seen = await _verify_once(transaction, run, job, session, tools)
-    return seen
+    if isinstance(seen, WentBack) or not seen.is_good:
+        return seen
+    is_watched = transaction.mode is TransactionMode.UPGRADE and job.plan.deadman_seconds
+    return await _confirm(transaction, seen, job, tools) if is_watched else seen
+
+
+async def _confirm(
+    transaction: Transaction, seen: Verified, job: Assignment, tools: Tools
+) -> Verified | WentBack:
+    """Let the host keep the change, over a new connection.
+
+    One that was open before the change proves nothing about who can still come in.
+    """
+    async with tools.transport.connect(job.host) as session:
+        decided = await tools.package_manager.confirm(session, transaction.id)
+    match decided:
+        case DeadmanState.CONFIRMED | DeadmanState.OFF:
+            return seen
+        case DeadmanState.FIRED:
+            return _went_back(job)
+        case DeadmanState.ARMED | DeadmanState.WITHDRAWN:
+            detail = f"well, but its deadman is {decided.value}: was it rolled back meanwhile?"
+            return replace(seen, is_good=False, detail=detail)
 
 
 async def _verify_once(
     transaction: Transaction, run: HostRun, job: Assignment, session: Session, tools: Tools
-) -> Verified:
+) -> Verified | WentBack:
     facts = await tools.collector.collect(session, now=tools.clock.now())
     status = await tools.package_manager.status(session, transaction.id)
+    if status.deadman is DeadmanState.FIRED:
+        return _went_back(job)
     booted = transaction.mode is TransactionMode.UPGRADE and _was_rebooted(job, status)
     answer = verify(
         transaction.changes,
@@ -285,7 +336,10 @@ async def _verify_once(
     lost = await _lost(run, job, session, tools)
     good = answer.is_good and comparison.verdict is Verdict.PASSED and not lost.in_words()
     signals = hard_signals(facts, comparison, job.checks, lost)
-    return Verified(good, in_words(answer, comparison, lost), results, signals)
+    words = in_words(answer, comparison, lost)
+    by_itself = f"put back by the host itself: {status.begun_by_host}; "
+    detail = f"{by_itself}{words}" if status.begun_by_host else words
+    return Verified(good, detail, results, signals)
 
 
 def _was_rebooted(job: Assignment, status: TransactionStatus) -> bool:

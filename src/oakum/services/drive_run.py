@@ -73,7 +73,7 @@ class Driver:
                 async with self._session(run, assignment.host) as session:
                     run = await self._drive(job, run, assignment, session)
             except (TransportError, HostError) as error:
-                seen = not_asked(error)
+                seen = not_asked(error, assignment)
                 run = await self._store(partial(self._observe, job, assignment, seen))
                 await asyncio.sleep(RECONNECT_SECONDS)
 

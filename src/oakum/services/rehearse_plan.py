@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from oakum.core.audit.event import Action
-from oakum.core.errors import OakumError, TransportError
+from oakum.core.errors import HostError, OakumError, TransportError
 from oakum.core.ids import HostId, HostRunId, TransactionId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
@@ -22,6 +22,7 @@ from oakum.core.rollout.observation import (
     Observation,
     TransactionSeen,
     Verified,
+    WentBack,
 )
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.state import RunState
@@ -191,7 +192,10 @@ class _Performance:
     async def _do(self, work: Work, run: HostRun) -> Observation:
         """Do one piece of work over a connection of its own, as a controller would."""
         async with self.owner.transport.connect(self.job.host) as session:
-            return await do(work, run, self.job, session, self.owner.tools)
+            seen = await do(work, run, self.job, session, self.owner.tools)
+        if isinstance(seen, WentBack):
+            raise HostError(seen.reason, hint="plan with a longer --deadman: real hosts are slower")
+        return seen
 
     async def _baseline(self, run: HostRun) -> StageResult:
         seen = await self._do(Work.ASK_CHECKS, run)

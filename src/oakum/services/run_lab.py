@@ -68,7 +68,7 @@ class Lab:
 
     def down(self) -> int:
         """Remove every machine and file of the lab; return how many machines there were."""
-        count = sum(self._provider(name).clear() for name in ("nspawn", "chroot"))
+        count = sum(self._provider(name).clear() for name in ("nspawn", "nspawn-btrfs", "chroot"))
         self.files.remove()
         return count
 

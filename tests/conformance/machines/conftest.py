@@ -66,7 +66,7 @@ class Place:
         return result.stdout.decode()
 
 
-@pytest.fixture(scope="module", params=["nspawn", "chroot"])
+@pytest.fixture(scope="module", params=["nspawn", "nspawn-btrfs", "chroot"])
 def place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:

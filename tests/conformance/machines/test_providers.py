@@ -128,3 +128,12 @@ def test_nothing_is_left_of_a_machine(place: Place) -> None:
     assert leftovers(place.directory) == []
     assert place.provider.clear() == 0
     place.provider.destroy("one")
+
+
+@pytest.mark.parametrize("place", ["nspawn-btrfs"], indirect=True)
+def test_a_root_on_btrfs_takes_snapshots(place: Place, machine: Machine) -> None:
+    """It is a subvolume of a file system of its own, as restore points ask for."""
+    assert place.ask(machine, "stat -f -c %T /; stat -c %i /") == "btrfs\n256\n"
+    snapshot = "btrfs -q subvolume snapshot -r / /var/one && ls -d /var/one/etc"
+    assert place.ask(machine, snapshot) == "/var/one/etc\n"
+    assert place.ask(machine, "btrfs -q subvolume delete /var/one && ls /var/one || echo gone")

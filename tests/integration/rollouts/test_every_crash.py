@@ -344,4 +344,5 @@ def _deeds(rollout: Rollout, host: str) -> list[str]:
         return []
     booted = [f"reboot {run.transaction}"] if host == "h2" else []
     undone = [f"undo {run.rollback_transaction}"] if run.state is RunState.ROLLED_BACK else []
-    return [f"upgrade {run.transaction}", *booted, *undone]
+    confirmed = [] if run.seconds is None else [f"confirm {run.transaction}"]
+    return [f"upgrade {run.transaction}", *booted, *confirmed, *undone]

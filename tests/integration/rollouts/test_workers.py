@@ -82,7 +82,10 @@ class Stage:
         assert ended.phase is Phase.SUCCEEDED
         assert {run.state for run in ended.runs} == {RunState.SUCCEEDED}
         for run in ended.runs:
-            assert self.site.hosts.deeds(run.host) == [f"upgrade {run.transaction}"]
+            assert self.site.hosts.deeds(run.host) == [
+                f"upgrade {run.transaction}",
+                f"confirm {run.transaction}",
+            ]
         steps = [e.details for e in events if e.action is Action.HOST_RUN_CHANGED]
         assert len(steps) == len({str(step) for step in steps}) == 4 * len(ended.runs)
         return ended

@@ -33,11 +33,12 @@ ORIGIN = Origin("http://127.0.0.1:9/snapshots/b", "bookworm", "a key\n")
 """Nobody listens there: what is accepted ends as refused by the transaction, harmlessly."""
 
 
-def today(plan: Plan = PLAN) -> Plan:
+def today(plan: Plan = PLAN, *, deadman_seconds: int = 0) -> Plan:
     """Return the plan as of now, so that its order may be begun."""
     now = datetime.now(UTC).replace(microsecond=0)  # noqa: TID251 - the host's clock is real
     opens = now - timedelta(hours=1)
-    return replace(plan, created_at=opens, window=Window(opens, now + timedelta(hours=1)))
+    window = Window(opens, now + timedelta(hours=1))
+    return replace(plan, created_at=opens, window=window, deadman_seconds=deadman_seconds)
 
 
 def order_of(plan: Plan) -> bytes:

@@ -99,6 +99,19 @@ def test_other_kinds_of_key_are_refused(machine: Machine, people: People, tmp_pa
     assert "no ed25519 key" in machine.refusal("begin", "t1", stdin=content)
 
 
+def test_the_deadman_is_left_out(machine: Machine, people: People) -> None:
+    """An order with a deadman begins with one, whatever the controller would rather have."""
+    document = order_of(today(deadman_seconds=1800))
+    refusal = machine.refusal("begin", "t1", stdin=signed(document, *people[:2]))
+    assert "its way back was given no name" in refusal
+    longer = altered(document, r"^deadman\t1800$", "deadman\t999999")
+    forged = given(longer, [person.sign(document) for person in people[:2]])
+    assert machine.refusal("begin", "t1", "t1.undo", stdin=forged).startswith("0 approvers")
+    twice = altered(document, r"^deadman\t1800$", "deadman\t1800\ndeadman\t999999")
+    refusal = machine.refusal("begin", "t1", "t1.undo", stdin=signed(twice, *people[:2]))
+    assert refusal == "the order says more than once: deadman"
+
+
 def test_expired(machine: Machine, people: People) -> None:
     """Signed by all, and too late."""
     plan = today()

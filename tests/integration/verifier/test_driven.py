@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.integration.verifier.machine import HOST, USER, Machine
+from tests.integration.verifier.machine import HOST, TRANSACTIONS, USER, Machine
 from tests.integration.verifier.offer import (
     NEW,
     OFFERED,
@@ -19,6 +19,7 @@ from tests.integration.verifier.offer import (
     manifest_of,
 )
 from tests.integration.verifier.orders import Approver, today
+from tests.lab.transactions.booted_host import wait_until_unwatched
 from tests.lab.transactions.packages import fragile, fragile_new, library, library_new
 from tests.lab.transactions.small_archive import SmallArchive
 
@@ -29,11 +30,12 @@ from oakum.core.errors import HostError, RefusedError
 from oakum.core.ids import TransactionId
 from oakum.core.orders.order import Origin, SignedOrder, write_order
 from oakum.core.rollback.inverse import invert
-from oakum.core.rollout.transaction import TransactionState, TransactionStatus
-from oakum.ports.package_manager import Target, Transaction, TransactionMode
+from oakum.core.rollout.transaction import DeadmanState, TransactionState, TransactionStatus
+from oakum.ports.package_manager import Deadman, Target, Transaction, TransactionMode
 from oakum.ports.transport import CommandResult, GuardedSession
 
 APT = AptPackageManager()
+PLACE = f"/{TRANSACTIONS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,12 @@ def session(machine: Machine, archive: SmallArchive) -> GuardedSession:
     return GuardedSession(LoggedIn(machine))
 
 
-def upgrade(archive: SmallArchive, *people: Approver, pairs: Pairs = PAIRS) -> Transaction:
+def upgrade(
+    archive: SmallArchive, *people: Approver, pairs: Pairs = PAIRS, deadman_seconds: int = 0
+) -> Transaction:
     """Return the upgrade with an order that these people signed."""
     changes, access = changes_of(archive, pairs), archive.access
-    plan = today()
+    plan = today(deadman_seconds=deadman_seconds)
     plan = replace(plan, classes=(replace(plan.classes[0], changes=changes, hosts=(HOST,)),))
     origin = Origin(access.url, access.suite, access.public_key)
     document = write_order(plan, manifest_of(archive, pairs), origin)
@@ -82,7 +86,14 @@ def way_back(archive: SmallArchive, done: Transaction) -> Transaction:
         mode=TransactionMode.ROLL_BACK,
         changes=invert(done.changes, manifest_of(archive)),
         undoes=done.id,
+        deadman=None,
     )
+
+
+def watched(archive: SmallArchive, *people: Approver, seconds: int) -> Transaction:
+    """Return the upgrade with an order that gives it so long to be confirmed."""
+    there = upgrade(archive, *people, deadman_seconds=seconds)
+    return replace(there, deadman=Deadman(way_back(archive, there), seconds))
 
 
 async def carry_out(session: GuardedSession, transaction: Transaction) -> TransactionStatus:
@@ -108,6 +119,43 @@ def test_signed_there_and_back(
     assert machine.as_root(VERSIONS) == OLD
     with pytest.raises(HostError, match="rolled back here"):
         asyncio.run(APT.start(session, replace(there, id=TransactionId("t2"))))
+
+
+def test_a_deadman_goes_back_by_the_order(
+    machine: Machine, session: GuardedSession, archive: SmallArchive, people: tuple[Approver, ...]
+) -> None:
+    """Nobody confirms: what was signed is undone, once, and the plan does not come again."""
+    there = watched(archive, *people[:2], seconds=3)
+    status = asyncio.run(carry_out(session, there))
+    assert (status.state, status.deadman) == (TransactionState.SUCCEEDED, DeadmanState.ARMED)
+    back = there.deadman.back if there.deadman else there
+    machine.as_root(
+        f"for i in $(seq 300); do [ ! -e {PLACE}/{back.id}/result ] || exit 0; sleep 0.1; done"
+    )
+    assert machine.as_root(VERSIONS) == OLD
+    assert asyncio.run(APT.confirm(session, there.id)) is DeadmanState.FIRED
+    status = asyncio.run(carry_out(session, back))
+    assert (status.state, status.starts) == (TransactionState.SUCCEEDED, 1)
+    assert "no controller confirmed within 3 seconds" in status.begun_by_host
+    with pytest.raises(HostError, match="rolled back here"):
+        asyncio.run(APT.start(session, replace(there, id=TransactionId("t2"))))
+    wait_until_unwatched(machine.root)
+
+
+def test_a_confirmed_order_stays(
+    machine: Machine, session: GuardedSession, archive: SmallArchive, people: tuple[Approver, ...]
+) -> None:
+    """By a verb of the verifier, as the ordinary account; its way back stays open."""
+    there = watched(archive, *people[:2], seconds=600)
+    status = asyncio.run(carry_out(session, there))
+    assert status.deadman is DeadmanState.ARMED
+    assert asyncio.run(APT.confirm(session, there.id)) is DeadmanState.CONFIRMED
+    wait_until_unwatched(machine.root)
+    assert machine.as_root(VERSIONS) == NEW
+    status = asyncio.run(carry_out(session, way_back(archive, there)))
+    assert (status.state, status.begun_by_host) == (TransactionState.SUCCEEDED, "")
+    with pytest.raises(HostError, match="does not know the transaction t9"):
+        asyncio.run(APT.confirm(session, TransactionId("t9")))
 
 
 def test_facts_and_simulation_need_no_order(session: GuardedSession, archive: SmallArchive) -> None:

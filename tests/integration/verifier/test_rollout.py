@@ -59,6 +59,7 @@ TOOLS = Tools(
     Probes(),
     ShellAndHttpMetrics(),
     CLOCK,
+    TRANSPORT,
     settle_seconds=1,
 )
 

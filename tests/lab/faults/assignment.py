@@ -47,7 +47,9 @@ def assign(
     archive: FaultyArchive,
     extra: tuple[Pair, ...],
     login: Login,
+    *,
     reboots: RebootPolicy,
+    deadman_seconds: int,
 ) -> Assignment:
     """Return what a controller would have planned for the host."""
     tiny: list[Pair] = [
@@ -57,7 +59,12 @@ def assign(
     pairs = [*tiny, *extra]
     changes = tuple(sorted((_change(*pair) for pair in pairs), key=lambda change: change.key))
     packages = tuple(_package(deb) for pair in pairs for deb in pair if deb is not None)
-    plan = replace(PLAN, restart_policy=RestartPolicy.AFFECTED, reboot_policy=reboots)
+    plan = replace(
+        PLAN,
+        restart_policy=RestartPolicy.AFFECTED,
+        reboot_policy=reboots,
+        deadman_seconds=deadman_seconds,
+    )
     return Assignment(
         host=Host(
             HostId(host.name), host.name, host.address, SSH_PORT, "root", login.host_key, NOW,

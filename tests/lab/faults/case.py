@@ -76,7 +76,14 @@ class CaseRunner:
             reboots = RebootPolicy.WHEN_NEEDED if case.kind.may_reboot else RebootPolicy.NEVER
             extra = self.debs[case.kind.extra]
             self._maps_old = case.kind.extra in {Extra.SSHD, Extra.LIBC}
-            job = assign(self.host, self.archive, extra, self.login, reboots)
+            job = assign(
+                self.host,
+                self.archive,
+                extra,
+                self.login,
+                reboots=reboots,
+                deadman_seconds=case.kind.deadman_seconds,
+            )
             run = asyncio.run(self._play(case, job))
             end, reason = _end_of(run), run.reason
             faults = self._judge(case, job, run, end)
@@ -215,5 +222,7 @@ def _end_of(run: HostRun) -> End:
             return End.HEALTHY
         case RunState.REFUSED:
             return End.REFUSED
+        case RunState.ROLLED_BACK:
+            return End.BY_ITSELF
         case _:
             return End.PUT_BACK if PUT_BACK in run.reason else End.FAILED

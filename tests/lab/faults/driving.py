@@ -55,6 +55,7 @@ async def drive(run: HostRun, job: Assignment, pace: int, between: Between) -> H
     """Return the run at its end. A second of ours is `pace` seconds of the controller's."""
     clock = FastClock(pace)
     manager = AptPackageManager(lock_seconds=LOCK_SECONDS)
+    transport = AsyncsshTransport(CONNECT_SECONDS)
     # This clock runs away from the hosts', and is no judge of theirs.
     tools = Tools(
         manager,
@@ -62,10 +63,10 @@ async def drive(run: HostRun, job: Assignment, pace: int, between: Between) -> H
         Probes(),
         ShellAndHttpMetrics(),
         clock,
+        transport,
         SETTLE_SECONDS,
         timedelta(days=365),
     )
-    transport = AsyncsshTransport(CONNECT_SECONDS)
     while work_for(run.state) is not None:
         try:
             async with transport.connect(job.host) as session:
@@ -77,7 +78,7 @@ async def drive(run: HostRun, job: Assignment, pace: int, between: Between) -> H
                         await asyncio.sleep(POLL_SECONDS)
                     run = after
         except (TransportError, HostError) as error:
-            run = advance(run, not_asked(error), clock.now())
+            run = advance(run, not_asked(error, job), clock.now())
             await asyncio.sleep(POLL_SECONDS)
     return run
 

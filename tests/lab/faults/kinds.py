@@ -34,6 +34,8 @@ class End(Enum):
     """It failed, put every package back by itself, and said why."""
     FAILED = "failed"
     """It failed and said why; rolled back after the fault was mended."""
+    BY_ITSELF = "went back by itself"
+    """Nobody could confirm it: the host rolled back alone, and the controller found it done."""
 
 
 class Extra(Enum):
@@ -72,6 +74,8 @@ class Kind:
     extra: Extra = Extra.NOTHING
     may_reboot: bool = False
     """Whether the plan reboots a host that needs it."""
+    deadman_seconds: int = 0
+    """How long the host waits to be confirmed."""
     hurries: bool = False
     """Whether the controller's patience runs out sooner, as the host will not answer."""
 
@@ -103,6 +107,15 @@ def _lock(seconds: int) -> str:
     perl = _own(f"exec perl /usr/lib/oak/lock.pl {seconds}")
     wait = "n=0; until [ -e /run/oak-fault/locked ] || [ $n = 20 ]; do n=$((n+1)); sleep 0.02; done"
     return f"{perl}\n{wait}"
+
+
+LOST_UNTIL_BACK = """
+until dpkg -s oak-library | grep -qx "Version: 1.1"; do sleep 0.1; done
+systemctl stop ssh; pkill -x sshd
+until dpkg -s oak-library | grep -qx "Version: 1.0"; do sleep 0.1; done
+systemctl start ssh
+"""
+"""As when the new version breaks the network: nothing helps but going back."""
 
 
 KINDS = (
@@ -191,6 +204,15 @@ KINDS = (
         "every connection is cut and sshd is away for a second",
         inject=_own("systemctl stop ssh; pkill -x sshd; sleep 1; systemctl start ssh"),
         mend="systemctl start ssh",
+    ),
+    Kind(
+        "connection lost",
+        "no connection is possible with the new version any more",
+        r"put back by the host itself: no controller confirmed within",
+        inject=_own(LOST_UNTIL_BACK),
+        mend="systemctl stop 'oak-fault-*'; systemctl start ssh",
+        points=SINCE_CHANGED,
+        deadman_seconds=6,
     ),
     Kind(
         "sshd upgraded",
@@ -310,6 +332,8 @@ def may_end(kind: Kind, point: Point) -> frozenset[End]:
     """Return how a case may end: by its kind, and by whether anything was changed before."""
     if not kind.cause:
         return frozenset({End.HEALTHY})
+    if kind.deadman_seconds:
+        return frozenset({End.BY_ITSELF})
     if point in UNTIL_CHANGED:
         return frozenset({End.REFUSED, End.PUT_BACK, End.FAILED, End.HEALTHY})
     return frozenset({End.PUT_BACK, End.FAILED, End.HEALTHY})

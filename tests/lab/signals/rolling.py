@@ -122,7 +122,7 @@ class Trial:
         rollout = start_rollout(plan.id, "ann", begin, CLOCK)
         tools = Tools(
             AptPackageManager(lock_seconds=2), ShellFactCollector(), Probes(),
-            ShellAndHttpMetrics(), CLOCK, settle_seconds=1,
+            ShellAndHttpMetrics(), CLOCK, InsideTransport(self.hosts), settle_seconds=1,
         )  # fmt: skip
         driver = Driver(
             "test", lambda _, host: jobs[host], keeps_lease("test", CLOCK), GroupCommit(begin),

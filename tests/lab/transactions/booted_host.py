@@ -165,6 +165,25 @@ class InsideSession:
         return CommandResult(process.returncode, out, err)
 
 
+def wait_until_unwatched(root: Path) -> None:
+    """Wait until no deadman watches in a root any more, where no systemd does it."""
+    deadline = time.monotonic() + BOOT_SECONDS
+    while _watchers(root):
+        assert time.monotonic() < deadline, _watchers(root)
+        time.sleep(0.1)
+
+
+def _watchers(root: Path) -> list[str]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "root").readlink() == root:
+                words = (process / "cmdline").read_bytes()
+                if b"deadman" in words or words.startswith(b"sleep"):
+                    found.append(process.name)
+    return found
+
+
 def overlay(base: Path, directory: Path) -> Path:
     """Mount a fresh writable layer over a tree."""
     for part in ("upper", "work", "root"):

@@ -182,6 +182,7 @@ def _control(site: Site, rollout: RolloutId, name: str) -> None:
         Probes(),
         ShellAndHttpMetrics(),
         CLOCK,
+        InsideTransport(site.host),
         5,
         hooks=hooks,
     )

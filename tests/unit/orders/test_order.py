@@ -37,6 +37,8 @@ class\t1
 host\tweb-1
 host\tweb-2
 may-undo\tyes
+deadman\t1800
+snapshot\tyes
 download\t2000000
 change\tupgrade\tlibssl3:amd64\t3.0.20-1\t3.0.22-1\t{"a" * 64}
 undo\tdowngrade\tlibssl3:amd64\t3.0.22-1\t3.0.20-1\t{"c" * 64}
@@ -77,6 +79,15 @@ def test_what_cannot_be_undone_is_said() -> None:
     one_way = replace(CHANGE, rollback_class=RollbackClass.ONE_WAY)
     plan = replace(PLAN, classes=(replace(WEB, changes=(one_way,)),))
     assert "may-undo\tno" in order_of(plan).decode().splitlines()
+
+
+def test_a_class_that_goes_back_alone_says_after_how_long() -> None:
+    """The time is signed; where no way back is safe without a person, there is none."""
+    assert "deadman\t1800" in order_of(PLAN).decode().splitlines()
+    assert "deadman" not in order_of(replace(PLAN, deadman_seconds=0)).decode()
+    kernel = replace(CHANGE, rollback_class=RollbackClass.KERNEL)
+    plan = replace(PLAN, classes=(replace(WEB, changes=(kernel,)),))
+    assert "deadman" not in order_of(plan).decode()
 
 
 def test_without_the_old_version_there_is_no_order() -> None:

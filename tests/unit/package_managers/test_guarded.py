@@ -12,7 +12,7 @@ from oakum.core.ids import Digest, SnapshotId, TransactionId
 from oakum.core.orders.order import OrderSignature, SignedOrder
 from oakum.core.planning.plan import RestartPolicy
 from oakum.core.text import framed
-from oakum.ports.package_manager import SnapshotAccess, Transaction, TransactionMode
+from oakum.ports.package_manager import Deadman, SnapshotAccess, Transaction, TransactionMode
 from oakum.ports.transport import ASK_VERIFIER, CommandResult, GuardedSession
 
 APT = AptPackageManager()
@@ -58,6 +58,20 @@ def test_a_way_back_names_what_it_undoes() -> None:
     )
     asyncio.run(APT.start(guarded, undo))
     assert inner.asked[0].arguments == ("roll-back", "t1.undo", "t1")
+
+
+def test_a_deadman_is_a_name_for_its_way_back() -> None:
+    """How long it waits is in the order; the host is told what to call what it does by itself."""
+    inner, guarded = session(GOOD)
+    undo = replace(
+        UPGRADE,
+        id=TransactionId("t1.undo"),
+        mode=TransactionMode.ROLL_BACK,
+        undoes=TransactionId("t1"),
+    )
+    asyncio.run(APT.start(guarded, replace(UPGRADE, deadman=Deadman(undo, 1800))))
+    asyncio.run(APT.confirm(guarded, TransactionId("t1")))
+    assert [a.arguments for a in inner.asked] == [("begin", "t1", "t1.undo"), ("confirm", "t1")]
 
 
 def test_status_and_reboot_are_verbs() -> None:

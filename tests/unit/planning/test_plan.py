@@ -146,3 +146,10 @@ def test_a_plan_of_the_first_format_cannot_be_given_what_it_had_not() -> None:
     stored = from_document((GOLDEN / "format-1.json").read_bytes(), Plan, "a plan")
     lax = replace(stored, budget=replace(stored.budget, base_rate_ppm=900_000))
     assert FIRST_FORMAT_DIGEST not in {lax.digest, replace(stored, groups=PLAN.groups).digest}
+
+
+def test_a_plan_without_a_deadman_keeps_its_digest() -> None:
+    """Stored before there were any, or with it switched off: its text says nothing of it."""
+    documents = PLAN.to_json(), replace(PLAN, deadman_seconds=0).to_json()
+    written = [dict(document) for document in documents if isinstance(document, dict)]
+    assert [document.get("deadman_seconds") for document in written] == [1800, None]

@@ -20,13 +20,23 @@ from oakum.core.rollout.observation import (
     TransactionSeen,
     Unreachable,
     Verified,
+    WentBack,
 )
 from oakum.core.rollout.rollout import HostRun, Rollout, RolloutRing
-from oakum.core.rollout.state import Phase, RunState, Wish
+from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-FATES = ("good", "bad", "refused", "failed", "unreachable", "reboots", "rollback fails")
+FATES = (
+    "good",
+    "bad",
+    "refused",
+    "failed",
+    "unreachable",
+    "reboots",
+    "rollback fails",
+    "goes back",
+)
 
 
 def make_rollout(ring_sizes: list[int], concurrency: int = 3, max_failed: int = 0) -> Rollout:
@@ -79,6 +89,8 @@ def observe(run: HostRun, fate: str) -> Observation:
             return TransactionSeen(status(ended, fate, reboot), may_reboot=True)
         case Work.DRIVE_REBOOT:
             return Booted("boot-2")
+        case Work.VERIFY if fate == "goes back":
+            return WentBack("nobody confirmed it")
         case Work.VERIFY:
             return Verified(fate not in {"bad", "rollback fails"}, fate, ())
         case Work.DRIVE_ROLLBACK:
@@ -319,6 +331,64 @@ def test_a_silent_host_is_given_time_and_then_taken_at_its_silence() -> None:
     late = advance(soon, Unreachable("timed out"), START + PATIENCE)
     assert soon.state is RunState.UPGRADING
     assert late.state is RunState.FAILED
+
+
+@pytest.mark.parametrize("state", [RunState.UPGRADING, RunState.REBOOTING, RunState.VERIFYING])
+def test_a_host_that_went_back_by_itself_is_followed(state: RunState) -> None:
+    """Its roll-back has the name that ours would have: it is looked at, and not begun again."""
+    run = replace(make_rollout([1]).runs[0], state=state)
+    back = advance(run, WentBack("nobody confirmed it"), START)
+    assert (back.state, back.reason) == (RunState.ROLLING_BACK, "nobody confirmed it")
+    assert work_for(back.state) is Work.DRIVE_ROLLBACK
+    done = TransactionSeen(status(TransactionState.SUCCEEDED), may_reboot=False)
+    verified = Verified(is_good=True, detail="put back by the host itself", results=())
+    end = advance(advance(back, done, START), verified, START)
+    assert (end.state, end.reason) == (RunState.ROLLED_BACK, "put back by the host itself")
+
+
+def test_a_host_that_went_back_is_evidence_only_when_it_was_silent() -> None:
+    """No controller was there: a person decides. It could not be heard: the rollout turns back."""
+    rollout = replace(make_rollout([2, 1], max_failed=0), phase=Phase.PROGRESSING)
+    first, second = (replace(run, state=RunState.VERIFYING) for run in rollout.in_ring(0))
+    unheard = replace(second, silent_since=START)
+    for run, phase in ((first, Phase.PAUSED), (unheard, Phase.ROLLING_BACK)):
+        back = advance(run, WentBack("nobody confirmed it"), START)
+        other = replace(second if run is first else first, state=RunState.SUCCEEDED)
+        seen = settle(replace(rollout, runs=(back, other, *rollout.in_ring(1))), START)
+        assert seen.phase is phase
+        assert back.host in seen.reason
+
+
+def test_a_silent_host_with_a_deadman_is_put_back_and_waited_for() -> None:
+    """It counts as lost at once, and is given the time to be heard again."""
+    lost = Unreachable("timed out", deadman_seconds=1800)
+    run = replace(make_rollout([1]).runs[0], state=RunState.VERIFYING)
+    run = advance(advance(run, lost, START), lost, START + PATIENCE)
+    assert (run.state, run.signals) == (RunState.ROLLING_BACK, (HardSignal.UNREACHABLE,))
+    begun = START + PATIENCE
+    run = advance(run, lost, begun)
+    still = advance(run, lost, begun + PATIENCE + timedelta(minutes=29))
+    assert still.state is RunState.ROLLING_BACK
+    given_up = advance(still, lost, begun + PATIENCE + timedelta(minutes=30))
+    assert given_up.state is RunState.ROLLBACK_FAILED
+
+
+def test_a_host_that_was_confirmed_is_not_waited_for() -> None:
+    """Silent after its soak, it fails as without a deadman: it will not go back by itself."""
+    lost = Unreachable("timed out", deadman_seconds=1800)
+    run = replace(make_rollout([1]).runs[0], state=RunState.VERIFYING, seconds=40)
+    failed = advance(advance(run, lost, START), lost, START + PATIENCE)
+    assert failed.state is RunState.FAILED
+    back = advance(replace(run, state=RunState.ROLLING_BACK), lost, START)
+    assert advance(back, lost, START + PATIENCE).state is RunState.ROLLBACK_FAILED
+
+
+def test_what_is_final_does_not_go_back() -> None:
+    """A host that was confirmed cannot; an echo changes nothing."""
+    for state in RunState:
+        run = replace(make_rollout([1]).runs[0], state=state)
+        if state not in {RunState.UPGRADING, RunState.REBOOTING, RunState.VERIFYING}:
+            assert advance(run, WentBack("late"), START) == run
 
 
 def test_how_long_a_host_took_is_counted_once() -> None:

@@ -30,6 +30,7 @@ from oakum.core.rollout.observation import (
     TransactionSeen,
     Unreachable,
     Verified,
+    WentBack,
 )
 from oakum.core.rollout.rollout import HostRun, Rollout, RolloutRing
 from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
@@ -84,8 +85,9 @@ observations: st.SearchStrategy[Observation] = st.one_of(
     st.builds(Verified, st.booleans(), st.just("verified"), results, signals),
     st.builds(HookBegins, st.sampled_from(HOOK_NAMES), st.booleans(), st.just("here")),
     st.builds(HookSeen, st.sampled_from(HOOK_NAMES), st.booleans(), hook_statuses),
-    st.builds(Unreachable, st.just("timed out")),
+    st.builds(Unreachable, st.just("timed out"), st.sampled_from([0, 1800])),
     st.builds(Measured, st.builds(Sample, st.integers(0, 6), readings)),
+    st.builds(WentBack, st.just("nobody confirmed it")),
 )
 
 

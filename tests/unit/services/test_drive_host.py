@@ -7,7 +7,6 @@ from datetime import timedelta
 from tests.fakes.fleet import MANIFEST, FakeFleet, HostSession, ProcessMemory, plan_for
 from tests.plans import NOW
 
-from oakum.core.errors import HostError, UnreachableError
 from oakum.core.ids import HostId, HostRunId, TransactionId
 from oakum.core.inventory.host import Host
 from oakum.core.rollout.host_run import Work, advance
@@ -18,7 +17,7 @@ from oakum.core.rollout.state import HardSignal, RunState
 from oakum.core.staging.vitals import VitalQuestions, Vitals, to_text
 from oakum.ports.package_manager import SnapshotAccess
 from oakum.ports.transport import Session
-from oakum.services.drive_host import Assignment, do, not_asked
+from oakum.services.drive_host import Assignment, do
 
 HOST = HostId("h0")
 WELL = Vitals(clock=NOW, resolved=("deb.example",), ways=("a default route over IPv4",), rules=())
@@ -63,13 +62,6 @@ def run(state: RunState, before: str | None = KEPT) -> HostRun:
 def work(fleet: FakeFleet, what: Work, of: HostRun) -> object:
     tools = replace(fleet.tools(Noon()), settle_seconds=0)  # type: ignore[arg-type]
     return asyncio.run(do(what, of, job(), HostSession(HOST), tools))
-
-
-def test_a_host_that_could_not_be_asked_says_what_to_do() -> None:
-    """The next step reaches whoever reads the run, as the reason itself does."""
-    full = HostError("cannot take it: No space left on device", hint="make room there")
-    assert not_asked(full).reason == "cannot take it: No space left on device; make room there"
-    assert not_asked(UnreachableError("no route")).reason == "no route"
 
 
 def test_vital_signs_are_kept_from_before_the_change() -> None:

@@ -3,7 +3,7 @@
 from oakum.adapters.machines import processes
 from oakum.adapters.machines.control_groups import remove_groups
 from oakum.adapters.machines.furnishing import FURNISH, archive
-from oakum.adapters.machines.images import Image, Images
+from oakum.adapters.machines.images import BTRFS, Image, Images
 from oakum.adapters.machines.locked import locked
 from oakum.adapters.machines.room import Record, Room
 from oakum.core.errors import ConflictError
@@ -13,9 +13,14 @@ from oakum.ports.machines import Machine, MachineSpec, MachineState, Progress
 class Builder:
     """Builds machines into a room, from cached images."""
 
-    def __init__(self, room: Room, images: Images) -> None:
+    def __init__(self, room: Room, images: Images, mode: str = "") -> None:
         self._room = room
         self._images = images
+        self._wanted = mode
+
+    @property
+    def _mode(self) -> str:
+        return self._wanted or self._images.mode
 
     def create(self, spec: MachineSpec, progress: Progress) -> Machine:
         """Build a machine's root and keep its record."""
@@ -23,12 +28,13 @@ class Builder:
             raise ConflictError(f"there is a machine {spec.name!r} already")
         self.remove(spec.name)  # what an interrupted building left
         extra = () if spec.is_exact else tuple(pin.name for pin in spec.packages)
+        if self._mode == BTRFS:
+            extra = (*extra, "btrfs-progs")
         image = self._images.with_packages(spec.release, extra, progress)
         address, port = self._room.reserve(spec.name)
         with locked(self._room.path(spec.name)):
             host_key = self._furnish(spec, image, address, port)
-            mode = "overlay" if self._images.can_overlay else "copy"
-            record = Record(spec.name, address, port, host_key, image.lower, mode)
+            record = Record(spec.name, address, port, host_key, image.lower, self._mode)
             self._room.write(record)
         return self.machine(record)
 
@@ -61,9 +67,9 @@ class Builder:
     def _furnish(self, spec: MachineSpec, image: Image, address: str, port: int) -> str:
         """Make the root; return the machine's public host key."""
         root = self._room.path(spec.name) / "root"
-        if not self._images.can_overlay:
+        if self._mode == "copy":
             self._images.copy_into(image, root)
         content = archive(spec, address, port)
         what = f"building {spec.name}"
-        told = self._images.enter(root, image, FURNISH, stdin=content, what=what)
+        told = self._images.enter(root, image, FURNISH, stdin=content, what=what, mode=self._mode)
         return " ".join(told.decode().strip().splitlines()[-1].split()[:2])

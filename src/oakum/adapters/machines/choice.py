@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from oakum.adapters.machines.chroot import ChrootProvider
-from oakum.adapters.machines.images import Archives, Images
+from oakum.adapters.machines.images import BTRFS, Archives, Images
 from oakum.adapters.machines.nspawn import NspawnProvider
 from oakum.adapters.machines.programs import MachineError
 from oakum.core.errors import InputError
@@ -21,13 +21,18 @@ class ProviderChooser:
         """Return a provider and why it is this one; `NAME!` takes it without trying."""
         nspawn = NspawnProvider(self._directory / "nspawn", self._images)
         chroot = ChrootProvider(self._directory / "chroot", self._images)
-        by_name: dict[str, MachineProvider] = {"nspawn": nspawn, "chroot": chroot}
+        btrfs = NspawnProvider(self._directory / "nspawn-btrfs", self._images, BTRFS)
+        by_name: dict[str, MachineProvider] = {
+            provider.name: provider for provider in (nspawn, btrfs, chroot)
+        }
         if wanted.endswith("!"):
             return by_name[wanted[:-1]], "as before"
         if wanted in by_name:
             return _required(by_name[wanted])
         if wanted != "auto":
-            raise InputError(f"{wanted!r} is no provider", hint="there are: auto, nspawn, chroot")
+            raise InputError(
+                f"{wanted!r} is no provider", hint=f"there are: auto, {', '.join(by_name)}"
+            )
         refusal = nspawn.refusal()
         if refusal is None:
             return nspawn, "hosts boot in systemd-nspawn containers"

@@ -20,6 +20,8 @@ from oakum.ports.machines import PackageSource, Progress
 Archives = Callable[[str], tuple[ArchiveSource, ...]]
 """Gives the archives of a release."""
 
+BTRFS = "btrfs"
+"""The mode of a machine whose root is a subvolume in a file of its own."""
 RECIPE = 2
 """Raise it when the images below change, and old ones are built anew."""
 
@@ -87,14 +89,26 @@ class Images:
         layer = target / "root"
         return Image((layer, *base.directories) if self.can_overlay else (layer,))
 
+    @property
+    def mode(self) -> str:
+        """Return how a root stands over an image here."""
+        return "overlay" if self.can_overlay else "copy"
+
     def enter(
-        self, root: Path, image: Image, script: str, *arguments: str, stdin: bytes, what: str
+        self,
+        root: Path,
+        image: Image,
+        script: str,
+        *arguments: str,
+        stdin: bytes,
+        what: str,
+        mode: str = "",
     ) -> bytes:
         """Run a script in a root that stands over an image; see build.sh for the directories."""
-        upper, work = root.parent / "upper", root.parent / "work"
-        for directory in (root, upper, work):
+        mode = mode or self.mode
+        upper, work = root.parent / ("disk" if mode == BTRFS else "upper"), root.parent / "work"
+        for directory in (root, work) if mode == BTRFS else (root, upper, work):
             directory.mkdir(parents=True, exist_ok=True)
-        mode = "overlay" if self.can_overlay else "copy"
         with as_file(files(__package__) / "build.sh") as build:
             command = [
                 *contained_command(), "sh", str(build), mode, str(root), image.lower,

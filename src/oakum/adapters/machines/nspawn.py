@@ -1,11 +1,12 @@
 """Machines that boot: systemd-nspawn containers with systemd as their first process."""
 
 from pathlib import Path
+from shutil import which
 
 from oakum.adapters.machines import processes
 from oakum.adapters.machines.building import Builder
 from oakum.adapters.machines.control_groups import make_groups, needs_scope_of_its_own
-from oakum.adapters.machines.images import Images, unshare_command
+from oakum.adapters.machines.images import BTRFS, Images, unshare_command
 from oakum.adapters.machines.programs import MachineError, succeeds
 from oakum.adapters.machines.room import Record, Room
 from oakum.ports.machines import Machine, MachineSpec, Progress
@@ -13,7 +14,13 @@ from oakum.ports.machines import Machine, MachineSpec, Progress
 SHUTDOWN_SECONDS = 90
 
 BOOT = """
-[ "$1" = copy ] || mount -t overlay overlay -o "lowerdir=$3,upperdir=$4,workdir=$5" "$2"
+case "$1" in
+  overlay) mount -t overlay overlay -o "lowerdir=$3,upperdir=$4,workdir=$5" "$2" ;;
+  btrfs)
+    # A machine that was killed a moment ago may still have it: two loops over one file destroy it.
+    while [ -n "$(losetup -j "$4")" ]; do sleep 0.1; done
+    mount -o loop,noatime,subvol=root "$4" "$2" ;;
+esac
 while read -r group; do echo $$ >"$group/cgroup.procs"; done <"$7"
 trap 'kill -TERM "$container"' TERM
 status=133
@@ -38,11 +45,11 @@ A signal cuts `wait` short, hence the second one.
 class NspawnProvider:
     """Full boot, shared network: each machine's services listen on its own loopback address."""
 
-    name = "nspawn"
-
-    def __init__(self, directory: Path, images: Images) -> None:
+    def __init__(self, directory: Path, images: Images, mode: str = "") -> None:
+        self.name = f"nspawn-{mode}" if mode else "nspawn"
         self._room = Room(directory)
-        self._builder = Builder(self._room, images)
+        self._builder = Builder(self._room, images, mode)
+        self._needs_btrfs = mode == BTRFS
 
     def refusal(self) -> str | None:
         """Try namespaces and nspawn itself, on this computer's own root, read-only."""
@@ -53,7 +60,10 @@ class NspawnProvider:
             "--keep-unit", "--as-pid2", "--console=pipe", "--link-journal=no",
             "--resolv-conf=off", "true",
         ]  # fmt: skip
-        return succeeds([*unshare_command(), *trial])
+        refused = succeeds([*unshare_command(), *trial])
+        if refused is None and self._needs_btrfs and not (which("mkfs.btrfs") and which("btrfs")):
+            return "btrfs-progs is not installed"
+        return refused
 
     def create(self, spec: MachineSpec, progress: Progress) -> Machine:
         """Build a machine; it does not run yet."""
@@ -103,5 +113,6 @@ class NspawnProvider:
 
 
 def _directories(record: Record, directory: Path) -> tuple[str, ...]:
-    root, upper, work = (str(directory / name) for name in ("root", "upper", "work"))
+    layer = "disk" if record.mode == BTRFS else "upper"
+    root, upper, work = (str(directory / name) for name in ("root", layer, "work"))
     return (record.mode, root, record.lower, upper, work)

@@ -29,7 +29,7 @@ class Record:
     host_key: str
     lower: str
     mode: str
-    """`overlay` or `copy`."""
+    """`overlay`, `copy` or `btrfs`."""
 
 
 class Room:

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from oakum.core.errors import HostError
 from oakum.core.ids import Digest
 from oakum.core.planning.change import ChangeKind
-from oakum.core.rollout.transaction import JournalEntry, TransactionState, TransactionStatus
+from oakum.core.rollout.transaction import (
+    DeadmanState,
+    JournalEntry,
+    TransactionState,
+    TransactionStatus,
+)
 from oakum.core.text import one_line
 from oakum.ports.package_manager import SimulatedChange, Simulation
 
@@ -21,6 +26,9 @@ RESULT_STATES = {
 JOURNAL_COLUMNS = 4
 CHANGE_COLUMNS = 4
 FIRST_BEGIN = "begin"
+BY_ITSELF = ("deadman", "started")
+"""The first entry of a roll-back that a host began by itself. An upgrade that arms its deadman
+has an entry of the same name without a reason."""
 
 Line = tuple[str, ...]
 
@@ -82,8 +90,15 @@ def parse_status(output: bytes) -> TransactionStatus:
         journal=journal,
         restarted=tuple(_rest(columns) for columns in result if columns[0] == "restarted"),
         reboot_reason=facts.get("reboot", ""),
+        deadman=_deadman(lines),
+        begun_by_host=next((e.detail for e in journal if (e.step, e.outcome) == BY_ITSELF), ""),
         starts=sum(entry.step == FIRST_BEGIN and entry.outcome == "started" for entry in journal),
     )
+
+
+def parse_confirmation(output: bytes) -> DeadmanState:
+    """Read the answer of confirm.sh."""
+    return _deadman(tuple(_lines(output, "confirmation")))
 
 
 def parse_repacked(output: bytes) -> RepackAnswer:
@@ -155,6 +170,17 @@ def _state(lines: tuple[Line, ...], result: str | None) -> TransactionState:
     if ("running", "yes") in lines:
         return TransactionState.RUNNING
     return TransactionState.INTERRUPTED
+
+
+def _deadman(lines: tuple[Line, ...]) -> DeadmanState:
+    said = next((_rest(columns) for columns in _of(lines, "deadman")), DeadmanState.OFF.value)
+    known = {state.value: state for state in DeadmanState}
+    if said not in known:
+        raise HostError(
+            f"the host's deadman is in an unknown state {said!r}",
+            hint="was it prepared with a newer Oakum? upgrade this one",
+        )
+    return known[said]
 
 
 def _file(columns: Line) -> RepackedFile:

@@ -6,6 +6,7 @@ import re
 from oakum.adapters.package_managers.answers import (
     RepackAnswer,
     RepackedFile,
+    parse_confirmation,
     parse_repacked,
     parse_simulation,
     parse_status,
@@ -16,7 +17,8 @@ from oakum.core.errors import ConflictError, HostError, InputError, RefusedError
 from oakum.core.ids import TransactionId
 from oakum.core.planning.change import PackageChange, RollbackClass
 from oakum.core.planning.plan import RestartPolicy
-from oakum.core.rollout.transaction import TransactionStatus
+from oakum.core.rollback.restore_point import RestorePointKind
+from oakum.core.rollout.transaction import DeadmanState, TransactionStatus
 from oakum.core.text import framed, one_line
 from oakum.ports.package_manager import (
     Simulation,
@@ -103,6 +105,16 @@ class AptPackageManager:
         result = await _about("status", HostScript.STATUS, session, transaction)
         return parse_status(result.stdout)
 
+    async def confirm(self, session: Session, transaction: TransactionId) -> DeadmanState:
+        """Say that the host was found well; return what has been decided, by this or before."""
+        result = await _about("confirm", HostScript.CONFIRM, session, transaction)
+        if result.exit_status == UNKNOWN_HERE:
+            raise HostError(
+                f"the host does not know the transaction {transaction} any more",
+                hint="was /var/lib/oakum there removed, or the host put back from a backup?",
+            )
+        return parse_confirmation(result.stdout)
+
     async def reboot(self, session: Session, transaction: TransactionId) -> None:
         """Reboot the host once for this transaction; a second call does nothing."""
         result = await _about("reboot", HostScript.REBOOT, session, transaction)
@@ -142,7 +154,15 @@ class AptPackageManager:
             "key.asc": transaction.access.public_key,
             "changes.tsv": "".join(f"{change.line()}\n" for change in transaction.changes),
             "settings": _settings_of(transaction, self._lock_seconds),
+            **self._way_back_of(transaction),
         }
+
+    def _way_back_of(self, transaction: Transaction) -> dict[str, str]:
+        """Return what a host needs to go back by itself: what it would be handed for that."""
+        if transaction.deadman is None:
+            return {}
+        back = self._files_of(transaction.deadman.back)
+        return {"back.tsv": back["changes.tsv"], "back.settings": back["settings"]}
 
 
 async def _about(
@@ -167,8 +187,9 @@ async def _give_order(session: GuardedSession, transaction: Transaction) -> Comm
     texts = {"o": order.document.decode(), "k": transaction.access.public_key}
     texts |= {str(n): signature.text for n, signature in enumerate(order.signatures, 1)}
     words = [_safe_id(transaction.id)]
-    if transaction.undoes is not None:
-        words.append(_safe_id(transaction.undoes))
+    named = transaction.undoes if transaction.deadman is None else transaction.deadman.back.id
+    if named is not None:
+        words.append(_safe_id(named))
     result = await session.ask(
         ORDER_VERBS[transaction.mode], *words, stdin=framed(texts), timeout_seconds=ORDER_SECONDS
     )
@@ -206,6 +227,11 @@ def _settings_of(transaction: Transaction, lock_seconds: int) -> str:
         "lock_seconds": str(lock_seconds),
         "may_undo": "yes" if may_undo else "no",
     }
+    if RestorePointKind.SNAPSHOT in transaction.restore_points:
+        settings["snapshot"] = "yes"
+    if transaction.deadman is not None:
+        settings["deadman"] = str(transaction.deadman.seconds)
+        settings["back"] = _safe_id(transaction.deadman.back.id)
     return "".join(f"{name}\t{value}\n" for name, value in settings.items())
 
 

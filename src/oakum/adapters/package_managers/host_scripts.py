@@ -11,22 +11,36 @@ class HostScript(Enum):
     SIMULATE = ("common", "apt", "problems", "processes", "simulate")
     TRANSACTION = (
         "common",
+        "launch",
         "apt",
         "problems",
         "processes",
         "advice",
         "journal",
+        "deadman",
+        "watch",
         "updaters",
         "restore_point",
+        "snapshot",
         "restarts",
         "install",
         "go_back",
         "transaction",
     )
     START = ("common", "launch", "start")
-    STATUS = ("common", "report", "status")
+    STATUS = ("common", "deadman", "report", "status")
+    CONFIRM = ("common", "deadman", "snapshot", "confirming", "confirm")
     REBOOT = ("common", "boot_again", "reboot")
-    VERIFIER = ("common", "launch", "report", "boot_again", "verifier")
+    VERIFIER = (
+        "common",
+        "launch",
+        "deadman",
+        "snapshot",
+        "confirming",
+        "report",
+        "boot_again",
+        "verifier",
+    )
     REPACK = ("common", "repack")
     FETCH = ("common", "fetch")
 

@@ -16,7 +16,9 @@ from oakum.core.planning.change import PackageChange, RollbackClass
 from oakum.core.planning.hook import Hook, HookPlace
 from oakum.core.planning.plan import HostClass, Plan
 from oakum.core.repositories.snapshot import SnapshotManifest
+from oakum.core.rollback.deadman import deadman_seconds
 from oakum.core.rollback.inverse import invert
+from oakum.core.rollback.restore_point import RestorePointKind, kinds_for
 from oakum.core.text import one_line
 
 NAMESPACE = "oakum-plan"
@@ -104,7 +106,7 @@ def write_order(plan: Plan, manifest: SnapshotManifest, origin: Origin) -> bytes
     for number, hook in enumerate(plan.hooks, 1):
         rows += _hook_rows(number, hook) if hook.place is HookPlace.HOST else []
     for number, host_class in enumerate(plan.classes, 1):
-        rows += _class_rows(number, host_class, manifest)
+        rows += _class_rows(number, host_class, manifest, deadman_seconds(plan, host_class.changes))
     rows.append(("end",))
     return "".join(f"{_line(row)}\n" for row in rows).encode("ascii")
 
@@ -120,7 +122,7 @@ def install_until(plan: Plan) -> datetime:
 
 
 def _class_rows(
-    number: int, host_class: HostClass, manifest: SnapshotManifest
+    number: int, host_class: HostClass, manifest: SnapshotManifest, deadman: int
 ) -> list[tuple[str, ...]]:
     changes = host_class.changes
     may_undo = all(c.rollback_class is not RollbackClass.ONE_WAY for c in changes)
@@ -128,6 +130,8 @@ def _class_rows(
         ("class", str(number)),
         *(("host", host) for host in sorted(host_class.hosts)),
         ("may-undo", "yes" if may_undo else "no"),
+        *((("deadman", str(deadman)),) if deadman else ()),
+        *((("snapshot", "yes"),) if RestorePointKind.SNAPSHOT in kinds_for(changes) else ()),
         ("download", str(sum(change.size_bytes for change in changes))),
         *(("change", *_columns(change)) for change in changes),
         *(("undo", *_columns(change)) for change in invert(changes, manifest)),

@@ -45,6 +45,7 @@ def _settings(old: Plan, new: Plan) -> Iterator[str]:
         "budget": (old.budget.in_words(), new.budget.in_words()),
         "restarts": (old.restart_policy.value, new.restart_policy.value),
         "reboots": (old.reboot_policy.value, new.reboot_policy.value),
+        "deadman": (_seconds(old.deadman_seconds), _seconds(new.deadman_seconds)),
         "way back": (old.rollback_verdict.value, new.rollback_verdict.value),
     }
     for name, (before, after) in pairs.items():
@@ -54,3 +55,7 @@ def _settings(old: Plan, new: Plan) -> Iterator[str]:
 
 def _lane(plan: Plan) -> str:
     return "none" if plan.lane is None else plan.lane.lane.value
+
+
+def _seconds(seconds: int) -> str:
+    return f"{seconds} s" if seconds else "off"

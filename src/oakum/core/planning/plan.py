@@ -195,6 +195,8 @@ class Plan:
     """How long hosts took in past rollouts, in percent of the first guess."""
     measurement: Measurement | None = None
     """By which metrics changed hosts are held against unchanged ones."""
+    deadman_seconds: int = 0
+    """How long a changed host waits to be confirmed before it goes back by itself; 0: for ever."""
     format: int = 1
     """What the digest is made of; plans that were stored without it are of the first."""
     clusters: tuple[Cluster, ...] = ()
@@ -248,6 +250,8 @@ class Plan:
             document["lane"] = self.lane.to_json()
         if self.hooks:
             document["hooks"] = [hook.to_json() for hook in self.hooks]
+        if self.deadman_seconds:
+            document["deadman_seconds"] = self.deadman_seconds
         return document
 
     @property

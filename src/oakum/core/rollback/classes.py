@@ -3,6 +3,7 @@
 The table and its reasons are explained in docs/concepts/rollback.md.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -97,6 +98,15 @@ def verdict(
     if reasons:
         return RollbackVerdict.NEEDS_APPROVAL, reasons
     return RollbackVerdict.FULL, ()
+
+
+def goes_back_alone(changes: Iterable[PackageChange]) -> bool:
+    """Tell whether a host may go back by itself: nobody is asked then about what has no safe way.
+
+    A database that would meet data of a newer version, a kernel, firmware: for these a person
+    approved that there is no way back, and no timer may know better.
+    """
+    return not any(_doubt_about(change) for change in changes)
 
 
 def _doubt_about(change: PackageChange) -> str:

@@ -34,7 +34,7 @@ def judge(rollout: Rollout) -> GateAnswer:
     if not 0 < rollout.base_rate_ppm < MILLION:
         return GateAnswer(Verdict.ERROR, f"a base rate of {rollout.base_rate_ppm} in a million")
     states = [run.outcome for run in rollout.runs]
-    if failed := _all_in(RunState.FAILED, rollout.runs, states):
+    if failed := _failed(rollout.runs, states):
         answer = _against(rollout, failed, states)
         if answer is not None:
             return answer
@@ -86,7 +86,10 @@ def _against(rollout: Rollout, failed: list[HostRun], states: list[RunState]) ->
 
 def _silence(rollout: Rollout, failed: int, states: list[RunState]) -> GateAnswer | None:
     """Return INCONCLUSIVE when hosts said too little, beyond what a person knows of."""
-    refused = _all_in(RunState.REFUSED, rollout.runs, states)
+    refused = [
+        *_all_in(RunState.REFUSED, rollout.runs, states),
+        *(run for run in _put_back(rollout.runs, states) if _says_nothing(run)),
+    ]
     unknown = [run for run in rollout.runs if run.checks_after and run.is_unknown]
     out = [run for run in rollout.runs if run.hooks and run.stays_out]
     if len({run.id for run in (*unknown, *refused, *out)}) <= rollout.forgiven:
@@ -104,7 +107,7 @@ def _silence(rollout: Rollout, failed: int, states: list[RunState]) -> GateAnswe
             f"not changed, and so no evidence: {_named(refused)} (budget {rollout.max_failed})",
         )
     ring = [run.outcome for run in rollout.in_ring(rollout.ring)]
-    if ring and all(state is RunState.REFUSED for state in ring):
+    if ring and all(state is RunState.REFUSED or state is RunState.ROLLED_BACK for state in ring):
         return GateAnswer(
             Verdict.INCONCLUSIVE,
             f"no host of the ring was changed, and so no evidence: {_named(refused)}",
@@ -115,7 +118,8 @@ def _silence(rollout: Rollout, failed: int, states: list[RunState]) -> GateAnswe
 def unheard(rollout: Rollout) -> int:
     """Return how many hosts say nothing about the change: what a person who resumes forgives."""
     return sum(
-        run.outcome is RunState.REFUSED or run.is_unknown or run.stays_out for run in rollout.runs
+        run.outcome is RunState.REFUSED or run.is_unknown or run.stays_out or _says_nothing(run)
+        for run in rollout.runs
     )
 
 
@@ -131,7 +135,7 @@ def what_the_evidence_allows(rollout: Rollout) -> str:
 
 def _what_hosts_allow(rollout: Rollout) -> str:
     states = [run.outcome for run in rollout.runs]
-    good, bad = states.count(RunState.SUCCEEDED), states.count(RunState.FAILED)
+    good, bad = states.count(RunState.SUCCEEDED), len(_failed(rollout.runs, states))
     if not good + bad:
         return "0 of 0 failed"
     line = f"{bad} of {good + bad} failed"
@@ -148,7 +152,30 @@ def _what_hosts_allow(rollout: Rollout) -> str:
 
 
 def _changed(states: list[RunState]) -> int:
-    return sum(states.count(state) for state in RunState if state.may_have_changed)
+    return sum(
+        states.count(state) for state in RunState if state.may_have_changed or state.is_put_back
+    )
+
+
+def _failed(runs: Sequence[HostRun], states: list[RunState]) -> list[HostRun]:
+    """Return the runs that speak against the plan.
+
+    Before a rollout turns back, only a host that was lost is put back: by itself, or for that.
+    """
+    put_back = [run for run in _put_back(runs, states) if not _says_nothing(run)]
+    return [*_all_in(RunState.FAILED, runs, states), *put_back]
+
+
+def _put_back(runs: Sequence[HostRun], states: list[RunState]) -> list[HostRun]:
+    if not any(states.count(state) for state in RunState if state.is_put_back):
+        return []
+    return [run for run in runs if run.outcome.is_put_back]
+
+
+def _says_nothing(run: HostRun) -> bool:
+    """Tell whether a host went back only because no controller was there to confirm it."""
+    put_back = run.outcome.is_put_back and run.outcome is not RunState.ROLLBACK_FAILED
+    return put_back and not run.signals
 
 
 def _all_in(state: RunState, runs: Sequence[HostRun], states: list[RunState]) -> list[HostRun]:

@@ -19,6 +19,7 @@ from oakum.core.rollout.observation import (
     TransactionSeen,
     Unreachable,
     Verified,
+    WentBack,
 )
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.state import HardSignal, RunState
@@ -89,6 +90,8 @@ def advance(run: HostRun, observation: Observation, now: datetime) -> HostRun:
             return _after_silence(run, observation, now)
         case Measured():
             return _after_measuring(run, observation)
+        case WentBack():
+            return _after_going_back(run, observation, now)
         case ChecksDone() | TransactionSeen() | Booted() | Verified() | HookBegins() | HookSeen():
             heard = run if run.silent_since is None else replace(run, silent_since=None)
             return _after_answer(heard, observation, now)
@@ -198,25 +201,60 @@ def _after_rollback_verification(run: HostRun, seen: Verified, now: datetime) ->
     return end(known, state, seen.detail, now)
 
 
+def _after_going_back(run: HostRun, seen: WentBack, now: datetime) -> HostRun:
+    """Follow a host that goes back by itself: the roll-back has the name that ours would have.
+
+    That it was silent speaks against the change. When only no controller was there to confirm it,
+    nothing does.
+    """
+    match run.state:
+        case RunState.UPGRADING | RunState.REBOOTING | RunState.VERIFYING:
+            lost = () if run.silent_since is None else (HardSignal.UNREACHABLE,)
+            signals = tuple(dict.fromkeys((*run.signals, *lost)))
+            return move(replace(run, signals=signals), RunState.ROLLING_BACK, seen.reason, now)
+        case (
+            RunState.PENDING
+            | RunState.CHECKING
+            | RunState.BEFORE_HOOKS
+            | RunState.WAKING
+            | RunState.AFTER_HOOKS
+            | RunState.UNDOING_HOOKS
+            | RunState.SUCCEEDED
+            | RunState.REFUSED
+            | RunState.FAILED
+            | RunState.ROLLING_BACK
+            | RunState.VERIFYING_ROLLBACK
+            | RunState.ROLLED_BACK
+            | RunState.ROLLBACK_FAILED
+            | RunState.SKIPPED
+        ):
+            return run
+
+
 def _after_silence(run: HostRun, seen: Unreachable, now: datetime) -> HostRun:
     if work_for(run.state) is None:
         return run  # nothing was asked of it; its reason is that of its state
     since = run.silent_since or now
     waited = now - since
-    if waited < PATIENCE:
+    if waited < PATIENCE + _time_to_go_back(run, seen):
         return replace(run, reason=f"unreachable: {seen.reason}", silent_since=since)
     lasting = f"unreachable for {int(waited.total_seconds() // 60)} minutes: {seen.reason}"
-    lost = replace(run, signals=(HardSignal.UNREACHABLE,))
+    lost = given_up(replace(run, signals=(HardSignal.UNREACHABLE,)), lasting)
     match run.state:
-        case RunState.CHECKING:
+        case RunState.CHECKING | RunState.BEFORE_HOOKS:
             return end(lost, RunState.REFUSED, lasting, now, is_cut_off=True)
-        case RunState.BEFORE_HOOKS:
-            lost = given_up(lost, lasting)
-            return end(lost, RunState.REFUSED, lasting, now, is_cut_off=True)
-        case RunState.UPGRADING | RunState.REBOOTING | RunState.VERIFYING:
-            return end(lost, RunState.FAILED, lasting, now, is_cut_off=True)
-        case RunState.WAKING | RunState.AFTER_HOOKS:
-            lost = given_up(lost, lasting)
+        case RunState.UPGRADING | RunState.REBOOTING | RunState.WAKING | RunState.VERIFYING if (
+            _is_watched(run, seen)
+        ):
+            # It goes back by itself. Should it be heard before, it is put back all the same.
+            return move(lost, RunState.ROLLING_BACK, lasting, now)
+        case (
+            RunState.UPGRADING
+            | RunState.REBOOTING
+            | RunState.WAKING
+            | RunState.VERIFYING
+            | RunState.AFTER_HOOKS
+        ):
             return end(lost, RunState.FAILED, lasting, now, is_cut_off=True)
         case RunState.UNDOING_HOOKS if run.ending is not None:
             return undo_without_host(run, run.ending, lasting, now)
@@ -233,3 +271,14 @@ def _after_silence(run: HostRun, seen: Unreachable, now: datetime) -> HostRun:
             | RunState.SKIPPED
         ):
             return run
+
+
+def _time_to_go_back(run: HostRun, seen: Unreachable) -> timedelta:
+    """Return how much longer a silent host is waited for, as it may be heard once it went back."""
+    is_put_back = run.state is RunState.ROLLING_BACK or run.state is RunState.VERIFYING_ROLLBACK
+    return timedelta(seconds=seen.deadman_seconds if is_put_back and _is_watched(run, seen) else 0)
+
+
+def _is_watched(run: HostRun, seen: Unreachable) -> bool:
+    """Tell whether the host goes back by itself: it does not once it was found well."""
+    return bool(seen.deadman_seconds) and run.seconds is None

@@ -79,7 +79,18 @@ class Unreachable:
     """The host could not be asked just now."""
 
     reason: str
+    deadman_seconds: int = 0
+    """After how long it goes back by itself, which may be what lets it be heard again."""
 
 
 Answer = ChecksDone | TransactionSeen | Booted | Verified | HookBegins | HookSeen
-Observation = Answer | Measured | Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class WentBack:
+    """The host goes back, or has gone back, by itself: nobody had confirmed it in time."""
+
+    reason: str
+
+
+Observation = Answer | Measured | Unreachable | WentBack

@@ -80,6 +80,11 @@ class RunState(Choice):
         """Tell whether the host may differ from what it was before, and would be rolled back."""
         return self in _CHANGED
 
+    @property
+    def is_put_back(self) -> bool:
+        """Tell whether the host goes back or has gone, or was to and could not."""
+        return self in _PUT_BACK
+
 
 _FINAL = frozenset(
     {
@@ -92,6 +97,14 @@ _FINAL = frozenset(
     }
 )
 _BUSY = frozenset(RunState) - _FINAL - {RunState.PENDING}
+_PUT_BACK = frozenset(
+    {
+        RunState.ROLLING_BACK,
+        RunState.VERIFYING_ROLLBACK,
+        RunState.ROLLED_BACK,
+        RunState.ROLLBACK_FAILED,
+    }
+)
 _CHANGED = frozenset(
     {
         RunState.UPGRADING,

@@ -19,6 +19,20 @@ class TransactionState(Enum):
     """It neither runs nor has a result: the host went down in the middle."""
 
 
+class DeadmanState(Enum):
+    """How the deadman of an upgrade stands. One rename on the host decides, once."""
+
+    OFF = "off"
+    """None was armed: the plan has none, or it has not come so far."""
+    ARMED = "armed"
+    CONFIRMED = "confirmed"
+    """By a controller that found the host well over a new connection."""
+    WITHDRAWN = "withdrawn"
+    """The upgrade was undone, or is being rolled back, without it."""
+    FIRED = "fired"
+    """Nobody confirmed in time: the host goes back, or has gone back, by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
     """One step of a transaction."""
@@ -45,5 +59,8 @@ class TransactionStatus:
     """Units that were restarted."""
     reboot_reason: str = ""
     """Why only a reboot makes the change effective; empty when it is effective."""
+    deadman: DeadmanState = DeadmanState.OFF
+    begun_by_host: str = ""
+    """For a roll-back that no controller ordered: why the host began it by itself."""
     starts: int = 0
     """How often the work was really begun; more than one is a defect, and is looked for."""

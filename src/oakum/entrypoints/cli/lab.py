@@ -33,7 +33,7 @@ def _lab() -> Lab:
 @app.command()
 def up(
     hosts: Annotated[int, typer.Option(help="How many hosts, 3 to 40.")] = 3,
-    provider: Annotated[str, typer.Option(help="auto, nspawn or chroot.")] = "auto",
+    provider: Annotated[str, typer.Option(help="auto, nspawn, nspawn-btrfs or chroot.")] = "auto",
     json: Json = False,
 ) -> None:
     """Bring up hosts with pending security updates; running it again goes on where it stopped."""

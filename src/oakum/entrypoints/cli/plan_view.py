@@ -20,6 +20,8 @@ from oakum.core.planning.plan import (
     RebootPolicy,
 )
 from oakum.core.planning.prediction import predict
+from oakum.core.rollback.classes import goes_back_alone
+from oakum.core.rollback.restore_point import RestorePointKind, kinds_for
 from oakum.core.staging.rehearsal import Rehearsal
 from oakum.core.text import counted, seconds_in_words
 from oakum.entrypoints.cli import output
@@ -250,6 +252,32 @@ def _show_way_back(plan: Plan) -> None:
         output.show(f"    ! {reason}")
     if len(plan.rollback_reasons) > SHOWN_REASONS:
         output.show(f"    ! and {len(plan.rollback_reasons) - SHOWN_REASONS} more (--json)")
+    output.show(f"  kept       {_restore_points(plan)}")
+    output.show(f"  deadman    {_deadman(plan)}")
+
+
+def _restore_points(plan: Plan) -> str:
+    """Say what hosts keep to go back with."""
+    snapshot = RestorePointKind.SNAPSHOT
+    also = [c.name for c in plan.classes if snapshot in kinds_for(c.changes)]
+    kept = "old packages, /etc, dpkg's database"
+    if not also:
+        return kept
+    which = "" if len(also) == len(plan.classes) else f" ({', '.join(also)})"
+    return f"{kept}; where the root is a btrfs subvolume, a snapshot{which}"
+
+
+def _deadman(plan: Plan) -> str:
+    """Say which hosts go back by themselves, and when."""
+    if not plan.deadman_seconds:
+        return "switched off: a host that cannot be reached any more stays as it is"
+    alone = [c.name for c in plan.classes if goes_back_alone(c.changes)]
+    others = [c.name for c in plan.classes if c.name not in alone]
+    if not alone:
+        return f"none: no class has a way back that is safe without a person ({', '.join(others)})"
+    time = seconds_in_words(plan.deadman_seconds)
+    line = f"a host that is not confirmed within {time} goes back by itself"
+    return f"{line}; not {', '.join(others)}: no way back that is safe alone" if others else line
 
 
 def _show_effect(plan: Plan) -> None:

@@ -31,6 +31,7 @@ from oakum.services.require_freshness import require_freshness
 
 app = typer.Typer(help="Create, show and compare plans.", no_args_is_help=True)
 
+SECONDS = re.compile(r"[1-9][0-9]{0,5}")
 PERCENT = re.compile(r"[0-9]{1,9}")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Which = Annotated[str, typer.Argument(help="Its id or the beginning of it; `latest`.")]
@@ -66,6 +67,9 @@ def create(
     ] = "",
     concurrency: Annotated[int | None, typer.Option(min=1, help="Hosts at once.")] = None,
     max_failed: Annotated[int | None, typer.Option(min=0, help="Failed hosts to bear.")] = None,
+    deadman: Annotated[
+        str, typer.Option(help="Seconds until an unconfirmed host goes back; auto; off.")
+    ] = "",
     restart: Annotated[RestartPolicy, typer.Option()] = RestartPolicy.AFFECTED,
     reboot: Annotated[RebootPolicy, typer.Option()] = RebootPolicy.NEVER,
     json: Json = False,
@@ -119,6 +123,7 @@ def create(
         rules=chosen.rules,
         metrics=chosen.metric_rules,
         hooks=chosen.hooks,
+        deadman_seconds=_deadman(deadman or str(settings.deadman)),
     )
     require_freshness(chosen.begin, chosen.refusal_limits(frozen.manifest.release), chosen.clock)
     chosen.require_served()
@@ -139,6 +144,16 @@ def create(
     show_plan(plan, (), (), {host.id: host.name for host in hosts}, chosen.clock.now())
     show_guards(plan, hosts)
     output.say(f"next: oakum rehearse {plan.id}")
+
+
+def _deadman(said: str) -> int | None:
+    if said == "auto":
+        return None
+    if said == "off":
+        return 0
+    if SECONDS.fullmatch(said) is None:
+        raise InputError(f"{said!r} is no deadman", hint="give seconds, `auto` or `off`")
+    return int(said)
 
 
 @app.command("list")

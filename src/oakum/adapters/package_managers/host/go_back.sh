@@ -55,6 +55,7 @@ go_back() {
   silence_scripts "$back"
   go_back_with_dpkg "$back"
   has_arrived "$back" && { done_with "without the broken version's scripts"; return 0; }
+  put_files_back "$back" && has_arrived "$back" && { done_with "by the snapshot's files"; return 0; }
   say_why
   return 1
 }

@@ -67,6 +67,7 @@ treatment_of() { # unit
       display-manager.service | *getty@*.service | console-getty.service | NetworkManager.service | \
       systemd-networkd.service | networking.service | wpa_supplicant.service | docker.service | containerd.service | \
       libvirtd.service | lxc*.service | init.scope | rc-local.service | '') echo reboot ;;
+    oakum-deadman-* | oakum-watch-*) echo restart ;;
     oakum-*) echo session ;;
     *) echo restart ;;
   esac

@@ -5,6 +5,7 @@
 restart_affected() {
   free_reserve # A list of processes that there is no room for would look like none.
   rm -f "$T/reboot" # From before an interruption: the host may have been booted since.
+  renew_watch
   list_stale >"$T/stale"
   if [ "$(setting restart)" = never ]; then
     done_with "$(wc -l <"$T/stale") processes still run old code; the plan restarts nothing"

@@ -21,6 +21,7 @@ make_restore_point() { # changes
   [ ! -e /var/lib/dpkg/statoverride ] || set -- "$@" var/lib/dpkg/statoverride
   [ ! -e /var/lib/apt/extended_states ] || set -- "$@" var/lib/apt/extended_states
   tar -C / -czf "$R/dpkg.tar.gz" "$@" || return 1
+  take_snapshot
   sync "$R"/* && : >"$R/complete" && sync "$R/complete" "$R"
 }
 

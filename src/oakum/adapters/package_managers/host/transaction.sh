@@ -44,6 +44,8 @@ locked() {
 }
 
 upgrade() {
+  # The watch waited until nothing was at work, and the lock that it took then is ours now.
+  [ ! -e "$T/deadman.fired" ] || finish failed "nobody confirmed it in time, so the host goes back by itself as $(setting back)"
   begin preflight
   preflight
   begin compare
@@ -56,6 +58,9 @@ upgrade() {
   make_restore_point "$T/changes" || refuse "no restore point: $(cat "$T/why" 2>/dev/null || echo 'is the disk full?')"
   invert_changes "$T/changes" >"$T/inverse.tsv"
   done_with
+  begin deadman
+  problem=$(arm_deadman) || refuse "the host cannot watch over itself: ${problem:-is the disk full?}; see its systemd, or switch the deadman off"
+  done_with "$(deadman_in_words)"
   begin install
   mark_changed
   # shellcheck disable=SC2046  # nothing, or one option
@@ -68,6 +73,13 @@ upgrade() {
   restart_affected
   done_with
   check_self
+}
+
+deadman_in_words() {
+  case "$(deadman_seconds)" in
+    0) echo "switched off" ;;
+    *) echo "goes back by itself unless confirmed within $(deadman_seconds) seconds after the end" ;;
+  esac
 }
 
 # A plan without removals forbids them; one with approved removals is held to them by the comparison.
@@ -162,6 +174,8 @@ undo() {
   if [ "$(setting may_undo)" != yes ]; then finish failed "$reason; this plan has no way back by itself: look at the host"; fi
   if gather "$T/inverse.tsv" && go_back "$T/inverse.tsv"; then
     settle_back "$T/inverse.tsv"
+    settle_deadman "$T" withdrawn
+    drop_snapshots "$(basename "$T")"
     finish failed "$reason; every package is back at its old version"
   fi
   if remaining "$T/inverse.tsv" >"$T/left" 2>/dev/null && [ ! -s "$T/left" ]; then
@@ -216,7 +230,10 @@ roll_back() {
   locked_by=$(find_lock_holder "$wait" | grep -i 'lock')
   [ -z "$locked_by" ] || refuse "$locked_by; waited $wait seconds"
   undoes=$(setting undoes)
-  [ -z "$undoes" ] || R=$OAKUM/transactions/$undoes/restore
+  if [ -n "$undoes" ]; then
+    R=$OAKUM/transactions/$undoes/restore
+    settle_deadman "$OAKUM/transactions/$undoes" withdrawn # What it would do is done now.
+  fi
   done_with "$([ -e "$R/complete" ] && echo 'from the restore point' || echo 'there is no restore point: packages from the snapshot')"
   begin compare
   compare_way_back
@@ -253,6 +270,7 @@ check_self() {
   broken=$(list_broken_units)
   [ -z "$broken" ] || finish failed "services do not run as before: $(printf '%s' "$broken" | one_line)"
   done_with
+  [ "$(setting mode)" = upgrade ] || drop_snapshots "$(setting undoes)"
   finish succeeded ""
 }
 
@@ -284,4 +302,5 @@ case "$1" in
   enter) enter ;;
   begun) begun ;;
   locked) locked ;;
+  deadman) watch ;;
 esac

@@ -1,7 +1,8 @@
 #!/bin/sh
 # The only program that Oakum's login may run as root. It obeys orders that enough approvers signed, and questions.
-# begin ID | roll-back ID UNDONE: an order on stdin, lines `o …` of the order, `k …` of the snapshot's key, `1 …` to
-# `16 …` of the signatures. reboot ID: only for a plan that allows it. status ID, facts TOKEN and simulate URL SUITE
+# begin ID [BACK] | roll-back ID UNDONE: an order on stdin, lines `o …` of the order, `k …` of the snapshot's key, `1 …` to
+# `16 …` of the signatures; BACK is what the host calls its way back should nobody `confirm ID` in the time of the
+# order. reboot ID: only for a plan that allows it. status ID, facts TOKEN and simulate URL SUITE
 # (stdin: lines `k …` and `t …` of targets) change nothing. hook ID NUMBER do|undo: an order on stdin, and a hook of it;
 # hook-status ID changes nothing. Exit code 6: refused; others as in launch and boot_again.
 # Nothing that is read here becomes part of a command before it matched a pattern.
@@ -147,6 +148,8 @@ hooked$TAB$NUMBER$TAB$HOST
 class${TAB}[0-9]+
 host$TAB$HOST
 may-undo$TAB(yes|no)
+deadman${TAB}[1-9][0-9]{0,5}
+snapshot${TAB}yes
 download${TAB}[0-9]{1,15}
 (change|undo)$TAB$CHANGE
 end
@@ -170,6 +173,7 @@ require_for_us() {
   sed -n "s/^change$TAB//p" "$W/part" >"$W/changes.tsv"
   sed -n "s/^undo$TAB//p" "$W/part" >"$W/undo.tsv"
   [ -s "$W/changes.tsv" ] || deny "the order changes nothing on this host"
+  [ "$(grep -c "^deadman$TAB" "$W/part")" -le 1 ] || deny "the order says more than once: deadman"
 }
 
 digits() { printf '%s' "$1" | tr -cd 0-9; }
@@ -220,8 +224,13 @@ use() { # file transaction
   printf '%s\n' "$2" >"$MINE/$1.new" && sync "$MINE/$1.new" && mv "$MINE/$1.new" "$MINE/$1" && sync "$MINE" || exit 3
 }
 
-begin_order() { # transaction
+begin_order() { # transaction back
   [ ! -e "$MINE/roll-back" ] || deny "this plan was rolled back here, and does not come again"
+  case "$(value deadman part) $2" in
+    " ") ;;
+    " "*) deny "the order has no deadman" ;;
+    *" ") deny "the order has a deadman, and its way back was given no name" ;;
+  esac
   if used upgrade; then
     # The same transaction again: it was interrupted, and ends what it was allowed to begin.
     [ "$before" = "$1" ] || deny "this plan was carried out here already, as $before"
@@ -230,7 +239,11 @@ begin_order() { # transaction
     require_own_window
     use upgrade "$1"
   fi
-  hand_over "$1" upgrade ""
+  if [ -n "$2" ]; then
+    cp "$W/undo.tsv" "$W/back.tsv" && write_settings roll-back "$1" >"$W/back.settings" || exit 3
+  fi
+  write_settings upgrade "" "$2" >"$W/settings" || exit 3
+  hand_over "$1"
 }
 
 roll_back_order() { # transaction undone
@@ -243,23 +256,28 @@ roll_back_order() { # transaction undone
     use roll-back "$1"
   fi
   mv "$W/undo.tsv" "$W/back.tsv" && mv "$W/changes.tsv" "$W/undo.tsv" && mv "$W/back.tsv" "$W/changes.tsv"
-  hand_over "$1" roll-back "$2"
+  write_settings roll-back "$2" >"$W/settings" || exit 3
+  hand_over "$1"
 }
 
-hand_over() { # transaction mode undone
+write_settings() { # mode undone [back]
+  printf 'mode\t%s\nundoes\t%s\nlock_seconds\t300\n' "$1" "$2"
+  for name in url suite restart reboot plan; do printf '%s\t%s\n' "$name" "$(value "$name" order)"; done
+  printf 'download_bytes\t%s\nmay_undo\t%s\n' "$(value download part)" "$(value may-undo part)"
+  [ "$1" != upgrade ] || printf 'snapshot\t%s\n' "$(value snapshot part)"
+  [ -z "${3:-}" ] || printf 'deadman\t%s\nback\t%s\n' "$(value deadman part)" "$3"
+}
+
+hand_over() { # transaction
   T=$OAKUM/transactions/$1
   [ ! -L "$T" ] || deny "$T is a symbolic link"
-  {
-    printf 'mode\t%s\nundoes\t%s\nlock_seconds\t300\n' "$2" "$3"
-    for name in url suite restart reboot plan; do printf '%s\t%s\n' "$name" "$(value "$name" order)"; done
-    printf 'download_bytes\t%s\nmay_undo\t%s\n' "$(value download part)" "$(value may-undo part)"
-  } >"$W/settings"
   new=$(mktemp -d "$OAKUM/transactions/.new.XXXXXX") || exit 3
   trap 'rm -rf "$W" "$new"' EXIT
   cp "$LIB/transaction.sh" "$W/key.asc" "$W/changes.tsv" "$W/undo.tsv" "$W/settings" "$W/order" "$new/" || exit 3
   for number in $(seq 16); do
     [ ! -f "$W/signature.$number" ] || cp "$W/signature.$number" "$new/" || exit 3
   done
+  [ ! -f "$W/back.settings" ] || cp "$W/back.tsv" "$W/back.settings" "$new/" || exit 3
   put_in_place "$new"
   exec 9>&-
   is_taken || { launch "$1"; wait_until_taken; }
@@ -336,7 +354,7 @@ verify_order() { # verb and its arguments
   understand_order
   lock_orders
   case "$1" in
-    begin) begin_order "$2" ;;
+    begin) begin_order "$2" "${3:-}" ;;
     roll-back) roll_back_order "$2" "$3" ;;
     hook) hook_order "$2" "$3" "$4" ;;
   esac
@@ -347,18 +365,23 @@ obey() { # verb and its arguments
     case "$word" in *"$NEWLINE"*) deny "an argument of several lines" ;; esac
   done
   case "$1 $#" in
-    "begin 2" | "status 2" | "reboot 2" | "hook-status 2") is_one "$ID" "$2" || deny "this is no transaction's name" ;;
+    "begin 2" | "status 2" | "reboot 2" | "confirm 2" | "hook-status 2") is_one "$ID" "$2" || deny "this is no transaction's name" ;;
     "hook 4") is_one "$ID" "$2" && is_one "$NUMBER" "$3" && is_one 'do|undo' "$4" || deny "this is no hook's name" ;;
-    "roll-back 3") is_one "$ID" "$2" && is_one "$ID" "$3" && [ "$2" != "$3" ] || deny "this is no transaction's name" ;;
+    "begin 3" | "roll-back 3") is_one "$ID" "$2" && is_one "$ID" "$3" && [ "$2" != "$3" ] || deny "this is no transaction's name" ;;
   esac
   case "$1 $#" in
-    "begin 2" | "roll-back 3" | "hook 4") verify_order "$@" ;;
+    "begin 2" | "begin 3" | "roll-back 3" | "hook 4") verify_order "$@" ;;
     "reboot 2") reboot_order "$2" ;;
     "status 2")
       report "$OAKUM/transactions/$2"
       echo "end${TAB}ok"
       ;;
     "hook-status 2") sh "$LIB/hook.sh" status "$OAKUM/hooks/$2" ;;
+    "confirm 2")
+      [ ! -L "$OAKUM/transactions/$2" ] || deny "this is a symbolic link"
+      confirm "$2"
+      echo "end${TAB}ok"
+      ;;
     "facts 2")
       is_one '[0-9a-f]{32}' "$2" || deny "this is no token"
       exec sh "$LIB/facts.sh" "$2"

@@ -1,0 +1,79 @@
+#!/bin/sh
+# What watches over an upgrade that nobody has confirmed yet, until it is settled. $T is the upgrade's directory.
+
+watch() {
+  trap 'exit 0' TERM # The host goes down: after the boot we count anew.
+  pace=$(($(deadman_seconds) / 6 + 1))
+  [ "$pace" -le "$OWN_PACE" ] || pace=$OWN_PACE
+  if is_settled; then
+    dismiss_deadman "$T"
+  else
+    sleep "$pace"
+    exec sh "$0" deadman "$T" # Anew: what was upgraded meanwhile must not be held in memory by us.
+  fi
+}
+
+is_settled() {
+  case "$(deadman_state "$T")" in
+    armed) fire_when_due ;;
+    fired) ;;
+    *) return 0 ;;
+  esac
+  [ -e "$T/deadman.fired" ] || return 1
+  back=$(setting back)
+  [ ! -e "$OAKUM/transactions/$back/result" ] || return 0
+  # Also after a power cut in the middle of it: starting it again goes on with it.
+  (go_back_unasked "$back") >>"$T/log" 2>&1
+  return 1
+}
+
+# Nobody goes back from a transaction that is at work, nor beside anybody else's dpkg.
+fire_when_due() {
+  flock -n "$T/running" true || { count_anew; return; }
+  read -r boot since <"$T/deadman.since" 2>/dev/null || { count_anew; return; }
+  [ "$boot" = "$(cat /proc/sys/kernel/random/boot_id)" ] || { count_anew; return; }
+  [ $(($(seconds_up) - since)) -ge "$(deadman_seconds)" ] || return 0
+  flock -n "$OAKUM/lock" true && [ -z "$(find_lock_holder 0 | grep -i 'lock')" ] || return 0
+  # With the lock of the upgrade, which could be taken up again just now.
+  flock -n "$T/running" mv -T "$T/deadman.armed" "$T/deadman.fired" 2>/dev/null || return 0
+  sync "$T"
+  STEP=deadman
+  journal deadman fired "$(why_unasked)"
+}
+
+why_unasked() {
+  echo "no controller confirmed within $(deadman_seconds) seconds that it found the host well"
+}
+
+# The same roll-back that the controller would order, under the same name: whoever comes second finds it begun.
+go_back_unasked() { # transaction
+  upgrade=$T
+  claim_order "$1" || return
+  new=$(mktemp -d "$OAKUM/transactions/.new.XXXXXX") || return
+  trap 'rm -rf "$new"' EXIT
+  cp "$upgrade/transaction.sh" "$upgrade/key.asc" "$new/" && cp "$upgrade/back.settings" "$new/settings" &&
+    cp "$upgrade/back.tsv" "$new/changes.tsv" || return
+  if [ -f "$upgrade/order" ]; then cp "$upgrade/order" "$upgrade"/signature.* "$new/" && cp "$upgrade/changes.tsv" "$new/undo.tsv" || return; fi
+  said=$(why_unasked)
+  T=$new
+  journal deadman started "$said"
+  T=$OAKUM/transactions/$1
+  put_in_place "$new"
+  is_taken || { launch "$1"; wait_until_taken; }
+}
+
+# On a prepared host the order's way back is used up by this, and the plan does not come again.
+claim_order() { # transaction
+  plan=$(setting plan)
+  [ -f "$T/order" ] && [ -n "$plan" ] || return 0
+  exec 9>"$OAKUM/orders/lock" && flock 9 || return 1
+  used=$OAKUM/orders/$plan/roll-back
+  if [ -e "$used" ]; then
+    [ "$(cat "$used")" = "$1" ]
+  else
+    printf '%s\n' "$1" >"$used.new" && sync "$used.new" && mv "$used.new" "$used" && sync "$OAKUM/orders/$plan"
+  fi
+  claimed=$?
+  exec 9>&-
+  return $claimed
+}
