@@ -17,7 +17,7 @@ from oakum.core.ids import HostId
 from oakum.core.staging.check import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from datetime import timedelta
 
     from sqlalchemy import Engine
@@ -26,17 +26,20 @@ if TYPE_CHECKING:
     from oakum.adapters.feeds.bundle import Bundle
     from oakum.adapters.feeds.kept import KeptFeeds
     from oakum.adapters.machines.lab_files import DirectoryLabFiles
+    from oakum.adapters.persistence.database import Turn
     from oakum.adapters.signing.openpgp import OwnKey
     from oakum.adapters.snapshots.store import DiskSnapshotStore
     from oakum.adapters.transports.asyncssh_transport import AsyncsshTransport
     from oakum.core.ids import RolloutId
     from oakum.core.inventory.facts import Facts
+    from oakum.core.inventory.host import Host
     from oakum.core.inventory.known_address import KnownAddress
     from oakum.core.inventory.support import Supported
     from oakum.core.matching.finding import Finding
     from oakum.core.planning.hook import HookRule
     from oakum.core.planning.lane import Soaks
     from oakum.core.planning.metric import MetricRules
+    from oakum.core.planning.openings import HostFreeze
     from oakum.core.planning.plan import Plan
     from oakum.core.planning.schedule import Rules
     from oakum.core.reconciling.report import ScannerReport
@@ -62,7 +65,7 @@ if TYPE_CHECKING:
     from oakum.services.prepare_host import HostPreparer
     from oakum.services.rehearse_plan import Rehearser, Report
     from oakum.services.run_rollout import OnChange, Reconciler
-    from oakum.settings import ArchiveSettings, Settings
+    from oakum.settings import ArchiveSettings, Configuration, Settings
 
 
 class Application:
@@ -92,17 +95,33 @@ class Application:
         return self.configuration.engine.kind == "distributed"
 
     def begin(self) -> UnitOfWork:
-        """Begin a unit of work."""
+        """Begin a unit of work that decides: one after the other."""
+        from oakum.adapters.persistence.database import Turn
+
+        return self._unit_of_work(Turn.DECIDING)
+
+    def reading(self) -> UnitOfWork:
+        """Begin a unit of work that only reads: it waits for nobody, and cannot commit."""
+        from oakum.adapters.persistence.database import Turn
+
+        return self._unit_of_work(Turn.READING)
+
+    def _driving(self) -> UnitOfWork:
+        from oakum.adapters.persistence.database import Turn
+
+        return self._unit_of_work(Turn.DRIVING)
+
+    def _unit_of_work(self, turn: Turn) -> UnitOfWork:
         from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 
-        return SqlUnitOfWork(self._engine, self.settings.home)
+        return SqlUnitOfWork(self._engine, self.settings.home, turn)
 
     @cached_property
     def writer(self) -> Writer:
         """What stores for many tasks at once."""
         from oakum.adapters.persistence.group_commit import GroupCommit
 
-        return GroupCommit(self.begin)
+        return GroupCommit(self._driving)
 
     @cached_property
     def _engine(self) -> Engine:
@@ -224,6 +243,11 @@ class Application:
     @cached_property
     def rules(self) -> Rules:
         """The declared maintenance windows and freezes. Raises InputError for one without sense."""
+        rules = self._rules_of(self.configuration)
+        rules.require_sense()
+        return rules
+
+    def _rules_of(self, configuration: Configuration) -> Rules:
         from datetime import timedelta
 
         from oakum.core.planning.openings import Freeze
@@ -231,15 +255,28 @@ class Application:
 
         windows = tuple(
             WindowRule(w.name, w.hosts, w.rule, w.starts, timedelta(minutes=w.minutes), w.zone)
-            for w in self.configuration.windows
+            for w in configuration.windows
         )
         freezes = tuple(
-            FreezeRule(f.hosts, Freeze(f.begins, f.ends, f.reason))
-            for f in self.configuration.freezes
+            FreezeRule(f.hosts, Freeze(f.begins, f.ends, f.reason)) for f in configuration.freezes
         )
-        rules = Rules(windows, freezes, str(self.settings.home / "oakum.toml"))
-        rules.require_sense()
-        return rules
+        return Rules(windows, freezes, str(self._configuration_file))
+
+    @property
+    def _configuration_file(self) -> Path:
+        from oakum.settings import CONFIG_NAME
+
+        return self.settings.home / CONFIG_NAME
+
+    def _declared_freezes(self, hosts: Sequence[Host]) -> Callable[[], tuple[HostFreeze, ...]]:
+        """Return what reads the freezes of these hosts anew, each time that it is called."""
+        from oakum.services.read_freezes import DeclaredFreezes
+        from oakum.settings import read_configuration
+
+        def read() -> Rules:
+            return self._rules_of(read_configuration(self._configuration_file))
+
+        return DeclaredFreezes(read, hosts, self.clock)
 
     @cached_property
     def metric_rules(self) -> MetricRules:
@@ -595,7 +632,7 @@ class Application:
         from oakum.core.staging.vitals import VitalQuestions
         from oakum.services.assign_hosts import assign_hosts
 
-        with self.begin() as work:
+        with self.reading() as work:
             snapshot = work.snapshots.get(plan.snapshot)
             signals = self.configuration.signals
             vital = VitalQuestions(signals.names, signals.units)
@@ -631,7 +668,7 @@ class Application:
         from oakum.core.matching.matcher import match, topics_of
         from oakum.services.find_exposure import index_for
 
-        with self.begin() as work:
+        with self.reading() as work:
             return match(HostId("twin"), facts, index_for(work, topics_of(facts)))
 
     def reconciler(
@@ -641,7 +678,7 @@ class Application:
         from oakum.services.assign_hosts import plan_of
         from oakum.services.run_rollout import Reconciler, keeps_lease
 
-        with self.begin() as work:
+        with self.reading() as work:
             plan = plan_of(work.rollouts.get(rollout), work)
         assignments, holder = self.assignments(plan), self.controller_name()
         driver = None
@@ -660,6 +697,7 @@ class Application:
             driver=driver,
             on_change=on_change,
             say=say,
+            freezes=self._declared_freezes([job.host for job in assignments.values()]),
         )
 
     async def work(self, groups: Collection[str], actor: str) -> None:
@@ -678,7 +716,7 @@ class Application:
         self._snapshot_key()
 
         def assign(rollout: RolloutId) -> dict[HostId, Assignment]:
-            with self.begin() as work:
+            with self.reading() as work:
                 plan = plan_of(work.rollouts.get(rollout), work)
             return self.assignments(plan)
 
@@ -696,7 +734,7 @@ class Application:
         """Return the workers that were seen of late."""
         from oakum.adapters.engines.procrastinate_engine import Timing
 
-        with self.begin() as work:
+        with self.reading() as work:
             return work.deliveries.workers(self.clock.now() - Timing().alive)
 
     def _driver(self, actor: str, assignment_of: AssignmentOf, may_act: MayAct) -> Driver:
@@ -721,7 +759,7 @@ class Application:
             bring_up_to_date(work.driver_connection(), others_are_older=older)
             work.commit()
         url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return ProcrastinateEngine(url, self.begin, self.writer, self.clock, role=role)
+        return ProcrastinateEngine(url, self._driving, self.writer, self.clock, role=role)
 
     def _require_shared_database(self) -> None:
         if not self.is_distributed or self._engine.dialect.name != "postgresql":

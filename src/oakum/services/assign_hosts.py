@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from oakum.core.errors import NotFoundError, RefusedError
+from oakum.core.errors import RefusedError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.selector import parse_selector
@@ -39,9 +39,14 @@ def assign_hosts(
         questions = VitalQuestions((*vital.names, *name), units, packages)
         asked |= dict.fromkeys(c.hosts, questions)
     found: dict[HostId, Assignment] = {}
-    document = b""
+    document, hosts = b"", work.hosts.these(plan.hosts)
     for identity in plan.hosts:
-        host = _host(identity, plan, work)
+        if identity not in hosts:
+            raise RefusedError(
+                f"{plan.id} names the host {identity}, which was removed since",
+                hint="create the plan anew",
+            )
+        host = hosts[identity]
         if host.guard is not None and not document:
             document = order_of(plan, access, work)
         found[identity] = Assignment(
@@ -115,13 +120,3 @@ def _name_of(url: str) -> tuple[str, ...]:
     except ValueError:
         return (name,) if name else ()
     return ()
-
-
-def _host(identity: HostId, plan: Plan, work: UnitOfWork) -> Host:
-    try:
-        return work.hosts.get(identity)
-    except NotFoundError as error:
-        raise RefusedError(
-            f"{plan.id} names the host {identity}, which was removed since",
-            hint="create the plan anew",
-        ) from error

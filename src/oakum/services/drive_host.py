@@ -12,6 +12,7 @@ from oakum.core.orders.order import SignedOrder
 from oakum.core.planning.change import PackageChange
 from oakum.core.planning.metric import Metric
 from oakum.core.planning.plan import Plan, RebootPolicy, RestartPolicy
+from oakum.core.planning.prediction import allowed_for
 from oakum.core.repositories.snapshot import SnapshotManifest
 from oakum.core.rollback.deadman import deadman_seconds
 from oakum.core.rollback.inverse import invert
@@ -242,7 +243,8 @@ async def _drive(
         return _went_back(job)
     if status.state in {TransactionState.ABSENT, TransactionState.INTERRUPTED}:
         status = await _start(_with_deadman(transaction, run, job), session, tools)
-    return TransactionSeen(status, may_reboot)
+    allowed = allowed_for(len(transaction.changes), job.plan.pace_percent)
+    return TransactionSeen(status, may_reboot, allowed=allowed)
 
 
 async def _start(transaction: Transaction, session: Session, tools: Tools) -> TransactionStatus:

@@ -9,11 +9,17 @@ docs/decisions/0001-engine.md.
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from oakum.core.errors import ConflictError, OakumError, StorageAwayError
+from oakum.core.errors import (
+    ConflictError,
+    OakumError,
+    StorageAwayError,
+    StorageContendedError,
+)
 from oakum.core.ids import HostId, RolloutId
+from oakum.core.planning.openings import HostFreeze
 from oakum.core.rollout.decide import settle
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, Wish
@@ -64,6 +70,8 @@ class Reconciler:
     """Who works in this process; None where workers elsewhere do."""
     on_change: OnChange
     say: Say
+    freezes: Callable[[], tuple[HostFreeze, ...]] = tuple
+    """What is declared to be frozen now, of the hosts of this rollout."""
 
     async def run(self) -> Rollout:
         """Drive the rollout until it ended or is paused; return it as it then stands.
@@ -91,6 +99,9 @@ class Reconciler:
                 if _is_at_rest(seen.rollout):
                     return seen.rollout
                 self._look_after_workers(said)
+            except StorageContendedError:
+                await asyncio.sleep(0)  # what it decided was of a moment that is over
+                continue
             except StorageAwayError as error:
                 said(f"{error.message}; waiting for it, and going on then")
                 await asyncio.sleep(AWAY_SECONDS)
@@ -107,13 +118,19 @@ class Reconciler:
                     hint=f"watch it with `oakum rollout watch {self.rollout} --only-look`",
                 )
             seen = work.rollouts.look(self.rollout, seen)
-            before, after = seen.rollout, settle(seen.rollout, now)
+            before = seen.rollout
+            after = before if before.phase.is_final else settle(self._with_freezes(before), now)
             if after != before:
-                seen = SeenRollout(after, work.rollouts.save(after, before))
+                seen = replace(seen, rollout=after)
+                work.rollouts.save(after, before)
                 record(changes_between(before, after), work, at=now, actor=self.actor)
             self.engine.submit([self._job(run, epoch) for run in _awaited(after)], work)
             work.commit()
         return seen
+
+    def _with_freezes(self, rollout: Rollout) -> Rollout:
+        """Return what is decided about: with what is frozen now, which is stored as an input."""
+        return replace(rollout, freezes=self.freezes())
 
     def _job(self, run: HostRun, epoch: int) -> Job:
         return Job(self.rollout, run.id, epoch, self.zones.get(run.host, ""))

@@ -1,6 +1,7 @@
 """What the reconciler learns about a host run between two decisions."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from oakum.core.rollout.hooks import HookStatus
 from oakum.core.rollout.measuring import Sample
@@ -29,6 +30,8 @@ class TransactionSeen:
     may_reboot: bool
     signals: tuple[HardSignal, ...] = ()
     """What a transaction that failed left behind."""
+    allowed: timedelta = timedelta(minutes=30)
+    """How long it may be at work before it must be hung."""
 
 
 @dataclass(frozen=True, slots=True)

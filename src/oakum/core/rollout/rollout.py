@@ -6,7 +6,7 @@ from datetime import datetime
 from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
 from oakum.core.planning.lane import PlanLane
 from oakum.core.planning.metric import Measurement
-from oakum.core.planning.openings import HostOpenings
+from oakum.core.planning.openings import HostFreeze, HostOpenings
 from oakum.core.planning.plan import BASE_RATE_PPM, Group, Window
 from oakum.core.rollout.hooks import HookRun
 from oakum.core.rollout.measuring import NOTHING_YET, Measuring, Sample
@@ -84,6 +84,9 @@ class HostRun:
             and any(hook.must_pass and hook.is_left for hook in self.hooks)
         )
 
+    at_work_since: datetime | None = None
+    """When the transaction of its state was first found without an end."""
+
     @property
     def is_unknown(self) -> bool:
         """Tell whether it ended well as far as was seen, and a check could not be asked."""
@@ -151,6 +154,8 @@ class Rollout:
     measurement: Measurement | None = None
     measuring: Measuring = NOTHING_YET
     lane: PlanLane | None = None
+    freezes: tuple[HostFreeze, ...] = ()
+    """As they are declared now: who decides reads them anew each time, and stores what it read."""
 
     @property
     def window(self) -> Window:

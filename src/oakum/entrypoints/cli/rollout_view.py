@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import typer
@@ -14,11 +15,12 @@ from rich.text import Text
 
 from oakum.core.ids import HostId, RolloutId
 from oakum.core.planning.lane import shortened_gates
+from oakum.core.planning.openings import HostFreeze
 from oakum.core.rollout.hooks import HookState, executions
 from oakum.core.rollout.measuring import in_words
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState
-from oakum.core.text import harmless, one_line
+from oakum.core.text import counted, harmless, one_line
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.services.run_rollout import LostLeaseError, OnChange, is_idle
@@ -74,7 +76,7 @@ def look(rollout: RolloutId, *, json: bool = False) -> None:
 
 
 def _read(rollout: RolloutId, chosen: "Application") -> Rollout:
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         return work.rollouts.get(rollout)
 
 
@@ -85,6 +87,9 @@ def show_rollout(rollout: Rollout) -> None:
         output.show(f"  metrics    {one_line(metrics)}")
     for line in _lane(rollout):
         output.show(line)
+    if not rollout.phase.is_final:
+        for held in rollout.freezes:
+            output.show(_freeze_line(held))
     names = _names()
     output.print_table(HEADINGS, [_row(found, names) for found in rollout.runs])
     _show_hooks(rollout, names)
@@ -151,7 +156,7 @@ def _after_rolling_back(rollout: Rollout) -> str:
 
 
 def _names() -> Names:
-    with application().begin() as work:
+    with application().reading() as work:
         return {host.id: host.name for host in work.hosts.all()}
 
 
@@ -194,6 +199,15 @@ def _table(rollout: Rollout, names: Names) -> Table:
         cells = (Text(harmless(cell)) for cell in _row(found, names))
         table.add_row(*cells, style=STYLES.get(found.state, ""))
     return table
+
+
+def _freeze_line(held: HostFreeze) -> str:
+    who = counted(len(held.hosts), "host") if held.hosts else "every host"
+    begins, ends = (
+        f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
+        for moment in (held.freeze.begins_at, held.freeze.ends_at)
+    )
+    return f"freeze for {who}: {begins} to {ends} UTC, {one_line(held.freeze.reason)}"
 
 
 def _headline(rollout: Rollout) -> str:

@@ -1,19 +1,21 @@
 """The fleet."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from oakum.adapters.persistence.documents import from_document, to_document
 from oakum.adapters.persistence.lookup import not_found
+from oakum.adapters.persistence.parts import in_parts
 from oakum.adapters.persistence.tables import fleet_marks, hosts, removed_hosts
 from oakum.core.errors import ConflictError, NotFoundError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 
 LAST_NUMBER = "last host number"
+_THESE = select(hosts.c.document).where(hosts.c.id.in_(bindparam("ids", expanding=True)))
 
 
 class SqlHostStore:
@@ -25,12 +27,12 @@ class SqlHostStore:
     def add(self, host: Host) -> None:
         """Raise ConflictError when the name or the address and port are taken."""
         with self._taken(host):
-            numbered = insert(hosts).values(**_row(host), number=self._next_number())
+            numbered = insert(hosts).values(**row_of(host), number=self._next_number())
             self._connection.execute(numbered)
 
     def update(self, host: Host) -> None:
         """Write the host anew. Raises ConflictError like `add`, NotFoundError when it is gone."""
-        written = update(hosts).where(hosts.c.id == host.id).values(**_row(host))
+        written = update(hosts).where(hosts.c.id == host.id).values(**row_of(host))
         with self._taken(host):
             if self._connection.execute(written).rowcount == 0:
                 raise NotFoundError(f"there is no host {host.name!r} any more")
@@ -71,6 +73,15 @@ class SqlHostStore:
             raise NotFoundError(f"the host {host} was removed")
         return found
 
+    def these(self, wanted: Collection[HostId]) -> dict[HostId, Host]:
+        """Return those of these hosts that are there."""
+        found = (
+            _host(document)
+            for part in in_parts(wanted)
+            for (document,) in self._connection.execute(_THESE, {"ids": part})
+        )
+        return {host.id: host for host in found}
+
     def named(self, name: str) -> Host:
         """Return the host of exactly this name; NotFoundError has the nearest in its hint."""
         found = self._document(hosts.c.name == name)
@@ -102,7 +113,8 @@ def _host(document: bytes) -> Host:
     return from_document(document, Host, "a host")
 
 
-def _row(host: Host) -> dict[str, object]:
+def row_of(host: Host) -> dict[str, object]:
+    """Return the columns of a host, but for its number."""
     return {
         "id": host.id,
         "name": host.name,
