@@ -12,7 +12,8 @@ WATCHES = "WATCH_SECONDS=3\n"
 
 def report(transaction: Path, *, watch_seconds: float) -> tuple[list[str], float]:
     """Return what is reported of a transaction, and how long that took."""
-    text = (HOST / "common.sh").read_text() + (HOST / "report.sh").read_text()
+    parts = ("common.sh", "deadman.sh", "report.sh")
+    text = "".join((HOST / part).read_text() for part in parts)
     assert WATCHES in text
     script = text.replace(WATCHES, f"WATCH_SECONDS={watch_seconds}\n") + 'report "$1"\n'
     began = time.monotonic()
@@ -40,7 +41,7 @@ def test_the_end_of_a_transaction_is_waited_for(tmp_path: Path) -> None:
     ending = "sleep 1; printf 'state\\tsucceeded\\n' >result"
     with at_work(tmp_path, ending):
         said, seconds = report(tmp_path, watch_seconds=50)
-    assert said == ["running\tno", "result\tstate\tsucceeded"]
+    assert said == ["running\tno", "deadman\toff", "result\tstate\tsucceeded"]
     assert seconds < 40
 
 
@@ -52,14 +53,18 @@ def test_one_that_goes_on_is_not_waited_for_for_long(tmp_path: Path) -> None:
         said, _ = report(tmp_path, watch_seconds=0.2)
         (tmp_path / "go-on").write_text("\n")
     assert process.returncode == 0
-    assert said == ["running\tyes", "journal\tnow\tdownload\tstarted\t"]
+    assert said == [
+        "running\tyes",
+        "deadman\toff",
+        "journal\tnow\tdownload\tstarted\t",
+    ]
 
 
 def test_what_is_not_at_work_is_not_waited_for(tmp_path: Path) -> None:
     """A transaction that ended or was interrupted, or that nobody knows, is told at once."""
     (tmp_path / "running").touch()
     said, seconds = report(tmp_path, watch_seconds=50)
-    assert said == ["running\tno"]
+    assert said == ["running\tno", "deadman\toff"]
     absent, more = report(tmp_path / "absent", watch_seconds=50)
     assert absent == ["absent\t"]
     assert max(seconds, more) < 40
