@@ -15,7 +15,7 @@ from oakum.core.errors import InputError, OakumError, StorageAwayError, StorageE
 from oakum.core.text import one_line
 
 BUSY_SECONDS = 30
-LAYOUT = "0008"
+LAYOUT = "0014"
 """The last migration: what a database is brought to."""
 LAYOUT_TABLE = "alembic_version"
 POSTGRESQL_DRIVER = "postgresql+psycopg"
