@@ -306,7 +306,7 @@ TARGETS = (
     Target(
         "ubuntu-tracker",
         _of_one(parse_ubuntu),
-        golden("feeds/ubuntu/CVE-2024-6387.json"),
+        golden("feeds/ubuntu/CVE-2024-6387.json", "feeds/ubuntu/CVE-2023-4056"),
         (b"esm-infra/focal", b"released", b"jammy"),
     ),
     Target("alpine-secdb", _of_one(parse_secdb), golden("feeds/alpine/v3.20-main.json")),

@@ -87,7 +87,7 @@ OF_ONE_FILE: Mapping[FeedName, Callable[[bytes], Parsed]] = {
 }
 Files = Iterable[tuple[str, bytes]]
 OF_MANY_FILES: Mapping[FeedName, tuple[str, Callable[[Files, str], Parsed]]] = {
-    FeedName.UBUNTU_TRACKER: (".json", parse_ubuntu),
+    FeedName.UBUNTU_TRACKER: ("", parse_ubuntu),
     FeedName.ALPINE_SECDB: (".json", parse_secdb),
     FeedName.REDHAT_VEX: (".json", parse_csaf),
     FeedName.SUSE_VEX: (".json", parse_csaf),
