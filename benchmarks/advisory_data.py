@@ -24,6 +24,7 @@ FILES = {
     FeedName.ALPINE_SECDB: "alpine",
     FeedName.KEV: "kev/known_exploited_vulnerabilities.json",
     FeedName.EPSS: "epss/epss_scores-2026-08-16.csv.gz",
+    FeedName.END_OF_LIFE: "eol/endoflife-products-2026-08-22.tar.xz",
     FeedName.CVE_RECORDS: "cvss/vulnrichment-2025-01-24.subset.tar.xz",
 }
 NOW = datetime(2026, 11, 25, tzinfo=UTC)

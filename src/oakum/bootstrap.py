@@ -510,10 +510,12 @@ class Application:
 
     @cached_property
     def releases(self) -> Supported:
-        """How long each release is supported."""
+        """How long each release is supported: as a feed tells, and the shipped table."""
         from oakum.adapters.releases.shipped import shipped_releases
+        from oakum.core.inventory.support import laid_over
 
-        return shipped_releases()
+        with self.begin() as work:
+            return laid_over(work.advisories.support(), shipped_releases())
 
     # snapshots
 

@@ -112,6 +112,7 @@ DEFAULT_FEEDS = {
         "https://github.com/cisagov/vulnrichment/archive/refs/heads/develop.tar.gz", 14 * DAYS
     ),
     FeedName.NVD: Feed("", 14 * DAYS),
+    FeedName.END_OF_LIFE: Feed("", 6 * MONTH),
 }
 """Whose age refuses plans: the feed that says what a distribution has fixed. What only orders work,
 or repeats what another feed says (DSA and DLA lists: the tracker has their fixes), does not."""
@@ -146,6 +147,7 @@ class AdvisorySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epss: FeedSettings = FeedSettings()
     cve_records: FeedSettings = FeedSettings()
     nvd: FeedSettings = FeedSettings()
+    end_of_life: FeedSettings = FeedSettings()
 
     def of(self, feed: FeedName) -> Feed:
         """Return what holds for a feed."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import zstandard
-from tests.fuzz.claims import claim, harmless_feed, nothing_lost, tree_of
+from tests.fuzz.claims import claim, harmless_feed, nothing_lost, plain, tree_of
 from tests.fuzz.target import GOLDEN, NOW, Target, golden, tar_of, zip_of
 
 from oakum.adapters.feeds.alpine.secdb import parse_secdb
@@ -19,6 +19,7 @@ from oakum.adapters.feeds.cvss_vectors import parse_vectors
 from oakum.adapters.feeds.debian.advisories import parse_advisories, parse_fixes
 from oakum.adapters.feeds.debian.cve_list import parse_cve_list
 from oakum.adapters.feeds.debian.tracker import parse_tracker
+from oakum.adapters.feeds.endoflife.products import parse_products
 from oakum.adapters.feeds.errata.updateinfo import parse_updateinfo
 from oakum.adapters.feeds.first.epss import parse_epss
 from oakum.adapters.feeds.kept import KeptFile
@@ -133,6 +134,11 @@ def _kev(content: bytes) -> None:
         len(there["vulnerabilities"]) + (there["count"] != len(there["vulnerabilities"])),
         "entries",
     )
+
+
+def _products(content: bytes) -> None:
+    parsed = _held(parse_products([("products/debian.md", content)], "end-of-life"))
+    plain((known.release for known in parsed.support), "a release")
 
 
 def _epss(content: bytes) -> None:
@@ -281,6 +287,12 @@ TARGETS = (
         (b"<undetermined>", b"<end-of-life>", b"<removed>", b"CVE-2026-XXXX", b"REJECTED", b"{DSA"),
     ),
     Target("kev", _kev, (KEV,)),
+    Target(
+        "endoflife",
+        _products,
+        golden("feeds/endoflife/debian.md", "feeds/endoflife/sles.md"),
+        (b"eol: true", b"eoes: 2030-02-30", b"codename: ", b"releases:"),
+    ),
     Target("epss", _epss, golden("feeds/epss.csv"), (b"1e-999999999", b"sNaN", b"Infinity")),
     Target("cvss-vectors", _vectors, (VECTORS,), (b"/E:X", b"CVSS:3.0/", b"CVSS:2.0/", b"//")),
     Target("cve-records", _records, RECORDS, (b"CISA-ADP", b"ssvc", b"vectorString")),
@@ -294,7 +306,7 @@ TARGETS = (
     Target(
         "ubuntu-tracker",
         _of_one(parse_ubuntu),
-        golden("feeds/ubuntu/CVE-2024-6387.json"),
+        golden("feeds/ubuntu/CVE-2024-6387.json", "feeds/ubuntu/CVE-2023-4056"),
         (b"esm-infra/focal", b"released", b"jammy"),
     ),
     Target("alpine-secdb", _of_one(parse_secdb), golden("feeds/alpine/v3.20-main.json")),

@@ -9,6 +9,7 @@ from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.advisories.first_fix import AdvisoryFix
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.advisories.statement import VendorStatement
+from oakum.core.inventory.support import ReleaseSupport
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class FeedContent:
     signals: tuple[CveSignals, ...] = ()
     unreadable: tuple[str, ...] = ()
     """Records that could not be understood, each with its place: counted, never dropped."""
+    support: tuple[ReleaseSupport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from oakum.core.ids import CveId, Digest, HostId, HostRunId, PlanId, RolloutId, 
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
+from oakum.core.inventory.support import ReleaseSupport, Supported
 from oakum.core.matching.component import Component, Topic
 from oakum.core.matching.coverage import Outline
 from oakum.core.matching.fleet import Holding, HostSet
@@ -151,6 +152,14 @@ class AdvisoryStore(Protocol):
 
     def replace_signals(self, state: FeedState, signals: Iterable[CveSignals]) -> None:
         """Replace what this feed contributes to the signals of each CVE; other feeds' stay."""
+        ...
+
+    def replace_support(self, state: FeedState, support: Iterable[ReleaseSupport]) -> None:
+        """Make this all that is known of how long releases get fixes."""
+        ...
+
+    def support(self) -> Supported:
+        """Return until when releases get fixes, as a feed tells; empty where none was read."""
         ...
 
     def statements(

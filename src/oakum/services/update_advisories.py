@@ -75,6 +75,8 @@ class AdvisoryUpdater:
         with self.begin() as work:
             if content.statements:
                 work.advisories.replace_statements(state, content.statements, self.clock.now())
+            if content.support:
+                work.advisories.replace_support(state, content.support)
             work.advisories.replace_signals(state, content.signals)
             work.audit.append(
                 at=self.clock.now(),

@@ -1,7 +1,7 @@
 """Every store gives back what it was given, on both databases."""
 
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import Engine, func, select, text
@@ -17,6 +17,7 @@ from oakum.core.advisories.statement import Urgency
 from oakum.core.errors import ConflictError, NotFoundError, StorageError
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.facts import Facts
+from oakum.core.inventory.support import ReleaseSupport
 from oakum.core.risk.exceptions import RiskException
 from oakum.ports.stores import ScanFailure
 
@@ -295,6 +296,21 @@ def test_signals_of_feeds_are_laid_together(begin: Begin) -> None:
         work.commit()
     with begin() as work:
         assert work.advisories.signals([CVE, CveId("CVE-1999-0001")]) == {CVE: whole}
+
+
+def test_ends_of_support_are_replaced_as_a_whole(begin: Begin) -> None:
+    """And nothing is known before a feed was read."""
+    state = examples.feed_state(FeedName.END_OF_LIFE)
+    old = ReleaseSupport("buster", date(2024, 6, 30), date(2029, 6, 30))
+    new = ReleaseSupport("bookworm", date(2028, 6, 30), None)
+    with begin() as work:
+        assert work.advisories.support() == {}
+        work.advisories.replace_support(state, [old])
+        work.advisories.replace_support(state, [new, new])
+        work.commit()
+    with begin() as work:
+        assert work.advisories.support() == {"bookworm": new}
+        assert FeedName.END_OF_LIFE in work.advisories.feeds()
 
 
 def test_a_failed_renewal_keeps_the_data(begin: Begin) -> None:

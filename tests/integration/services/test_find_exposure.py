@@ -1,17 +1,21 @@
 """Exposure: what is asked of a part of the fleet is what is true of all of it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.inventories import read
 
 from oakum.adapters.feeds.bundle import shipped_bundle
-from oakum.core.advisories.feed import FeedName
-from oakum.core.ids import CveId, HostId
+from oakum.core.advisories.feed import FeedName, FeedState
+from oakum.core.advisories.statement import VendorStatement, VendorStatus
+from oakum.core.ids import CveId, Digest, HostId
+from oakum.core.inventory.distribution import Distribution
+from oakum.core.inventory.facts import Facts, RunningKernel
 from oakum.core.inventory.host import Host
+from oakum.core.inventory.package import InstalledPackage
 from oakum.ports.clock import Clock
 from oakum.ports.stores import UnitOfWorkFactory
-from oakum.services.find_exposure import findings_about, findings_of
+from oakum.services.find_exposure import findings_about, findings_of, history
 from oakum.services.update_advisories import AdvisoryUpdater
 
 NAMES = ("web-01.bookworm-r0", "web-01.bookworm-current", "db-01.bookworm-r0")
@@ -57,3 +61,41 @@ def test_asking_for_a_part_gives_that_part_of_everything(
     assert {f.host for f in one} <= {HOSTS[2]}
     assert len(one) == sum(f.host == HOSTS[2] for f in expected)
     assert bool(expected) is (cve != "CVE-1999-9999" and source != "no-such-source")
+
+
+def test_a_revised_advisory_opens_a_finding_again_and_a_withdrawn_one_closes_it(
+    begin: UnitOfWorkFactory,
+) -> None:
+    """And what was true on each day stays to be asked: nothing of it is replaced."""
+    cve, host = CveId("CVE-2026-0001"), HostId("web-1")
+    days = [datetime(2026, 11, day, tzinfo=UTC) for day in (1, 2, 3, 4)]
+    package = InstalledPackage("expat", "2-1", "amd64", "expat", "2-1")
+    known = Facts(
+        days[0], "web-1", "m", "b", "amd64", Distribution("debian", "12", "bookworm"),
+        RunningKernel("", ""), has_systemd=True, is_container=True, packages=(package,),
+    )  # fmt: skip
+    state = FeedState(FeedName.DEBIAN_DSA, days[0], days[0], Digest("0" * 64), 1, "test")
+    fixes = [("DSA-1-1", "2-1"), ("DSA-1-2", "2-2"), ("DSA-1-3", "")]
+    with begin() as work:
+        work.hosts.add(Host(host, "web-1", "127.0.0.1", 22, "root", "key", days[0]))
+        work.facts.save(host, known)
+        work.commit()
+    for day, (advisory, version) in zip(days, fixes, strict=False):
+        said = [
+            VendorStatement(
+                "bookworm", "expat", cve, VendorStatus.FIXED, version, source="debian-dsa",
+                advisory=advisory,
+            )
+        ] if version else []  # fmt: skip
+        with begin() as work:
+            work.advisories.replace_statements(state, said, day)
+            work.commit()
+    with begin() as work:
+        noon = [day + timedelta(hours=12) for day in days]
+        states = [[f.state.value for f in findings_of(work, [host], at)] for at in noon]
+        assert states == [["fixed"], ["affected, fix available"], [], []]
+        assert findings_of(work, [host]) == ()
+        assert [f.state.value for _, f in history(work, host, cve)][:2] == [
+            "fixed",
+            "affected, fix available",
+        ]

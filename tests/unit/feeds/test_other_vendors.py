@@ -19,7 +19,7 @@ from oakum.adapters.feeds.ubuntu.tracker import parse_ubuntu
 from oakum.adapters.feeds.vex.csaf import parse_csaf
 from oakum.adapters.feeds.vex.openvex import parse_openvex
 from oakum.core.advisories.signals import Reservation
-from oakum.core.advisories.statement import NoDsaReason, VendorStatement, VendorStatus
+from oakum.core.advisories.statement import NoDsaReason, Urgency, VendorStatement, VendorStatus
 from oakum.core.text import is_plain
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "feeds"
@@ -80,6 +80,47 @@ def test_what_a_release_does_not_have_is_not_spoken_of() -> None:
         ubuntu("fips/xenial", "needed"),
     ]  # fmt: skip
     assert parse(parse_ubuntu, *others).statements == []
+
+
+def test_the_trackers_own_text_is_read() -> None:
+    """Typed from the file: jammy has thunderbird, and is not affected as to firefox."""
+    name = "active/CVE-2023-4056"
+    content = (GOLDEN / "ubuntu" / "CVE-2023-4056").read_bytes()
+    parsed = parse_ubuntu(
+        [(name, content), ("tracker/README", b"words"), ("tracker/x.py", b"1")], "x"
+    )
+    assert parsed.unreadable == []
+    found = {
+        (s.release, s.source_name): (s.status.value, s.fixed_version) for s in parsed.statements
+    }
+    assert found["jammy", "thunderbird"] == ("fixed", "1:102.15.0+build1-0ubuntu0.22.04.1")
+    assert found["focal", "firefox"] == ("not affected", "")
+    assert found["focal", "mozjs52"] == ("undetermined", "")
+    assert ("jammy", "mozjs38") not in found
+    assert {s.urgency for s in parsed.statements} == {Urgency.MEDIUM}
+    assert parsed.signals[0].summary.startswith(
+        "Memory safety bugs present in Firefox 115, Firefox"
+    )
+
+
+def test_a_line_of_the_trackers_text_that_makes_no_sense_is_counted() -> None:
+    """A package may have a priority of its own, and a file no CVE."""
+    text = (
+        "Candidate: CVE-2026-0001\nDescription:\n words\nNotes:\n a_b: c\nPriority: high\n"
+        " a reason\nPriority_tool: low\nPatches_tool:\n upstream: x\njammy_tool: needed\n"
+        "jammy_other: needed (2026-01-01)\njammy_third: what is this\n"
+        "jammy_fourth: strange (1)\nTags_tool: x\nCVSS:\n nvd: CVSS:3.1/AV:N\n"
+    )
+    parsed = parse_ubuntu([("CVE-2026-0001", text.encode())], "x")
+    assert [(s.source_name, s.urgency) for s in parsed.statements] == [
+        ("tool", Urgency.LOW),
+        ("other", Urgency.HIGH),
+    ]
+    assert parsed.unreadable == [
+        "CVE-2026-0001: jammy_third: what is this",
+        "CVE-2026-0001/jammy/fourth: unknown status 'strange'",
+    ]
+    assert parse_ubuntu([("CVE-2026-1", b"Candidate:\n")], "x").unreadable == ["CVE-2026-1: no CVE"]
 
 
 def test_a_fips_channel_is_a_release_of_its_own() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from oakum.core.advisories.signals import (
     CvssScore,
     Exploitation,
     KevEntry,
+    Reservation,
     SsvcDecisionPoints,
     TechnicalImpact,
 )
@@ -56,6 +58,18 @@ def test_what_is_not_known_counts_as_the_worst() -> None:
     found = assessor("bod-26-04").assess(CveSignals(CVE), host(Exposure.UNKNOWN), SEEN)
     assert found.due == SEEN + timedelta(days=3)
     assert found.lane is Lane.SCHEDULED
+
+
+@pytest.mark.parametrize("reservation", Reservation)
+def test_nobody_is_held_to_a_date_for_what_is_disputed_or_rejected(
+    reservation: Reservation,
+) -> None:
+    """It stays in its lane, and is marked."""
+    signals = CveSignals(CVE, kev=KEV, ssvc=POC, reservation=reservation)
+    found = assessor().assess(signals, host(Exposure.OPEN), SEEN)
+    assert (found.due, found.deadline_row) == (None, f"no date: the CVE is {reservation.value}")
+    assert found.lane is assessor().assess(replace(signals, reservation=None),
+        host(Exposure.OPEN), SEEN).lane  # fmt: skip
 
 
 def test_kev_is_active_exploitation_whatever_ssvc_says() -> None:

@@ -10,6 +10,7 @@ import msgspec
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.advisories.statement import VendorStatement
 from oakum.core.errors import InputError
+from oakum.core.inventory.support import ReleaseSupport
 from oakum.core.text import one_line
 
 T = TypeVar("T")
@@ -23,6 +24,7 @@ class Parsed:
     """None where the format does not tell; then the source's own date has to do."""
     statements: list[VendorStatement] = field(default_factory=list)
     signals: list[CveSignals] = field(default_factory=list)
+    support: list[ReleaseSupport] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
 
 

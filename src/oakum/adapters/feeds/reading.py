@@ -11,6 +11,7 @@ from oakum.adapters.feeds.cisa.records import parse_records
 from oakum.adapters.feeds.debian.advisories import parse_advisories
 from oakum.adapters.feeds.debian.cve_list import parse_cve_list
 from oakum.adapters.feeds.debian.tracker import parse_tracker
+from oakum.adapters.feeds.endoflife.products import parse_products
 from oakum.adapters.feeds.errata.updateinfo import parse_updateinfo
 from oakum.adapters.feeds.first.epss import parse_epss
 from oakum.adapters.feeds.nvd.api import parse_nvd
@@ -43,7 +44,7 @@ class Provenance:
 def read_feed(feed: FeedName, content: bytes, provenance: Provenance) -> FeedContent:
     """Return the understood feed. Raises InputError, also when nothing in it can be understood."""
     parsed = _parse(feed, content)
-    records = len(parsed.statements if feed in AUTHORITY else parsed.signals)
+    records = len((parsed.statements if feed in AUTHORITY else parsed.signals) or parsed.support)
     if not records:
         # Stored, it would pass for good news of today.
         raise InputError(
@@ -60,7 +61,11 @@ def read_feed(feed: FeedName, content: bytes, provenance: Provenance) -> FeedCon
         origin=provenance.origin,
     )
     return FeedContent(
-        state, tuple(parsed.statements), tuple(parsed.signals), tuple(parsed.unreadable)
+        state,
+        tuple(parsed.statements),
+        tuple(parsed.signals),
+        tuple(parsed.unreadable),
+        tuple(parsed.support),
     )
 
 
@@ -82,7 +87,7 @@ OF_ONE_FILE: Mapping[FeedName, Callable[[bytes], Parsed]] = {
 }
 Files = Iterable[tuple[str, bytes]]
 OF_MANY_FILES: Mapping[FeedName, tuple[str, Callable[[Files, str], Parsed]]] = {
-    FeedName.UBUNTU_TRACKER: (".json", parse_ubuntu),
+    FeedName.UBUNTU_TRACKER: ("", parse_ubuntu),
     FeedName.ALPINE_SECDB: (".json", parse_secdb),
     FeedName.REDHAT_VEX: (".json", parse_csaf),
     FeedName.SUSE_VEX: (".json", parse_csaf),
@@ -96,5 +101,6 @@ OF_MANY_FILES: Mapping[FeedName, tuple[str, Callable[[Files, str], Parsed]]] = {
     FeedName.OSV_SUSE: (".json", parse_osv),
     FeedName.CVE_RECORDS: (".json", lambda files, _: parse_records(files)),
     FeedName.NVD: (".json", parse_nvd),
+    FeedName.END_OF_LIFE: (".md", parse_products),
 }
 """How the files of a feed end, and what understands them; a feed of one file may come as it is."""

@@ -23,7 +23,7 @@ from oakum.core.errors import (
 from oakum.core.text import one_line
 
 BUSY_SECONDS = 30
-LAYOUT = "0013"
+LAYOUT = "0010"
 """The last migration: what a database is brought to."""
 LAYOUT_TABLE = "alembic_version"
 POSTGRESQL_DRIVER = "postgresql+psycopg"

@@ -170,6 +170,13 @@ feeds = Table(
     Column("document", LargeBinary, nullable=False),
 )
 
+support = Table(
+    "support",
+    metadata,
+    Column("release", String, primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+)
+
 statements = Table(
     "statements",
     metadata,

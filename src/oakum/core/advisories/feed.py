@@ -30,6 +30,7 @@ class FeedName(Enum):
     CVE_RECORDS = "cve-records"
     NVD = "nvd"
     DEBIAN_CVE = "debian-cve"
+    END_OF_LIFE = "end-of-life"
 
 
 @dataclass(frozen=True, slots=True)

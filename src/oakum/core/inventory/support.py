@@ -3,7 +3,7 @@
 import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from oakum.core.errors import InputError
@@ -26,6 +26,16 @@ class ReleaseSupport:
 
 Supported = Mapping[str, ReleaseSupport]
 """By release, as vendor data names it, or by codename."""
+
+
+def laid_over(newer: Supported, older: Supported) -> Supported:
+    """Return what either table knows; where both do, the newer, with what only the older adds."""
+    return {**older} | {
+        name: known
+        if known.extended_until is not None or name not in older
+        else replace(known, extended_until=older[name].extended_until)
+        for name, known in newer.items()
+    }
 
 
 def parse_support(text: str, place: str) -> Supported:

@@ -1,9 +1,17 @@
-"""Ubuntu's CVE tracker, as JSON, one file a CVE: release → source package → status and note.
+"""Ubuntu's CVE tracker, one file a CVE: release → source package → status and note.
 
-The tracker itself is text; the JSON is how its files are passed on. Statuses are described in the
-tracker's README: released, needed, needs-triage, pending, deferred, ignored, not-affected, DNE.
+Its own files are text, `active/CVE-2023-4056`; others pass them on as JSON. Both are read. Statuses
+are described in the tracker's README: released, needed, needs-triage, pending, deferred, ignored,
+not-affected, DNE.
+
+    Candidate: CVE-2023-4056
+    Priority: medium
+    Priority_nginx: low
+    jammy_thunderbird: released (1:102.15.0+build1-0ubuntu0.22.04.1)
+    esm-apps/bionic_mozjs38: needs-triage
 """
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -58,15 +66,28 @@ class _Issue(msgspec.Struct):
     priority: str = ""
     description: str = ""
     packages: dict[str, dict[str, _Entry]] = {}
+    own_priority: dict[str, str] = {}
+    """Of packages that have another than the CVE."""
+    strange: list[str] = []
+    """Lines on packages that make no sense."""
 
 
 _decode = msgspec.json.Decoder(_Issue).decode
+FILE = re.compile(r"CVE-[0-9]{4}-[0-9]+")
+CANDIDATE = re.compile(rb"^Candidate: *CVE-", re.MULTILINE)
+FIELD = re.compile(r"(?P<name>Candidate|Priority(?:_(?P<package>\S+))?|Description):(?P<value>.*)")
+STATUS = re.compile(
+    r"(?P<place>[a-z-]+(?:/[a-z-]+)?)_(?P<package>[^\s:]+):\s*"
+    r"(?P<status>[A-Za-z-]+)(?:\s+\((?P<note>.*)\))?"
+)
 
 
 def parse_ubuntu(records: Iterable[tuple[str, bytes]], source: str) -> Parsed:
     """Return the statements of (file name, CVE) pairs; what cannot be read is counted."""
     parsed, collected = Parsed(), Collected()
-    for name, issue in each(records, _decode, parsed):
+    issues = (record for record in records if _is_issue(*record))
+    for name, issue in each(issues, _understand, parsed):
+        parsed.unreadable += [f"{name}: {one_line(line, 80)}" for line in issue.strange]
         if not CVE.fullmatch(issue.candidate):
             parsed.unreadable.append(f"{name}: no CVE")
             continue
@@ -80,8 +101,9 @@ def parse_ubuntu(records: Iterable[tuple[str, bytes]], source: str) -> Parsed:
             elif release not in RELEASES or (slash and channel not in CHANNELS):
                 continue
             for package, entry in packages.items():
+                priority = issue.own_priority.get(package, issue.priority)
                 try:
-                    said = _statement(cve, release, channel, package, entry, issue.priority, source)
+                    said = _statement(cve, release, channel, package, entry, priority, source)
                 except (ValueError, InvalidVersionError) as error:
                     where = one_line(f"{cve}/{place}/{package}", 100)
                     parsed.unreadable.append(f"{where}: {one_line(str(error))}")
@@ -90,6 +112,57 @@ def parse_ubuntu(records: Iterable[tuple[str, bytes]], source: str) -> Parsed:
                     collected.add(said)
     parsed.statements = collected.statements
     return parsed
+
+
+def _is_issue(name: str, content: bytes) -> bool:
+    """Tell the files of CVEs from the others of the tracker's repository."""
+    directory, _, base = name.rpartition("/")
+    is_named = not directory or base.endswith(".json") or FILE.match(base)
+    return bool(is_named or CANDIDATE.search(content))
+
+
+def _understand(content: bytes) -> _Issue:
+    return _decode(content) if content.lstrip()[:1] == b"{" else _read(content.decode())
+
+
+def _read(text: str) -> _Issue:
+    """Return a file of the tracker's own, by its lines; what is indented goes on with a field."""
+    issue, description = _Issue(""), list[str]()
+    is_described = False
+    packages: dict[str, dict[str, _Entry]] = {}
+    own, strange = dict[str, str](), list[str]()
+    for line in text.splitlines():
+        if line[:1].isspace():
+            description += [line.strip()] if is_described else []
+            continue
+        field = FIELD.fullmatch(line)
+        is_described = field is not None and field["name"] == "Description"
+        if field is None:
+            match = STATUS.fullmatch(line.rstrip())
+            if match is not None:
+                entry = _Entry(match["status"], match["note"] or "")
+                packages.setdefault(match["place"], {})[match["package"]] = entry
+            elif _is_of_package(line):
+                strange.append(line)
+        elif field["name"] == "Candidate":
+            issue.candidate = field["value"].strip()
+        elif field["package"]:
+            own[field["package"]] = _first_word(field["value"])
+        elif field["name"] == "Priority":
+            issue.priority = _first_word(field["value"])
+    issue.packages, issue.own_priority, issue.strange = packages, own, strange
+    issue.description = " ".join(description)
+    return issue
+
+
+def _is_of_package(line: str) -> bool:
+    """Tell whether a line begins as one on a package: `jammy_`, not `Patches_` or `Notes:`."""
+    begin = line.partition(":")[0]
+    return line[:1].islower() and "_" in begin
+
+
+def _first_word(text: str) -> str:
+    return next(iter(text.split()), "")
 
 
 def _statement(  # noqa: PLR0917 (the columns of one row)

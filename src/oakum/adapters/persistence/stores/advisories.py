@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, u
 
 from oakum.adapters.persistence.documents import from_document, to_document
 from oakum.adapters.persistence.parts import NAMED, WRITTEN, in_parts
-from oakum.adapters.persistence.tables import feeds, rulings, signals, statements
+from oakum.adapters.persistence.tables import feeds, rulings, signals, statements, support
 from oakum.core.advisories.authority import COVERING, decide
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.advisories.signals import CveSignals
@@ -23,6 +23,7 @@ from oakum.core.advisories.statement import (
     VendorStatus,
 )
 from oakum.core.ids import CveId
+from oakum.core.inventory.support import ReleaseSupport, Supported
 from oakum.core.matching.component import Topic
 
 
@@ -127,6 +128,21 @@ class SqlAdvisoryStore:
         for part in in_parts(rows, WRITTEN):
             self._connection.execute(insert(signals), part)
         self._write(state)
+
+    def replace_support(self, state: FeedState, found: Iterable[ReleaseSupport]) -> None:
+        """Make this all that is known of how long releases get fixes."""
+        self._connection.execute(delete(support))
+        by_release = {known.release: to_document(known) for known in found}
+        rows = [{"release": name, "document": known} for name, known in by_release.items()]
+        for part in in_parts(rows, WRITTEN):
+            self._connection.execute(insert(support), part)
+        self._write(state)
+
+    def support(self) -> Supported:
+        """Return until when releases get fixes, as a feed tells; empty where none was read."""
+        rows = self._connection.execute(select(support.c.document))
+        known = (from_document(row[0], ReleaseSupport, "a release's support") for row in rows)
+        return {release.release: release for release in known}
 
     def statements(
         self, topics: Iterable[Topic], as_of: datetime | None = None, cve: CveId | None = None
