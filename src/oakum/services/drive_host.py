@@ -95,8 +95,10 @@ def deadline_of(work: Work, job: Assignment, tools: Tools) -> timedelta:
     """
     checks = timedelta(seconds=sum(check.timeout_seconds for check in job.checks))
     match work:
-        case Work.DRIVE_UPGRADE | Work.DRIVE_ROLLBACK | Work.DRIVE_REBOOT:
+        case Work.DRIVE_ROLLBACK | Work.DRIVE_REBOOT:
             return STEP_DEADLINE
+        case Work.DRIVE_UPGRADE:
+            return STEP_DEADLINE + timedelta(seconds=tools.settle_seconds)
         case Work.ASK_CHECKS:
             return STEP_DEADLINE + checks
         case Work.VERIFY | Work.VERIFY_ROLLBACK:
@@ -177,6 +179,11 @@ async def _drive_upgrade(
         return seen
     facts = await tools.collector.collect(session, now=tools.clock.now())
     lost = await _lost(run, job, session, tools)
+    for _ in range(SETTLE_TRIES):  # what was put back may still be on its way up
+        if not lost.in_words():
+            break
+        await asyncio.sleep(tools.settle_seconds / SETTLE_TRIES)
+        lost = await _lost(run, job, session, tools)
     reason = "; ".join((seen.status.reason, *lost.in_words()))
     signals = hard_signals(facts, compare((), ()), job.checks, lost)
     return replace(seen, status=replace(seen.status, reason=reason), signals=signals)
