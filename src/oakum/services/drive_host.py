@@ -32,6 +32,7 @@ from oakum.core.staging.vitals import (
     NOTHING_DECLARED,
     Losses,
     VitalQuestions,
+    again,
     clock_problem,
     from_lines,
     losses,
@@ -190,9 +191,10 @@ async def _drive_upgrade(
 
 
 async def _lost(run: HostRun, job: Assignment, session: Session, tools: Tools) -> Losses:
-    seen = await tools.checks.look(job.vital, session)
     kept = run.vitals_before
     before = None if kept is None else from_lines(kept.split("\n"))
+    questions = job.vital if before is None else again(job.vital, before)
+    seen = await tools.checks.look(questions, session)
     return losses(before, seen, job.vital.units)
 
 
