@@ -304,10 +304,10 @@ MANIFEST = SnapshotManifest(
 )  # fmt: skip
 
 
-def measured(plan: Plan) -> Plan:
+def measured(plan: Plan, *, is_required: bool = True) -> Plan:
     """Return the plan with a metric that is read twice before a ring is changed, without pause."""
     metric = Metric(
-        "latency", MetricKind.COMMAND, "latency", Worse.HIGHER, is_required=True,
+        "latency", MetricKind.COMMAND, "latency", Worse.HIGHER, is_required=is_required,
         timeout_seconds=5, source="", alike=(plan.hosts,),
     )  # fmt: skip
     rings = tuple(replace(ring, soak_seconds=1) for ring in plan.rings)

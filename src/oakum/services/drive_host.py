@@ -36,6 +36,7 @@ from oakum.core.staging.vitals import (
     NOTHING_DECLARED,
     Losses,
     VitalQuestions,
+    again,
     clock_problem,
     from_lines,
     losses,
@@ -106,8 +107,10 @@ def deadline_of(work: Work, job: Assignment, tools: Tools) -> timedelta:
     """
     checks = timedelta(seconds=sum(check.timeout_seconds for check in job.checks))
     match work:
-        case Work.DRIVE_UPGRADE | Work.DRIVE_ROLLBACK | Work.DRIVE_REBOOT | Work.RUN_HOOKS:
+        case Work.DRIVE_ROLLBACK | Work.DRIVE_REBOOT | Work.RUN_HOOKS:
             return STEP_DEADLINE
+        case Work.DRIVE_UPGRADE:
+            return STEP_DEADLINE + timedelta(seconds=tools.settle_seconds)
         case Work.ASK_CHECKS:
             return STEP_DEADLINE + checks
         case Work.VERIFY | Work.VERIFY_ROLLBACK:
@@ -222,15 +225,21 @@ async def _drive_upgrade(
         return seen
     facts = await tools.collector.collect(session, now=tools.clock.now())
     lost = await _lost(run, job, session, tools)
+    for _ in range(SETTLE_TRIES):  # what was put back may still be on its way up
+        if not lost.in_words():
+            break
+        await asyncio.sleep(tools.settle_seconds / SETTLE_TRIES)
+        lost = await _lost(run, job, session, tools)
     reason = "; ".join((seen.status.reason, *lost.in_words()))
     signals = hard_signals(facts, compare((), ()), job.checks, lost)
     return replace(seen, status=replace(seen.status, reason=reason), signals=signals)
 
 
 async def _lost(run: HostRun, job: Assignment, session: Session, tools: Tools) -> Losses:
-    seen = await tools.checks.look(job.vital, session)
     kept = run.vitals_before
     before = None if kept is None else from_lines(kept.split("\n"))
+    questions = job.vital if before is None else again(job.vital, before)
+    seen = await tools.checks.look(questions, session)
     return losses(before, seen, job.vital.units)
 
 

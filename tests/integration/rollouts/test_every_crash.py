@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -51,7 +52,8 @@ from oakum.services.start_rollout import start_rollout
 HOSTS = ("h0", "h1", "h2", "h3")
 BEGUN = datetime(2026, 11, 25, 12, tzinfo=UTC)
 PLAN = plan_for(HOSTS)
-MEASURED = measured(plan_for(("h0", "h1", "h3"), first_ring=1))
+# Not required: a controller that is away for a whole soak has no numbers, and would rightly pause.
+MEASURED = measured(plan_for(("h0", "h1", "h3"), first_ring=1), is_required=False)
 WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -334,8 +336,10 @@ def _require_end(home: Path, rollout: RolloutId, ends: tuple[Phase, dict[str, Ru
         assert hosts.deeds(run.host) == _deeds(ended, run.host)
     told = sum(pairs.pairs for pairs in counts(ended.measuring))
     assert told <= ended.measuring.round
-    steps = [e.details for e in events if e.action is Action.HOST_RUN_CHANGED]
-    assert len(steps) == len({str(step) for step in steps})
+    steps = Counter(str(e.details) for e in events if e.action is Action.HOST_RUN_CHANGED)
+    # After a soak a host is verified, and found well, once more.
+    looks = 2 if any(ring.soak_seconds for ring in ended.rings) else 1
+    assert all(count <= (looks if "'to': 'succeeded'" in s else 1) for s, count in steps.items())
 
 
 def _deeds(rollout: Rollout, host: str) -> list[str]:

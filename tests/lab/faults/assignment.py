@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.lab.faults.archive import FaultyArchive
+from tests.lab.faults.archive import NAME, FaultyArchive
 from tests.lab.faults.kinds import Extra
 from tests.lab.faults.machine import FaultHost
 from tests.lab.faults.packages import UPGRADES, kernel, kernel_new
@@ -24,6 +24,7 @@ from oakum.core.planning.change import ChangeKind, PackageChange, RollbackClass
 from oakum.core.planning.plan import RebootPolicy, RestartPolicy
 from oakum.core.repositories.snapshot import Role, SnapshotManifest, SnapshotPackage
 from oakum.core.staging.check import Check, CheckKind
+from oakum.core.staging.vitals import VitalQuestions
 from oakum.ports.package_manager import Target
 from oakum.services.drive_host import Assignment
 
@@ -76,6 +77,7 @@ def assign(
         manifest=SnapshotManifest("bookworm", "amd64", packages, ()),
         access=archive.named_access,
         checks=CHECKS,
+        vital=VitalQuestions(names=(NAME,), packages=tuple(c.name for c in changes)),
     )  # fmt: skip
 
 

@@ -41,6 +41,7 @@ FIRST, LATER = HostId("first"), HostId("later")
 BORNE = 5
 """Failures that the budget bears: it is not the budget that stops here."""
 ROLLOUT_SECONDS = 400
+INSTALL = "dpkg -i /var/tmp/old.deb && { [ ! -d /run/systemd/system ] || systemctl daemon-reload; }"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Trial:
         deb = self.archive.path_of(old).read_bytes()
         for host in self.hosts.values():
             (host.root / "var/tmp/old.deb").write_bytes(deb)
-            host.shell("dpkg -i /var/tmp/old.deb && systemctl daemon-reload")
+            host.shell(INSTALL)
         manifest = manifest_of(self.archive, ((old, new),))
         changed = replace(
             PLAN.classes[0],

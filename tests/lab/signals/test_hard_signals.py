@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.lab.signals.rolling import FIRST, LATER, Trial
 from tests.lab.transactions.booted_host import (
     ThrowAwayHost,
     drop_overlay,
+    mount_for_chroot,
     overlay,
     unpack_base_image,
 )
@@ -48,26 +50,43 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture
-def lab(base: Path, tmp_path: Path) -> Iterator[Lab]:
-    """Boot a host in a network of its own."""
-    layers = tmp_path / "host"
+@contextmanager
+def laid_out(base: Path, directory: Path) -> Iterator[tuple[Path, Network, SmallArchive]]:
+    """Have a host's root, a network of its own, and an archive in it; all is gone afterwards."""
     with own_network() as network:
-        root = overlay(base, layers)
+        root = overlay(base, directory / "host")
         server = f"nameserver {network.ours}\noptions timeout:1 attempts:1\n"
         for name in ("resolv.conf", "oak-resolv.conf"):
             (root / "etc" / name).unlink(missing_ok=True)
             (root / "etc" / name).write_text(server)
         (root / "etc/oak-gateway").write_text(network.ours)
+        archive = SmallArchive(directory / "archive", network.ours)
+        try:
+            yield root, network, archive
+        finally:
+            archive.close()
+            drop_overlay(directory / "host")
+
+
+@pytest.fixture
+def lab(base: Path, tmp_path: Path) -> Iterator[Lab]:
+    """Boot a host in a network of its own."""
+    with laid_out(base, tmp_path) as (root, network, archive):
         host = ThrowAwayHost(root, network=network.name)
-        archive = SmallArchive(tmp_path / "archive", network.ours)
         try:
             host.boot(network.name)
             yield Lab(host, archive, network, tmp_path)
         finally:
-            archive.close()
             host.close()
-            drop_overlay(layers)
+
+
+@pytest.fixture
+def plain_lab(base: Path, tmp_path: Path) -> Iterator[Lab]:
+    """Make a host without systemd in a network of its own: a chroot."""
+    with laid_out(base, tmp_path) as (root, network, archive):
+        mount_for_chroot(root)
+        enter = ("ip", "netns", "exec", network.name, "chroot", str(root))
+        yield Lab(ThrowAwayHost(root, enter), archive, network, tmp_path)
 
 
 @pytest.mark.parametrize("breaker", BREAKERS, ids=lambda breaker: breaker.name)
@@ -84,6 +103,16 @@ def test_a_vital_loss_stops_the_ring_and_is_put_back(lab: Lab, breaker: Breaker)
     assert re.search(breaker.words, ended.reason), ended.reason
     assert ended.run_of(LATER).state is RunState.SKIPPED
     assert lab.host.shell(f"dpkg-query -W -f '${{Version}}' {breaker.old.name}") == "1.0"
+
+
+@pytest.mark.parametrize("breaker", BREAKERS[:2], ids=lambda breaker: breaker.name)
+def test_hosts_without_systemd_lose_names_as_well(plain_lab: Lab, breaker: Breaker) -> None:
+    """Nothing of it needs systemd but the units."""
+    ended = plain_lab.roll_out(breaker.old, breaker.new)
+    run = ended.run_of(FIRST)
+    assert (ended.phase, run.state) == (Phase.ROLLED_BACK, RunState.ROLLED_BACK)
+    assert set(run.signals) == breaker.signals
+    assert re.search(breaker.words, ended.reason), ended.reason
 
 
 def test_a_unit_that_the_transaction_killed_stops_too(lab: Lab) -> None:

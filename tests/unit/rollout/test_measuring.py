@@ -200,6 +200,19 @@ def test_what_is_required_and_falls_silent_is_no_good_data() -> None:
     assert {run.state for run in paused.in_ring(1)} == {RunState.PENDING}
 
 
+def test_a_round_that_the_end_of_the_soak_cuts_short_is_not_missing() -> None:
+    """Who was given no time is not called silent; who answered in it counts."""
+    for seen in play(rollout(metric()), noisy(8)):
+        if seen.soak_until is not None and seen.measuring.is_open:
+            break
+    assert seen.soak_until is not None
+    cut = settle(seen, seen.soak_until)
+    assert cut.phase is Phase.PROGRESSING
+    assert not cut.measuring.is_open
+    assert sum(pair.lost for pair in cut.measuring.pairs) == 0
+    assert not any(run.asked_round for run in cut.runs)
+
+
 def test_what_is_not_required_may_be_silent() -> None:
     """The line says that nothing was told, and the rollout goes on."""
     ended = end(rollout(metric()), lambda *_: None)

@@ -92,7 +92,10 @@ def test_lost_vital_signs_fail_a_host_that_is_as_planned() -> None:
     assert isinstance(seen, Verified)
     assert not seen.is_good
     assert seen.signals == (HardSignal.NAMES_LOST, HardSignal.ROUTE_LOST)
-    assert seen.detail.startswith("cannot be resolved any more: deb.example; no way any more to")
+    assert all(questions.names == ("deb.example",) for questions in fleet.asked)
+    assert seen.detail.startswith(
+        "cannot be resolved any more: deb.example (look at /etc/resolv.conf and DNS); no way any"
+    )
 
 
 def test_a_run_that_an_older_oakum_began_is_not_held_against_what_nobody_saw() -> None:

@@ -20,7 +20,7 @@ names() {
     grep -v '^[[:space:]]*#' | grep -o '[a-z+]*://[A-Za-z0-9._-]*' | sed 's,.*://,,'
 }
 if have getent; then
-  for name in $(names | grep '[A-Za-z]' | awk '!seen[$0]++' | head -n 16); do
+  for name in $(names | grep '^[A-Za-z0-9][A-Za-z0-9._-]*$' | grep '[A-Za-z]' | awk '!seen[$0]++' | head -n 32); do
     { ! in_time 5 getent ahosts "$name" >/dev/null 2>&1 </dev/null || say name "$name"; } &
   done
   wait

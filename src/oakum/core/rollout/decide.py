@@ -85,7 +85,7 @@ def _after_waiting(rollout: Rollout, now: datetime) -> Rollout:
 def _judge_again(rollout: Rollout, now: datetime) -> Rollout:
     """Verify the ring once more at the end of its soak: trouble may take time to show."""
     soaked = replace(
-        _with_round_closed(rollout, is_after=True),
+        _with_round_closed(rollout, is_after=True, is_cut_short=True),
         phase=Phase.PROGRESSING,
         soak_until=None,
         soaked=True,
@@ -161,8 +161,11 @@ def _measure(rollout: Rollout, interval: timedelta, now: datetime, *, is_after: 
     )
 
 
-def _with_round_closed(rollout: Rollout, *, is_after: bool) -> Rollout:
-    """Count the open round, if there is one; answers that are still to come are not waited for."""
+def _with_round_closed(rollout: Rollout, *, is_after: bool, is_cut_short: bool = False) -> Rollout:
+    """Count the open round, if there is one; answers that are still to come are not waited for.
+
+    They are missing, unless the round was cut short: then nobody was given the time.
+    """
     if not rollout.measuring.is_open or rollout.measurement is None:
         return rollout
     asked = [run for run in rollout.runs if run.asked_round]
@@ -173,7 +176,7 @@ def _with_round_closed(rollout: Rollout, *, is_after: bool) -> Rollout:
         rollout.measuring,
         rollout.measurement,
         samples,
-        frozenset(run.host for run in asked),
+        frozenset(run.host for run in asked if not (is_cut_short and run.is_to_answer)),
         is_after=is_after,
     )
     return _with_runs(

@@ -73,6 +73,16 @@ class Vitals:
     failed_units: tuple[str, ...] = ()
 
 
+def again(questions: VitalQuestions, before: Vitals) -> VitalQuestions:
+    """Return what to ask after a change: all that answered before, whatever was renamed since."""
+    units = (unit.name for unit in before.units or ())
+    return VitalQuestions(
+        tuple(dict.fromkeys((*before.resolved, *questions.names))),
+        tuple(dict.fromkeys((*questions.units, *units))),
+        questions.packages,
+    )
+
+
 def from_lines(lines: Iterable[str]) -> Vitals:
     """Read vital signs from lines of a kind, a tab and a value; other lines say nothing."""
     told = [tuple(line.split("\t")) for line in lines if is_plain(line.replace("\t", ""))]
@@ -141,12 +151,15 @@ class Losses:
     def in_words(self) -> tuple[str, ...]:
         """Return a part of a line for each loss; nothing when nothing was lost."""
         found = (
-            ("cannot be resolved any more", self.names),
-            ("no way any more to", self.ways),
-            ("routing rules are gone", self.rules),
-            ("critical units do not run any more", self.units),
+            ("cannot be resolved any more", self.names, "/etc/resolv.conf and DNS"),
+            ("no way any more to", self.ways, "ip route"),
+            ("routing rules are gone", self.rules, "ip rule"),
+            ("critical units do not run any more", self.units, "systemctl status"),
         )
-        return (*(f"{what}: {_shortened(lost)}" for what, lost in found if lost), *self.untold)
+        return (
+            *(f"{what}: {_shortened(lost)} (look at {at})" for what, lost, at in found if lost),
+            *self.untold,
+        )
 
 
 def losses(before: Vitals | None, after: Vitals, declared: Collection[str] = ()) -> Losses:
