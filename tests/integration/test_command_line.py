@@ -138,6 +138,8 @@ def test_a_plan_says_how_its_rings_are_less_than_they_could_be(fleet: Path) -> N
         "begin by   2026-11-26 12:00 UTC",
         "! the gate is shortened: ring 1 soaks 1 min instead of 2 min",
         "! residual risk: 1 environment with 1 host not tried out in ring 1",
+        "! does not fit: 1 host could not begin any more",
+        "lanes that fitted when it was made: urgent, immediate",
     ):
         assert said in shown
     words = ("approve", PARTLY_COVERED.id, "--override-rehearsal", "--reason", "a test", "--json")

@@ -6,6 +6,7 @@ from oakum.core.audit.event import Action
 from oakum.core.canonical import Json
 from oakum.core.errors import RefusedError
 from oakum.core.orders.order import OrderSignature
+from oakum.core.planning.clusters import SHOWN_DIFFERENCES
 from oakum.core.planning.plan import Plan, RollbackVerdict
 from oakum.core.staging.check import Verdict
 from oakum.core.staging.rehearsal import Rehearsal
@@ -78,7 +79,7 @@ def _objection(
 
 def _objection_to_uncovered(plan: Plan) -> RefusedError:
     hosts = counted(sum(len(cluster.hosts) for cluster in plan.uncovered), "host")
-    named = "; ".join(cluster.in_words(SHOWN) for cluster in plan.uncovered[:SHOWN])
+    named = "; ".join(cluster.in_words(SHOWN_DIFFERENCES) for cluster in plan.uncovered[:SHOWN])
     more = len(plan.uncovered) - SHOWN
     return RefusedError(
         f"{plan.id} does not try out {counted(len(plan.uncovered), 'environment')} ({hosts}) in "

@@ -16,11 +16,13 @@ from oakum.core.advisories.statement import NoDsaReason, Urgency, VendorStatemen
 from oakum.core.ids import CveId, Digest, HostId, HostRunId, RolloutId, TransactionId
 from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import (
+    Environment,
     Facts,
     FileSystem,
     ListeningSocket,
     ModifiedConffile,
     RunningKernel,
+    Service,
     StaleProcess,
     UnreadableLine,
 )
@@ -28,6 +30,7 @@ from oakum.core.inventory.host import Criticality, Exposure, Host
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.finding import Evidence, Finding, FindingState
 from oakum.core.planning.change import ChangeKind, PackageChange, RollbackClass
+from oakum.core.planning.lane import PlanLane
 from oakum.core.planning.plan import (
     Budget,
     HostClass,
@@ -116,6 +119,8 @@ def facts(packages: tuple[InstalledPackage, ...] = PACKAGES, at: datetime = NOW)
         livepatched=(CveId("CVE-2024-0001"),),
         reboot_flag=None,
         timezone="Europe/Berlin",
+        environment=Environment("kvm", "Clöud", "UEFI", "ext4", ("netplan",), ("ena",), 3600),
+        services=(Service("nginx.service", "nginx", is_enabled=True, is_running=False),),
         unreadable=(UnreadableLine("packages", "what \\x1b is this"),),
     )
 
@@ -236,6 +241,7 @@ def host_run(number: int, state: RunState = RunState.PENDING) -> HostRun:
 def rollout(of: Plan, name: str = "rollout-1", at: datetime = NOW) -> Rollout:
     return Rollout(
         RolloutId(name), of.id, of.digest, Phase.ROLLING_BACK, "a gate said so", 0,
-        (RolloutRing("canary", 600),), (host_run(1), host_run(2)), 5, 1, ELSEWHERE, None, "alice",
-        at, LATER, soaked=True, forgiven=2, rollback_scope=(WEB,), ended_at=None, wish=Wish.ABORT,
+        (RolloutRing("canary", 600, 86_400),), (host_run(1), host_run(2)), 5, 1, ELSEWHERE, None,
+        "alice", at, LATER, soaked=True, forgiven=2, rollback_scope=(WEB,), ended_at=None,
+        wish=Wish.ABORT, lane=PlanLane.URGENT,
     )  # fmt: skip

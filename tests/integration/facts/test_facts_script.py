@@ -144,3 +144,92 @@ def wait_until(is_true: Callable[[], bool]) -> None:
     while not is_true():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+LISTED = """\
+nginx.service     loaded active running A web server
+ssh.service       loaded active running A login
+user@0.service    loaded active running A session
+own.service       loaded active running Of no package
+init.scope        loaded active running System and Service Manager
+broken.service    loaded failed failed  A unit that failed
+"""
+FILES = {
+    "nginx-common.list": "/.\n/lib/systemd/system/nginx.service\n/etc/init.d/nginx\n",
+    "nginx-doc.list": "/etc/init.d/nginx\n",
+    "libpam0g:amd64.list": "/usr/lib/systemd/system/pam.service\n",
+    "openssh-server.list": "/usr/lib/systemd/system/ssh.service\n",
+    "systemd.list": "/lib/systemd/system/getty@.service\n/lib/systemd/system/user@.service\n",
+    "old.list": "/etc/init.d/old\n/lib/systemd/system/old.service.d/more.service\n",
+}
+
+
+def test_services_are_told_by_package_and_failed_units_are_not_lost(tmp_path: Path) -> None:
+    """Enabled by a link, running by systemd's word; those of no package are left out."""
+    wants, lists, programs = tmp_path / "units/a.wants", tmp_path / "info", tmp_path / "bin"
+    for directory in (wants, lists, programs, tmp_path / "run"):
+        directory.mkdir(parents=True)
+    for unit in ("nginx", "getty@tty1", "old", "pam", "gone"):
+        (wants / f"{unit}.service").symlink_to(f"/nowhere/{unit}.service")
+    for name, paths in FILES.items():
+        (lists / name).write_text(paths)
+    systemctl = programs / "systemctl"
+    systemctl.write_text(f"#!/bin/sh\ncat <<'END'\n{LISTED}END\n")
+    systemctl.chmod(0o755)
+    script = (
+        SCRIPT.replace("/etc/systemd/system", str(tmp_path / "units"))
+        .replace("/var/lib/dpkg/info", str(lists))
+        .replace("\\/var\\/lib\\/dpkg\\/info", str(lists).replace("/", "\\/"))
+        .replace("-d /run/systemd/system", f"-d {tmp_path / 'run'}")
+        .replace("PATH=", f"PATH={programs}:")
+    )
+    output = subprocess.run(
+        ["sh", "-c", script, "facts", "T"], capture_output=True, text=True, check=True
+    ).stdout
+    assert _told(output, "failed-units") == ["broken.service"]
+    assert sorted(_told(output, "units")) == [
+        "getty@tty1.service\tsystemd\tenabled\t-",
+        "nginx.service\tnginx-common\tenabled\trunning",
+        "old.service\told\tenabled\t-",
+        "pam.service\tlibpam0g\tenabled\t-",
+        "ssh.service\topenssh-server\t-\trunning",
+        "user@0.service\tsystemd\t-\trunning",
+    ]
+
+
+def _told(output: str, name: str) -> list[str]:
+    return output.partition(f"@T {name}\n")[2].partition("@T ")[0].splitlines()
+
+
+def test_a_host_that_hides_where_it_runs_tells_nothing_of_it(tmp_path: Path) -> None:
+    """What is not found is not printed: not known, and not `none`."""
+    nowhere = tmp_path / "nowhere"
+    hidden = SCRIPT.replace("/sys/", f"{nowhere}/").replace("/proc/", f"{nowhere}/")
+    seen, blind = (
+        {line.partition("\t")[0] for line in _told(_run(script), "identity")}
+        for script in (SCRIPT, hidden)
+    )
+    assert {"root", "up", "network", "drivers"} <= seen
+    assert not {"root", "up", "network", "drivers", "boot", "vendor"} & blind
+
+
+def _run(script: str) -> str:
+    return subprocess.run(
+        ["sh", "-c", script, "facts", "T"], capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_networks_are_told_by_who_sets_them_up(tmp_path: Path) -> None:
+    """Every one that does, but not what only sets up the loopback interface."""
+    (tmp_path / "netplan").mkdir()
+    (tmp_path / "netplan/a.yaml").write_text("")
+    (tmp_path / "network").mkdir()
+    file = tmp_path / "network/interfaces"
+    script = SCRIPT.replace("/etc/net", f"{tmp_path}/net").replace("/run/systemd/netif", "/none")
+    for content, words in (
+        ("auto lo\niface lo inet loopback\n", "netplan"),
+        ("iface lo inet loopback\n  iface eth0 inet dhcp\n", "netplan ifupdown"),
+    ):
+        file.write_text(content)
+        (told,) = [x for x in _told(_run(script), "identity") if x.startswith("network\t")]
+        assert told == f"network\t{words}"

@@ -2,15 +2,18 @@
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.plans import PLAN
 
 from oakum.core.errors import InputError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Criticality
 from oakum.core.planning.clusters import Cluster, clusters_of
+from oakum.core.planning.plan import Ring
 from oakum.core.planning.rings import COST, form_rings, require_percents
 
 HOSTS = st.dictionaries(
@@ -53,6 +56,11 @@ def test_the_first_ring_covers_as_much_as_it_may(
     covered = [c for c in clusters if first & set(c.hosts)]
     uncovered = [c for c in clusters if c not in covered]
     assert len(covered) == min(len(clusters), len(first))
+    plan_rings = tuple(Ring(f"ring {n}", hosts, 0) for n, hosts in enumerate(rings))
+    plan = replace(PLAN, rings=plan_rings, clusters=clusters)
+    assert list(plan.uncovered) == uncovered
+    later = {host for ring in plan.rings[1:] for host in ring.hosts}
+    assert all(c in covered or c in plan.uncovered for c in clusters if later & set(c.hosts))
     assert len(first) >= min(canaries, len(clusters))
     assert not uncovered or min(len(c.hosts) for c in covered) >= len(uncovered[0].hosts)
     for cluster in covered:

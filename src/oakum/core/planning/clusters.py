@@ -34,6 +34,8 @@ UP_CLASSES = (
     (180 * DAY, "for less than half a year"),
 )
 UP_LONGEST = "for half a year or more"
+SHOWN_DIFFERENCES: Final = 6
+"""How much of a cluster is named outside the plan's own document."""
 
 Fingerprint = tuple[tuple[str, str], ...]
 """(feature, value), sorted: what of a host counts for a plan."""

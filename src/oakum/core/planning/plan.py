@@ -8,7 +8,7 @@ from oakum.core.canonical import Json, digest_of
 from oakum.core.errors import InputError
 from oakum.core.ids import CveId, Digest, HostId, PlanId, SnapshotId
 from oakum.core.planning.change import PackageChange, RollbackClass
-from oakum.core.planning.clusters import Cluster
+from oakum.core.planning.clusters import SHOWN_DIFFERENCES, Cluster
 from oakum.core.planning.hook import Hook
 from oakum.core.planning.lane import LaneChoice, shortened_gates
 from oakum.core.planning.metric import Measurement
@@ -18,8 +18,6 @@ PLAN_FORMAT = 2
 """1 had no base rate, groups or schedule; a stored plan keeps its format and its digest."""
 MILLION = 1_000_000
 BASE_RATE_PPM = 10_000
-SHOWN_DIFFERENCES = 6
-"""How much of a cluster is named outside the plan's own document."""
 
 
 class RollbackVerdict(Enum):
@@ -279,6 +277,7 @@ class Plan:
         """Return, for the audit log, where its gates are less than they could be."""
         return {
             "lane": None if self.lane is None else self.lane.to_json(),
+            "late": self.lane is not None and self.lane.is_late,
             "shortened": list(shortened_gates(self.rings)),
             "uncovered": [cluster.in_words(SHOWN_DIFFERENCES) for cluster in self.uncovered],
         }

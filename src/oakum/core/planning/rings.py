@@ -33,9 +33,9 @@ def form_rings(
 
     The first ring holds one host of every environment cluster, the least critical one, and grows
     to its percentage where that is more. Where there are more clusters than it may hold, those
-    with most hosts are in it; the others have their first host in the second. Later rings grow to
-    their share, every cluster in proportion. The last ring holds whoever is left, whatever the
-    percentages say.
+    with most hosts are in it; of the others one host each comes first in the next rings. Later
+    rings grow to their share, every cluster in proportion. The last ring holds whoever is left,
+    whatever the percentages say.
     """
 
     def cost(host: HostId) -> tuple[int, HostId]:

@@ -7,12 +7,12 @@ from datetime import datetime
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.planning.change import ChangeKind, PackageChange
+from oakum.core.planning.clusters import SHOWN_DIFFERENCES
 from oakum.core.planning.hook import SHELL, Command, Hook, UndoWhen
-from oakum.core.planning.lane import in_utc, shortened, shortened_gates
+from oakum.core.planning.lane import LaneChoice, in_utc, shortened, shortened_gates
 from oakum.core.planning.metric import Measurement
 from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import (
-    SHOWN_DIFFERENCES,
     Group,
     GroupKind,
     HostClass,
@@ -199,16 +199,21 @@ def doubts_about(plan: Plan, now: datetime) -> Iterator[str]:
             f"residual risk: {counted(len(plan.uncovered), 'environment')} with "
             f"{counted(hosts, 'host')} not tried out in {plan.rings[0].name}"
         )
-    if plan.lane is None or plan.lane.deadline is None:
+    if plan.lane is not None:
+        yield from _doubts_about_time(plan, plan.lane, now)
+
+
+def _doubts_about_time(plan: Plan, choice: LaneChoice, now: datetime) -> Iterator[str]:
+    """Give why it would be late, or would not fit into its windows, and which lane would."""
+    found, deadline = predict(plan, now), choice.deadline
+    if found.ends_at is None:
+        said = found.in_words()
+    elif deadline is not None and found.ends_at > deadline.at:
+        said = f"it would not be done by {in_utc(deadline.at)} if it begins now"
+    else:
         return
-    ends_at = predict(plan, now).ends_at
-    if ends_at is None or ends_at > plan.lane.deadline.at:
-        others = ", ".join(lane.value for lane in plan.lane.fitting if lane is not plan.lane.lane)
-        fits = f"; when it was made, this lane would have fitted: {others}" if others else ""
-        none = "" if plan.lane.fitting else "; no lane fitted when it was made"
-        yield (
-            f"it would not be done by {in_utc(plan.lane.deadline.at)} if it begins now{fits}{none}"
-        )
+    fitting = ", ".join(lane.value for lane in choice.fitting)
+    yield f"{said}; lanes that fitted when it was made: {fitting or 'none'}"
 
 
 def _show_hook(hook: Hook, names: Mapping[HostId, str]) -> None:
