@@ -197,7 +197,7 @@ asyncio.run(main())
 def test_a_hook_outlives_the_controller_that_is_killed(tmp_path: Path) -> None:
     """The next controller on the same machine reads how it ended; it was run once."""
     text = f"echo once >>{tmp_path}/log; sleep 2; exit 7"
-    command = [sys.executable, "-c", CONTROLLER, tmp_path / "hooks", text]
+    command = [sys.executable, "-c", CONTROLLER, str(tmp_path / "hooks"), text]
     killed = subprocess.run(command, check=False)
     assert killed.returncode == -signal.SIGKILL
     next_one = Site(ControllerHooks(tmp_path / "hooks"), None, Path("/"), f"{tmp_path}/mark")

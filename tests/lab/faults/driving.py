@@ -11,7 +11,8 @@ from oakum.adapters.package_managers.apt import AptPackageManager
 from oakum.adapters.transports.asyncssh_transport import AsyncsshTransport
 from oakum.core.errors import HostError, TransportError
 from oakum.core.ids import HostRunId, TransactionId
-from oakum.core.rollout.host_run import advance, move, work_for
+from oakum.core.rollout.ending import move
+from oakum.core.rollout.host_run import advance, work_for
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.state import RunState
 from oakum.services.drive_host import Assignment, Tools, do, not_asked

@@ -11,13 +11,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.fakes.fleet import NOW
 from tests.integration.rollouts.machines import Process, spawn
 from tests.integration.verifier.offer import PAIRS, Pairs, changes_of, manifest_of
 from tests.lab.transactions.booted_host import InsideSession, ThrowAwayHost
 from tests.lab.transactions.packages import fragile, fragile_new
 from tests.lab.transactions.small_archive import SmallArchive
-from tests.plans import PLAN
+from tests.plans import NOW, PLAN
 
 from oakum.adapters.checks.probes import Probes
 from oakum.adapters.engines.embedded import EmbeddedEngine

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from oakum.core.ids import HostId, HostRunId, TransactionId
 from oakum.core.planning.hook import HookKind, HookMoment, HookPlace, UndoWhen
-from oakum.core.rollout.ending import hook_step, needs_host
+from oakum.core.rollout.ending import hook_step, move, needs_host
 from oakum.core.rollout.hooks import (
     GRACE,
     Execution,
@@ -19,7 +19,7 @@ from oakum.core.rollout.hooks import (
     Progress,
     executions,
 )
-from oakum.core.rollout.host_run import PATIENCE, advance, move, work_for
+from oakum.core.rollout.host_run import PATIENCE, advance, work_for
 from oakum.core.rollout.observation import (
     Booted,
     ChecksDone,
