@@ -88,6 +88,7 @@ run() { # directory
   flock -w 5 9 || exit 0
   mkdir "$H/begun" 2>/dev/null || exit 0
   sync "$H/begun" "$H" || exit 3
+  cd / || exit 3
   set -- env -i
   for file in environment command; do
     while IFS= read -r line; do

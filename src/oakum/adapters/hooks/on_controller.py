@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from oakum.adapters.hooks.records import files_of, parse_status
-from oakum.core.errors import HostError, StorageError
+from oakum.core.errors import HostError
 from oakum.core.rollout.hooks import HookStatus
 from oakum.core.text import one_line
 from oakum.ports.hooks import HookJob
@@ -41,7 +41,7 @@ class ControllerHooks:
                 draft.unlink()
             return path.read_text()
         except OSError as error:
-            raise StorageError(
+            raise HostError(
                 f"{self._directory} cannot hold the records of hooks: {error.strerror}",
                 hint="Oakum must be able to write there",
             ) from error
