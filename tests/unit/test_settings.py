@@ -237,3 +237,13 @@ def test_a_nest_or_a_number_without_end_is_refused(tmp_path: Path, text: str) ->
     """What the reader of TOML itself does not bear is still told as a place in the file."""
     with pytest.raises(InputError, match="is not a valid configuration"):
         _settings(tmp_path, text)
+
+
+@pytest.mark.parametrize("said", ['"auto"', '"off"', "900"])
+def test_a_deadman_is_usual_or_off_or_seconds(tmp_path: Path, said: str) -> None:
+    """No more digits than a host's verifier takes."""
+    text = f"[rollout]\ndeadman = {said}\n"
+    assert str(_settings(tmp_path, text).configuration.rollout.deadman) == said.strip('"')
+    for wrong in ('"never"', "0", "1000000", "true"):
+        with pytest.raises(InputError, match="deadman"):
+            _settings(tmp_path, f"[rollout]\ndeadman = {wrong}\n")

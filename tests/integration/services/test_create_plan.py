@@ -10,7 +10,7 @@ from tests.fakes.transport import Answer, Asked, FakeSession, FakeTransport
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.advisories.statement import VendorStatement, VendorStatus
 from oakum.core.canonical import digest_of
-from oakum.core.errors import RefusedError
+from oakum.core.errors import InputError, RefusedError
 from oakum.core.ids import CveId, Digest, HostId, SnapshotId
 from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Facts, RunningKernel
@@ -199,3 +199,12 @@ def test_a_plan_that_would_be_late_is_refused_with_what_holds_it_up(
         make(fleet, clock, asked)
     with fleet() as work:
         assert work.plans.ids() == ()
+
+
+def test_a_deadman_is_longer_than_what_hosts_take(fleet: UnitOfWorkFactory, clock: Clock) -> None:
+    """One that would undo what is well is refused; without a word it is what is usual; or off."""
+    assert make(fleet, clock, request()).deadman_seconds == 1800
+    assert make(fleet, clock, replace(request(), deadman_seconds=0)).deadman_seconds == 0
+    assert make(fleet, clock, replace(request(), deadman_seconds=600)).deadman_seconds == 600
+    with pytest.raises(InputError, match=r"a deadman of 5 s .* predicted to take \d+ s"):
+        make(fleet, clock, replace(request(), deadman_seconds=5))
