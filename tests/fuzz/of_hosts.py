@@ -22,6 +22,7 @@ from oakum.adapters.facts.dpkg_status import parse_dpkg_status
 from oakum.adapters.facts.parse import parse_facts
 from oakum.adapters.metrics.readings import number_of
 from oakum.adapters.package_managers.answers import (
+    parse_confirmation,
     parse_repacked,
     parse_simulation,
     parse_status,
@@ -266,7 +267,9 @@ def _simulation(content: bytes) -> None:
 
 def _status(content: bytes) -> None:
     found = parse_status(content)
-    plain((found.step, found.reason, *found.restarted, found.reboot_reason), "a status")
+    said = (found.step, found.reason, *found.restarted, found.reboot_reason, found.begun_by_host)
+    plain(said, "a status")
+    claim(parse_confirmation(content) is found.deadman, "two answers about one deadman")
 
 
 def _vital_signs(content: bytes) -> None:

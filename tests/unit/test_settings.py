@@ -365,3 +365,13 @@ def test_a_hook_without_sense_is_named(tmp_path: Path) -> None:
     text = DRAIN.replace("/bin/drain", "drain")
     with pytest.raises(InputError, match=r"oakum.toml: hook 1 \('leave'\): its command must"):
         _ = Application(_settings(tmp_path, text)).hooks
+
+
+@pytest.mark.parametrize("said", ['"auto"', '"off"', "900"])
+def test_a_deadman_is_usual_or_off_or_seconds(tmp_path: Path, said: str) -> None:
+    """No more digits than a host's verifier takes."""
+    text = f"[rollout]\ndeadman = {said}\n"
+    assert str(_settings(tmp_path, text).configuration.rollout.deadman) == said.strip('"')
+    for wrong in ('"never"', "0", "1000000", "true"):
+        with pytest.raises(InputError, match="deadman"):
+            _settings(tmp_path, f"[rollout]\ndeadman = {wrong}\n")

@@ -15,7 +15,7 @@ from oakum.core.advisories.signals import CveSignals, KevEntry
 from oakum.core.advisories.statement import VendorStatement, VendorStatus
 from oakum.core.audit.event import Action
 from oakum.core.canonical import Json, digest_of
-from oakum.core.errors import RefusedError
+from oakum.core.errors import InputError, RefusedError
 from oakum.core.ids import CveId, Digest, HostId, SnapshotId
 from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Environment, Facts, ModifiedConffile, RunningKernel
@@ -473,3 +473,12 @@ def test_the_hooks_of_its_hosts_are_in_the_plan(fleet: UnitOfWorkFactory, clock:
     assert plan.hooks == (replace(DRAIN, hosts=(WEB.id,)),)
     with fleet() as work:
         assert work.plans.get(plan.id) == plan
+
+
+def test_a_deadman_is_longer_than_what_hosts_take(fleet: UnitOfWorkFactory, clock: Clock) -> None:
+    """One that would undo what is well is refused; without a word it is what is usual; or off."""
+    assert make(fleet, clock, request()).deadman_seconds == 1800
+    assert make(fleet, clock, replace(request(), deadman_seconds=0)).deadman_seconds == 0
+    assert make(fleet, clock, replace(request(), deadman_seconds=600)).deadman_seconds == 600
+    with pytest.raises(InputError, match=r"a deadman of 5 s .* predicted to take \d+ s"):
+        make(fleet, clock, replace(request(), deadman_seconds=5))

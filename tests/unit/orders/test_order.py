@@ -38,7 +38,7 @@ host\tweb-1
 host\tweb-2
 may-undo\tyes
 deadman\t1800
-snapshot\tyes
+restore-point\tsnapshot
 download\t2000000
 change\tupgrade\tlibssl3:amd64\t3.0.20-1\t3.0.22-1\t{"a" * 64}
 undo\tdowngrade\tlibssl3:amd64\t3.0.22-1\t3.0.20-1\t{"c" * 64}

@@ -98,7 +98,7 @@ def test_nothing_fires_beside_anybody_at_work(oakum: Path, hold: str) -> None:
     assert state(oakum) == ("armed" if "running" in hold else "fired")
 
 
-@pytest.mark.parametrize("since", ["another-boot 0", "", "garbage"])
+@pytest.mark.parametrize("since", ["another-boot 0\n", "", "garbage\n"])
 def test_after_a_boot_it_is_counted_anew(oakum: Path, since: str) -> None:
     """The controller may have to find the host first; a file that cannot be read is no reason."""
     (oakum / "transactions/t1/deadman.since").write_text(since)

@@ -131,7 +131,11 @@ def _class_rows(
         *(("host", host) for host in sorted(host_class.hosts)),
         ("may-undo", "yes" if may_undo else "no"),
         *((("deadman", str(deadman)),) if deadman else ()),
-        *((("snapshot", "yes"),) if RestorePointKind.SNAPSHOT in kinds_for(changes) else ()),
+        *(
+            (("restore-point", "snapshot"),)
+            if RestorePointKind.SNAPSHOT in kinds_for(changes)
+            else ()
+        ),
         ("download", str(sum(change.size_bytes for change in changes))),
         *(("change", *_columns(change)) for change in changes),
         *(("undo", *_columns(change)) for change in invert(changes, manifest)),

@@ -149,7 +149,7 @@ class${TAB}[0-9]+
 host$TAB$HOST
 may-undo$TAB(yes|no)
 deadman${TAB}[1-9][0-9]{0,5}
-snapshot${TAB}yes
+restore-point${TAB}snapshot
 download${TAB}[0-9]{1,15}
 (change|undo)$TAB$CHANGE
 end
@@ -264,7 +264,7 @@ write_settings() { # mode undone [back]
   printf 'mode\t%s\nundoes\t%s\nlock_seconds\t300\n' "$1" "$2"
   for name in url suite restart reboot plan; do printf '%s\t%s\n' "$name" "$(value "$name" order)"; done
   printf 'download_bytes\t%s\nmay_undo\t%s\n' "$(value download part)" "$(value may-undo part)"
-  [ "$1" != upgrade ] || printf 'snapshot\t%s\n' "$(value snapshot part)"
+  [ "$1" != upgrade ] || [ -z "$(value restore-point part)" ] || printf 'snapshot\tyes\n'
   [ -z "${3:-}" ] || printf 'deadman\t%s\nback\t%s\n' "$(value deadman part)" "$3"
 }
 
