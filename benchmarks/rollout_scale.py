@@ -27,7 +27,7 @@ from tests.fakes.fleet import FakeFleet, ProcessMemory, assignments, plan_for, s
 from oakum.adapters.engines.embedded import EmbeddedEngine
 from oakum.adapters.engines.procrastinate_engine import ProcrastinateEngine, WorkerRole
 from oakum.adapters.engines.procrastinate_schema import bring_up_to_date
-from oakum.adapters.persistence.database import open_database
+from oakum.adapters.persistence.database import Turn, open_database
 from oakum.adapters.persistence.group_commit import GroupCommit
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 from oakum.adapters.system_clock import SystemClock
@@ -65,8 +65,8 @@ class Cost:
     peak_mib: float
 
 
-def _units(database: Engine, home: Path) -> UnitOfWorkFactory:
-    return lambda: SqlUnitOfWork(database, home)
+def _units(database: Engine, home: Path, turn: Turn = Turn.DECIDING) -> UnitOfWorkFactory:
+    return lambda: SqlUnitOfWork(database, home, turn)
 
 
 def _home(site: Site, name: str) -> Path:
@@ -100,9 +100,9 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _driver(begin: UnitOfWorkFactory, jobs: dict[HostId, Assignment], may_act: MayAct) -> Driver:
+def _driver(drive: UnitOfWorkFactory, jobs: dict[HostId, Assignment], may_act: MayAct) -> Driver:
     fleet = FakeFleet(ProcessMemory())
-    tools, writer = fleet.tools(CLOCK), GroupCommit(begin)
+    tools, writer = fleet.tools(CLOCK), GroupCommit(drive)
     return Driver("benchmark", lambda _, host: jobs[host], may_act, writer, fleet, tools)
 
 
@@ -110,7 +110,8 @@ def _embedded(site: Site) -> None:
     home = _home(site, "controller")
     database = open_database(site.url, home)
     begin, engine = _units(database, home), EmbeddedEngine()
-    driver = _driver(begin, assignments(site.plan, begin), keeps_lease("controller", CLOCK))
+    drive = _units(database, home, Turn.DRIVING)
+    driver = _driver(drive, assignments(site.plan, begin), keeps_lease("controller", CLOCK))
     reconciler = Reconciler(
         site.rollout, "controller", "benchmark", {}, begin, CLOCK, engine, driver,
         lambda _: None, _say,
@@ -118,17 +119,17 @@ def _embedded(site: Site) -> None:
     _reconcile(site, reconciler)
 
 
-def _queue(database: Engine, begin: UnitOfWorkFactory, name: str) -> ProcrastinateEngine:
+def _queue(database: Engine, drive: UnitOfWorkFactory, name: str) -> ProcrastinateEngine:
     url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
     role = WorkerRole(name, ("",), WORKER_AT_ONCE, "1")
-    return ProcrastinateEngine(url, begin, GroupCommit(begin), CLOCK, role=role)
+    return ProcrastinateEngine(url, drive, GroupCommit(drive), CLOCK, role=role)
 
 
 def _controller(site: Site) -> None:
     home = _home(site, "controller")
     database = open_database(site.url, home)
     begin = _units(database, home)
-    engine = _queue(database, begin, "controller")
+    engine = _queue(database, _units(database, home, Turn.DRIVING), "controller")
     reconciler = Reconciler(
         site.rollout, "controller", "benchmark", {}, begin, CLOCK, engine, None,
         lambda _: None, _say,
@@ -140,8 +141,9 @@ def _worker(site: Site, name: str) -> None:
     home = _home(site, name)
     database = open_database(site.url, home)
     begin = _units(database, home)
-    engine = _queue(database, begin, name)
-    driver = _driver(begin, assignments(site.plan, begin), engine.holds)
+    drive = _units(database, home, Turn.DRIVING)
+    engine = _queue(database, drive, name)
+    driver = _driver(drive, assignments(site.plan, begin), engine.holds)
     asyncio.run(engine.run_worker(driver.perform))
 
 

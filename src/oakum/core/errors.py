@@ -88,3 +88,7 @@ class StorageError(OakumError):
 
 class StorageAwayError(StorageError):
     """The database server cannot be reached at the moment; nothing was changed, try again."""
+
+
+class StorageContendedError(StorageAwayError):
+    """Somebody else changed the same rows first; nothing was changed, do the whole again."""

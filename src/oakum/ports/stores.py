@@ -44,6 +44,10 @@ class HostStore(Protocol):
         """Raise NotFoundError when it was removed."""
         ...
 
+    def these(self, wanted: Collection[HostId]) -> dict[HostId, Host]:
+        """Return those of these hosts that are there."""
+        ...
+
     def named(self, name: str) -> Host:
         """Return the host of exactly this name; NotFoundError has the nearest in its hint."""
         ...
@@ -245,19 +249,24 @@ class PlanStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SeenRollout:
-    """A rollout as it stood, and the number of the last change that is in it."""
+    """A rollout as it stood, and what tells whether it has changed since."""
 
     rollout: Rollout
     revision: int
+    """Of the rollout itself."""
+    horizon: int
+    """Host runs of this number or a higher one may have changed."""
 
 
 class RolloutStore(Protocol):
     """Rollouts, their host runs, and who may act on them."""
 
-    def save(self, rollout: Rollout, before: Rollout | None = None) -> int:
-        """Write the new state of the rollout and its host runs; return the change's number.
+    def save(self, rollout: Rollout, before: Rollout | None = None) -> None:
+        """Write the new state of the rollout and its host runs.
 
         Given what was read in the same unit of work, only the runs that are others are written.
+        Raises StorageContendedError when one of them is not what it was then: whoever drives it
+        came in between.
         """
         ...
 
@@ -273,6 +282,10 @@ class RolloutStore(Protocol):
 
     def run(self, host_run: HostRunId) -> HostRun | None:
         """Return one host run."""
+        ...
+
+    def hold_run(self, host_run: HostRunId) -> HostRun | None:
+        """Return one host run, which nobody else changes until the unit of work ends."""
         ...
 
     def all(self) -> tuple[Rollout, ...]: ...
@@ -294,7 +307,9 @@ class AuditLog(Protocol):
 
     def append(
         self, *, at: datetime, actor: str, action: Action, subject: str, details: Json
-    ) -> AuditEvent: ...
+    ) -> None:
+        """Have an event recorded when the unit of work is committed, after those before it."""
+        ...
 
     def events(self, *, subject: str | None = None) -> tuple[AuditEvent, ...]: ...
 

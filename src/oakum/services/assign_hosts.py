@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from oakum.core.errors import NotFoundError, RefusedError
+from oakum.core.errors import RefusedError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.selector import parse_selector
@@ -25,9 +25,14 @@ def assign_hosts(
     manifest = work.snapshots.get(plan.snapshot).manifest
     plan_id, changes = plan.id, {host: c.changes for c in plan.classes for host in c.hosts}
     found: dict[HostId, Assignment] = {}
-    document = b""
+    document, hosts = b"", work.hosts.these(plan.hosts)
     for identity in plan.hosts:
-        host = _host(identity, plan, work)
+        if identity not in hosts:
+            raise RefusedError(
+                f"{plan.id} names the host {identity}, which was removed since",
+                hint="create the plan anew",
+            )
+        host = hosts[identity]
         if host.guard is not None and not document:
             document = order_of(plan, access, work)
         found[identity] = Assignment(
@@ -78,13 +83,3 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
 def checks_for(host: Host, checks: Sequence[Check]) -> tuple[Check, ...]:
     """Return the checks that are declared for a host."""
     return tuple(check for check in checks if parse_selector(check.selector).matches(host))
-
-
-def _host(identity: HostId, plan: Plan, work: UnitOfWork) -> Host:
-    try:
-        return work.hosts.get(identity)
-    except NotFoundError as error:
-        raise RefusedError(
-            f"{plan.id} names the host {identity}, which was removed since",
-            hint="create the plan anew",
-        ) from error

@@ -121,7 +121,7 @@ class Driver:
     ) -> HostRun:
         """Store what an observation makes of its run, unless the run is another's by now."""
         now = self.tools.clock.now()
-        run = work.rollouts.run(job.host_run) if self.may_act(job, work) else None
+        run = work.rollouts.hold_run(job.host_run) if self.may_act(job, work) else None
         if run is None:
             raise LostHoldError(f"{job.host_run} is driven by somebody else")
         after = advance(run, seen, now)

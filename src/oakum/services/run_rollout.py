@@ -9,10 +9,15 @@ docs/decisions/0001-engine.md.
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from oakum.core.errors import ConflictError, OakumError, StorageAwayError
+from oakum.core.errors import (
+    ConflictError,
+    OakumError,
+    StorageAwayError,
+    StorageContendedError,
+)
 from oakum.core.ids import HostId, RolloutId
 from oakum.core.rollout.decide import settle
 from oakum.core.rollout.rollout import HostRun, Rollout
@@ -91,6 +96,9 @@ class Reconciler:
                 if _is_at_rest(seen.rollout):
                     return seen.rollout
                 self._look_after_workers(said)
+            except StorageContendedError:
+                await asyncio.sleep(0)  # what it decided was of a moment that is over
+                continue
             except StorageAwayError as error:
                 said(f"{error.message}; waiting for it, and going on then")
                 await asyncio.sleep(AWAY_SECONDS)
@@ -109,7 +117,8 @@ class Reconciler:
             seen = work.rollouts.look(self.rollout, seen)
             before, after = seen.rollout, settle(seen.rollout, now)
             if after != before:
-                seen = SeenRollout(after, work.rollouts.save(after, before))
+                seen = replace(seen, rollout=after)
+                work.rollouts.save(after, before)
                 record(changes_between(before, after), work, at=now, actor=self.actor)
             self.engine.submit([self._job(run, epoch) for run in _busy(after)], work)
             work.commit()

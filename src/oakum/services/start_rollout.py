@@ -168,7 +168,7 @@ def want(wanted: Wanted, begin: UnitOfWorkFactory, clock: Clock) -> Rollout:
         )
         if wanted.wish is Wish.ABORT and not any(run.state.is_busy for run in rollout.runs):
             after = settle(after, clock.now())
-        work.rollouts.save(after)
+        work.rollouts.save(after, rollout)
         changes = (asked, *changes_between(rollout, after))
         record(changes, work, at=clock.now(), actor=wanted.by)
         work.commit()

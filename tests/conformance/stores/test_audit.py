@@ -17,22 +17,28 @@ from oakum.ports.stores import AuditLog
 DETAILS: Json = {"b": ["ü", None, True, 7], "a": {"nested": "“quoted”\n"}}
 
 
-def _append(log: AuditLog, subject: str) -> AuditEvent:
-    return log.append(
+def _append(log: AuditLog, subject: str) -> None:
+    log.append(
         at=ELSEWHERE, actor="alice", action=Action.HOST_ADDED, subject=subject, details=DETAILS
     )
+
+
+def _append_one(begin: Begin) -> None:
+    with begin() as work:
+        _append(work.audit, "web-9")
+        work.commit()
 
 
 @pytest.fixture
 def five(begin: Begin) -> tuple[AuditEvent, ...]:
     """Five events, in two units of work."""
+    for numbers in (range(3), range(3, 5)):
+        with begin() as work:
+            for number in numbers:
+                _append(work.audit, f"web-{number}")
+            work.commit()
     with begin() as work:
-        first = [_append(work.audit, f"web-{number}") for number in range(3)]
-        work.commit()
-    with begin() as work:
-        second = [_append(work.audit, f"web-{number}") for number in range(3, 5)]
-        work.commit()
-    return (*first, *second)
+        return work.audit.events()
 
 
 @pytest.fixture
@@ -206,8 +212,8 @@ def test_a_cut_chain_is_not_built_upon(
     """A log that lost its tail does not grow until it verifies again; what is kept stays kept."""
     kept = (home / "audit.head").read_text()
     tamper("DELETE FROM audit_events WHERE sequence > 3")
-    with begin() as work, pytest.raises(StorageError, match="ends with event 5"):
-        _append(work.audit, "web-9")
+    with pytest.raises(StorageError, match="ends with event 5"):
+        _append_one(begin)
     assert (home / "audit.head").read_text() == kept
     with begin() as work:
         assert work.audit.events() == five[:3]
@@ -220,8 +226,8 @@ def test_another_tail_of_the_same_length_is_not_built_upon(
     """It is the digest that counts, and not the number."""
     assert len(five) == 5
     tamper("UPDATE audit_events SET digest = 'another' WHERE sequence = 5")
-    with begin() as work, pytest.raises(StorageError, match="are missing"):
-        _append(work.audit, "web-9")
+    with pytest.raises(StorageError, match="are missing"):
+        _append_one(begin)
 
 
 def test_a_head_that_was_removed_is_begun_anew_on_the_record(
@@ -245,7 +251,7 @@ def test_a_damaged_head_stops_the_log(
     """It is not written over: somebody has to look first."""
     assert len(five) == 5
     (home / "audit.head").write_text("5")
-    with begin() as work, pytest.raises(StorageError, match="damaged") as caught:
-        _append(work.audit, "web-9")
+    with pytest.raises(StorageError, match="damaged") as caught:
+        _append_one(begin)
     assert "remove" in (caught.value.hint or "")
     assert (home / "audit.head").read_text() == "5"

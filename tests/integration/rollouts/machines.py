@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from tests.fakes.fleet import DiskMemory, FakeFleet, assignments
 
 from oakum.adapters.engines.procrastinate_engine import ProcrastinateEngine, Timing, WorkerRole
-from oakum.adapters.persistence.database import open_database
+from oakum.adapters.persistence.database import Turn, open_database
 from oakum.adapters.persistence.group_commit import GroupCommit
 from oakum.adapters.persistence.server_clock import ServerClock
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
@@ -35,9 +35,9 @@ TIMING = Timing(
 LEASE = timedelta(seconds=4)
 
 
-def units_of(engine: Engine, home: Path) -> UnitOfWorkFactory:
+def units_of(engine: Engine, home: Path, turn: Turn = Turn.DECIDING) -> UnitOfWorkFactory:
     """Return what begins units of work."""
-    return lambda: SqlUnitOfWork(engine, home)
+    return lambda: SqlUnitOfWork(engine, home, turn)
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,10 @@ def start_worker(site: Site, name: str, groups: tuple[str, ...] = ("",)) -> Proc
 
 
 def _engine(
-    database: Engine, begin: UnitOfWorkFactory, clock: ServerClock, role: WorkerRole | None
+    database: Engine, drive: UnitOfWorkFactory, clock: ServerClock, role: WorkerRole | None
 ) -> ProcrastinateEngine:
     url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    return ProcrastinateEngine(url, begin, GroupCommit(begin), clock, role=role, timing=TIMING)
+    return ProcrastinateEngine(url, drive, GroupCommit(drive), clock, role=role, timing=TIMING)
 
 
 def _control(site: Site, name: str) -> None:
@@ -133,7 +133,7 @@ def _control(site: Site, name: str) -> None:
     database = open_database(site.url, home)
     begin, clock = units_of(database, home), ServerClock(database)
     zones = {host: job.host.zone for host, job in assignments(site.plan, begin).items()}
-    engine = _engine(database, begin, clock, None)
+    engine = _engine(database, units_of(database, home, Turn.DRIVING), clock, None)
     reconciler = Reconciler(
         site.rollout, name, name, zones, begin, clock, engine, None,
         lambda _: None, lambda line: print(f"{name}: {line}"),  # noqa: T201
@@ -153,14 +153,15 @@ def _work(site: Site, name: str, groups: tuple[str, ...]) -> None:
     home = _home(site, name)
     database = open_database(site.url, home)
     begin, clock = units_of(database, home), ServerClock(database)
-    engine = _engine(database, begin, clock, WorkerRole(name, groups, 20, "1"))
+    drive = units_of(database, home, Turn.DRIVING)
+    engine = _engine(database, drive, clock, WorkerRole(name, groups, 20, "1"))
     jobs = assignments(site.plan, begin)
     fleet = FakeFleet(site.hosts, site.bad, seconds=site.seconds)
     driver = Driver(
         name,
         lambda _, host: jobs[host],
         engine.holds,
-        GroupCommit(begin),
+        GroupCommit(drive),
         fleet,
         fleet.tools(clock),
     )

@@ -2,34 +2,61 @@
 
 import sqlite3
 from contextlib import closing
+from enum import Enum
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from oakum.adapters.persistence.audit_head import HeadFile
 from oakum.adapters.persistence.tables import audit_events
-from oakum.core.errors import InputError, OakumError, StorageAwayError, StorageError
+from oakum.core.errors import (
+    InputError,
+    OakumError,
+    StorageAwayError,
+    StorageContendedError,
+    StorageError,
+)
 from oakum.core.text import one_line
 
 BUSY_SECONDS = 30
-LAYOUT = "0008"
+LAYOUT = "0013"
 """The last migration: what a database is brought to."""
 LAYOUT_TABLE = "alembic_version"
 POSTGRESQL_DRIVER = "postgresql+psycopg"
-WRITER_LOCK = 0x0A4B_0001
-"""Any number will do, as long as every Oakum takes the same."""
+CHAIN_LOCK = 0x0A4B_0001
+"""Held by who appends to the audit chain, until that is committed. Any number will do, as long as
+every Oakum takes the same: those of layout 0008 hold it for the whole of each unit of work."""
+DECISION_LOCK = 0x0A4B_0002
+"""Held by who decides, from the first question to the commit."""
+TURN = "oakum_turn"
+"""The option of a connection that says whose turn it is for."""
+CONTENDED = frozenset({"40001", "40P01"})
+"""What PostgreSQL says of a serialization failure and of a deadlock."""
+
+
+class Turn(Enum):
+    """Whom a unit of work waits for, and who waits for it."""
+
+    DECIDING = "deciding"
+    """One after the other: what it read is still true when it commits."""
+    DRIVING = "driving"
+    """It locks the rows that it changes, and only those; SQLite has one writer all the same."""
+    READING = "reading"
+    """It sees one moment, writes nothing, and neither waits nor is waited for."""
 
 
 def open_database(url: str, home: Path, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
     """Return an engine over a database of the present layout, bringing an older one to it.
 
-    On both databases one unit of work is at work at a time: what it read is still true when it
-    commits. Raises StorageError when the database is damaged, busy or cannot be written, or is
-    gone or empty although the head of its audit log is kept in `home`; RefusedError when it was
-    written by a newer Oakum.
+    A connection is for the turn that its option names; without one it decides.
+
+    Raises StorageError when the database is damaged, busy or cannot be written, or is gone or empty
+    although the head of its audit log is kept in `home`; RefusedError when it was written by a
+    newer Oakum.
     """
     _make_home(home)
     parsed = _parse(url)
@@ -81,7 +108,13 @@ def _parse(url: str) -> URL:
 def _sqlite(url: URL, busy_seconds: float) -> Engine:
     engine = create_engine(url, connect_args={"timeout": busy_seconds})
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+
+    @event.listens_for(engine, "begin")
+    def take_turns(connection: Connection) -> None:
+        # What only reads is not kept waiting by the one writer: WAL keeps its moment for it.
+        mode = "DEFERRED" if _turn_of(connection) is Turn.READING else "IMMEDIATE"
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
     return engine
 
 
@@ -95,13 +128,31 @@ def _server(url: URL, busy_seconds: float) -> Engine:
         ) from error
     milliseconds = round(busy_seconds * 1000)
 
+    @event.listens_for(engine, "connect")
+    def wait_no_longer(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        del entry
+        cursor = connection.cursor()
+        cursor.execute(f"SET lock_timeout = {milliseconds}")
+        cursor.close()
+        connection.commit()
+
     @event.listens_for(engine, "begin")
     def take_turns(connection: Connection) -> None:
         # As BEGIN IMMEDIATE does on SQLite. Freed with the transaction, however it ends.
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+        if _turn_of(connection) is Turn.DECIDING:
+            take_lock(connection, DECISION_LOCK)
 
     return engine
+
+
+def _turn_of(connection: Connection) -> Turn:
+    turn = connection.get_execution_options().get(TURN, Turn.DECIDING)
+    return Turn(turn)
+
+
+def take_lock(connection: Connection, number: int) -> None:
+    """Wait for a lock of the server's, and keep it until the transaction ends."""
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({number})")
 
 
 def explained(error: Exception, path: Path | None) -> StorageError:
@@ -109,6 +160,10 @@ def explained(error: Exception, path: Path | None) -> StorageError:
     place = str(path) if path else "the database"
     words = one_line(str(error.__cause__ or error).partition("\n")[0])
     is_away = path is None and _is_circumstance(error)
+    if path is None and sqlstate_of(error) in CONTENDED:
+        return StorageContendedError(
+            f"another change of the same rows came first: {words}", hint="try again"
+        )
     if "locked" in words or "lock timeout" in words:
         return (StorageAwayError if is_away else StorageError)(
             f"{place} is in use by another command: {words}", hint="wait for it, or end it"
@@ -126,6 +181,11 @@ def explained(error: Exception, path: Path | None) -> StorageError:
         f"{place} is damaged, or no database of Oakum's: {words}",
         hint="restore it from a backup; the hosts and the snapshots on disk are untouched",
     )
+
+
+def sqlstate_of(error: Exception) -> str:
+    """Return what a server calls an error; nothing for any other."""
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
 
 
 def _is_circumstance(error: Exception) -> bool:
@@ -165,6 +225,8 @@ def _bring_up_to_date(engine: Engine, path: Path | None, kept: HeadFile) -> None
     place = str(path) if path else "the database"
     # One transaction from looking to done: a second Oakum waits, and then finds it up to date.
     with engine.begin() as connection:
+        if path is None:
+            take_lock(connection, CHAIN_LOCK)  # an Oakum of an older layout takes no other
         present = _layout_of(connection)
         if present == LAYOUT:
             if connection.execute(select(audit_events.c.sequence).limit(1)).first() is None:

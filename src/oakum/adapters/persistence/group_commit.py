@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from oakum.core.errors import StorageContendedError
 from oakum.ports.stores import UnitOfWork, UnitOfWorkFactory
 
 T = TypeVar("T")
@@ -12,6 +13,8 @@ Waiting = tuple[Act, asyncio.Future[Any]]
 LARGEST = 200
 """Acts in one transaction: others must get their turn."""
 GATHERING_SECONDS = 0.005
+TRIES = 5
+"""For one act whose rows others change at the same time."""
 
 
 class GroupCommit:
@@ -52,11 +55,15 @@ class GroupCommit:
         return [self._alone(act) for act in acts]
 
     def _alone(self, act: Act) -> object:
-        try:
-            (value,) = self._together([act])
-        except Exception as error:  # noqa: BLE001 (it is the caller's, and raised there)
-            return error
-        return value
+        for left in reversed(range(TRIES)):
+            try:
+                (value,) = self._together([act])
+            except Exception as error:  # noqa: BLE001 (it is the caller's, and raised there)
+                if left and isinstance(error, StorageContendedError):
+                    continue
+                return error
+            return value
+        raise AssertionError
 
     def _together(self, acts: list[Act]) -> list[Any]:
         with self._begin() as work:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -286,10 +287,13 @@ host_runs = Table(
     Column("state", String, nullable=False),
     Column("reason", Text, nullable=False),
     Column("document", LargeBinary, nullable=False),
-    Column("revision", Integer, nullable=False, server_default="0"),
+    Column(
+        "revision", BigInteger().with_variant(Integer, "sqlite"), nullable=False, server_default="0"
+    ),
     Index(None, "rollout", "position"),
     Index(None, "rollout", "revision"),
 )
+"""Revision: see `revisions.py`."""
 
 deliveries = Table(
     "deliveries",
@@ -305,6 +309,12 @@ deliveries = Table(
     Column("defect", Text, nullable=False),
     Index(None, "rollout", "state"),
     Index(None, "state", "worker"),
+    Index(
+        "ix_deliveries_broken",
+        "defect",
+        sqlite_where=text("defect <> ''"),
+        postgresql_where=text("defect <> ''"),
+    ),
 )
 """Where a host run is with the workers. Since: when it came into its state, or was last known to
 get on. Attempts are counted for ever: one that was taken back is never mistaken for a later one."""

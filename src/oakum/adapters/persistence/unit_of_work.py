@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from oakum.adapters.persistence.audit_head import HeadFile
-from oakum.adapters.persistence.database import explained, sqlite_path
+from oakum.adapters.persistence.database import TURN, Turn, explained, sqlite_path
 from oakum.adapters.persistence.stores.advisories import SqlAdvisoryStore
 from oakum.adapters.persistence.stores.audit import SqlAuditLog
 from oakum.adapters.persistence.stores.deliveries import SqlDeliveryStore
@@ -48,15 +48,16 @@ class SqlUnitOfWork:
     deliveries: DeliveryStore
     audit: AuditLog
 
-    def __init__(self, engine: Engine, home: Path) -> None:
+    def __init__(self, engine: Engine, home: Path, turn: Turn = Turn.DECIDING) -> None:
         self._engine = engine
+        self._turn = turn
         self._path = sqlite_path(engine.url)
         self._head_file = HeadFile.of(home)
         self._connection: Connection | None = None
 
     def __enter__(self) -> Self:
         try:
-            connection = self._engine.connect()
+            connection = self._engine.connect().execution_options(**self._options())
             connection.begin()
         except DBAPIError as error:
             raise explained(error, self._path) from error
@@ -68,8 +69,10 @@ class SqlUnitOfWork:
         self.exceptions = SqlExceptionStore(connection)
         self.snapshots = SqlSnapshotRecords(connection)
         self.plans = SqlPlanStore(connection)
-        self.rollouts = SqlRolloutStore(connection)
-        self.deliveries = SqlDeliveryStore(connection)
+        self._rollouts = SqlRolloutStore(connection)
+        self.rollouts = self._rollouts
+        self._deliveries = SqlDeliveryStore(connection)
+        self.deliveries = self._deliveries
         self._audit = SqlAuditLog(connection, self._head_file)
         self.audit = self._audit
         return self
@@ -90,11 +93,20 @@ class SqlUnitOfWork:
             raise explained(error, self._path) from error
 
     def commit(self) -> None:
-        """Make it true, then note the head of the audit chain."""
+        """Make it true, then note the head of the audit chain.
+
+        The chain comes last: who appends to it keeps all others from doing so until it is
+        committed, and waits for nothing else meanwhile.
+        """
+        if self._turn is Turn.READING:
+            message = "a unit of work that reads has nothing to commit"
+            raise RuntimeError(message)
         if self._connection is not None:
+            self._rollouts.flush()
+            self._deliveries.flush()
+            self._audit.flush()
             self._connection.commit()
             self._audit.write_head()
-            self._connection.begin()
 
     def driver_connection(self) -> object:
         """Return the database driver's own connection, for what writes in this transaction too."""
@@ -102,3 +114,12 @@ class SqlUnitOfWork:
             message = "outside a unit of work"
             raise RuntimeError(message)
         return self._connection.connection.driver_connection
+
+    def _options(self) -> dict[str, object]:
+        if self._turn is not Turn.READING or self._path is not None:
+            return {TURN: self._turn}
+        return {
+            TURN: self._turn,
+            "isolation_level": "REPEATABLE READ",
+            "postgresql_readonly": True,
+        }

@@ -1,11 +1,13 @@
 """The append-only chain."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from oakum.adapters.persistence.audit_head import HeadFile, KeptHead
+from oakum.adapters.persistence.database import CHAIN_LOCK, take_lock
 from oakum.adapters.persistence.tables import audit_events
 from oakum.core.audit.chain import StoredEvent, check
 from oakum.core.audit.event import GENESIS, Action, AuditEvent, content_of, link
@@ -14,62 +16,81 @@ from oakum.core.errors import StorageError
 from oakum.core.ids import Digest
 
 
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """What is to be recorded, without its place in the chain."""
+
+    at: datetime
+    actor: str
+    action: Action
+    subject: str
+    details: Json
+
+
 class SqlAuditLog:
-    """Appends and checks events; nothing is appended to a chain that has lost its tail."""
+    """Appends and checks events; nothing is appended to a chain that has lost its tail.
+
+    Events are linked when the unit of work is committed: until then others may append theirs.
+    """
 
     def __init__(self, connection: Connection, head_file: HeadFile) -> None:
         self._connection = connection
         self._head_file = head_file
+        self._pending: list[_Pending] = []
         self._appended: AuditEvent | None = None
 
     def append(
         self, *, at: datetime, actor: str, action: Action, subject: str, details: Json
-    ) -> AuditEvent:
-        """Add a link; two writers can never fork the chain, its numbers are unique.
+    ) -> None:
+        """Have an event recorded. Raises InputError for details that are no JSON of ours."""
+        canonical_json(details)
+        self._pending.append(_Pending(at, actor, action, subject, details))
+
+    def flush(self) -> None:
+        """Link what is to be recorded; nobody else appends until the transaction ends.
 
         Raises StorageError when the kept head is not in the chain: events are missing, and to go
         on would bury that.
         """
+        if not self._pending:
+            return
+        if self._connection.dialect.name == "postgresql":
+            take_lock(self._connection, CHAIN_LOCK)
+        pending, self._pending = self._pending, []
+        last, head = self._last()
         if self._appended is None:
-            self._require_kept_head(at, actor)
-        return self._append(at, actor, action, subject, details)
+            pending = [*self._missing_head(last, head, pending[0]), *pending]
+        events: list[AuditEvent] = []
+        for number, new in enumerate(pending, last + 1):
+            event = link(
+                sequence=number,
+                at=new.at,
+                actor=new.actor,
+                action=new.action,
+                subject=new.subject,
+                details=new.details,
+                previous=head,
+            )
+            events.append(event)
+            head = event.digest
+        self._connection.execute(_INSERT, [_row(event) for event in events])
+        self._appended = events[-1]
 
-    def _require_kept_head(self, at: datetime, actor: str) -> None:
-        number = self._last_number()
+    def _missing_head(self, number: int, head: Digest, first: _Pending) -> list[_Pending]:
+        """Return the event that says that no head was kept, where there should be one."""
         kept = self._head_file.read()
         if kept is None:
-            if number > 0:
-                self._append(at, actor, Action.AUDIT_HEAD_RENEWED, "audit", {"events": number})
-        elif not self._holds(kept):
-            raise StorageError(self._missing(kept), hint=self._head_file.way_out)
-
-    def _append(
-        self, at: datetime, actor: str, action: Action, subject: str, details: Json
-    ) -> AuditEvent:
-        # Writers take turns: after our own last event there is no other.
-        last = self._appended
-        event = link(
-            sequence=(last.sequence if last else self._last_number()) + 1,
-            at=at,
-            actor=actor,
-            action=action,
-            subject=subject,
-            details=details,
-            previous=last.digest if last else self.head(),
-        )
-        self._connection.execute(
-            insert(audit_events).values(
-                sequence=event.sequence,
-                subject=event.subject,
-                content=canonical_json(content_of(event)),
-                digest=event.digest,
+            renewed = _Pending(
+                first.at, first.actor, Action.AUDIT_HEAD_RENEWED, "audit", {"events": number}
             )
-        )
-        self._appended = event
-        return event
+            return [renewed] if number > 0 else []
+        if (kept.number, kept.digest) != (number, head) and not self._holds(kept):
+            raise StorageError(self._missing(kept), hint=self._head_file.way_out)
+        return []
 
     def events(self, *, subject: str | None = None) -> tuple[AuditEvent, ...]:
         """Return events, oldest first. Raises StorageError for one that cannot be read."""
+        self.flush()
         query = select(audit_events).order_by(audit_events.c.sequence)
         if subject is not None:
             query = query.where(audit_events.c.subject == subject)
@@ -79,6 +100,7 @@ class SqlAuditLog:
 
     def verify(self) -> tuple[int, str | None]:
         """Return how many links hold, and what is wrong with the next one, if anything."""
+        self.flush()
         rows = self._connection.execute(select(audit_events).order_by(audit_events.c.sequence))
         report = check(
             StoredEvent(row.sequence, row.subject, bytes(row.content), row.digest) for row in rows
@@ -89,8 +111,8 @@ class SqlAuditLog:
 
     def head(self) -> Digest:
         """Return the digest of the last link."""
-        query = select(audit_events.c.digest).order_by(audit_events.c.sequence.desc()).limit(1)
-        return Digest(self._connection.execute(query).scalar() or GENESIS)
+        self.flush()
+        return self._last()[1]
 
     def write_head(self) -> None:
         """Keep the head beside the database; called once the transaction is committed."""
@@ -98,10 +120,10 @@ class SqlAuditLog:
             self._head_file.advance(self._appended)
             self._appended = None
 
-    def _last_number(self) -> int:
-        """Return the number of the last event; none has the number 0."""
-        last = self._connection.execute(select(func.max(audit_events.c.sequence))).scalar()
-        return int(last or 0)
+    def _last(self) -> tuple[int, Digest]:
+        """Return the number and the digest of the last event; none has the number 0."""
+        row = self._connection.execute(_LAST).first()
+        return (0, GENESIS) if row is None else (row.sequence, Digest(row.digest))
 
     def _fault_of_head(self, head: Digest) -> str | None:
         try:
@@ -123,6 +145,23 @@ class SqlAuditLog:
             "the last events are missing from the audit log: "
             f"{self._head_file.path} ends with event {kept.number}"
         )
+
+
+_INSERT = insert(audit_events)
+_LAST = (
+    select(audit_events.c.sequence, audit_events.c.digest)
+    .order_by(audit_events.c.sequence.desc())
+    .limit(1)
+)
+
+
+def _row(event: AuditEvent) -> dict[str, object]:
+    return {
+        "sequence": event.sequence,
+        "subject": event.subject,
+        "content": canonical_json(content_of(event)),
+        "digest": event.digest,
+    }
 
 
 def _event(sequence: int, content: bytes, digest: str) -> AuditEvent:

@@ -5,16 +5,26 @@ from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
+from oakum.adapters.persistence.parts import in_parts
 from oakum.adapters.persistence.tables import deliveries, workers
-from oakum.core.ids import HostRunId
+from oakum.core.ids import HostRunId, RolloutId
 from oakum.ports.deliveries import Held, Job, Limits, WorkerSeen
 
 BETWEEN_GROUPS = " "
 """Labels hold no blanks, so groups do not either."""
-AT_ONCE = 500
-"""Values that one statement names."""
 
 
 class State(Enum):
@@ -30,15 +40,15 @@ class SqlDeliveryStore:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._ended: dict[HostRunId, dict[str, object]] = {}
 
     def offer(self, jobs: Sequence[Job], now: datetime) -> tuple[Job, ...]:
         """Let jobs wait unless they wait already or are at work; return the new ones."""
-        known = self._known(jobs)
-        offered = tuple(
-            replace(job, attempt=known.get(job.host_run, (0, State.OVER))[0] + 1)
-            for job in jobs
-            if known.get(job.host_run, (0, State.OVER))[1] is State.OVER
-        )
+        self.flush()
+        held = self._not_over({job.rollout for job in jobs})
+        free = [job for job in jobs if job.host_run not in held]
+        known = self._attempts(free)
+        offered = tuple(replace(job, attempt=known.get(job.host_run, 0) + 1) for job in free)
         rows = [
             {
                 "host_run": job.host_run,
@@ -53,9 +63,7 @@ class SqlDeliveryStore:
             }
             for job in offered
         ]
-        again = [row["host_run"] for row in rows if row["host_run"] in known]
-        for start in range(0, len(again), AT_ONCE):
-            part = again[start : start + AT_ONCE]
+        for part in in_parts(known):
             self._connection.execute(delete(deliveries).where(deliveries.c.host_run.in_(part)))
         if rows:
             self._connection.execute(insert(deliveries), rows)
@@ -63,35 +71,46 @@ class SqlDeliveryStore:
 
     def take(self, job: Job, worker: str, now: datetime) -> Job | None:
         """Have a worker hold a job that waits; None when it does not, or not as this one."""
-        taken = self._connection.execute(
-            update(deliveries)
-            .where(*_waits(job))
-            .values(state=State.AT_WORK.value, worker=worker, since=now)
-            .returning(deliveries.c.attempt)
-        ).scalar()
+        self._flush_if_ended(job)
+        values = {"run": job.host_run, "nth": job.attempt, "by": worker, "now": now}
+        taken = self._connection.execute(_TAKE if job.attempt else _TAKE_ANY, values).scalar()
         return None if taken is None else replace(job, attempt=taken)
 
     def holds(self, job: Job, worker: str, now: datetime) -> bool:
         """Tell whether the worker still holds the job, and note that it gets on with it."""
-        held = self._connection.execute(
-            update(deliveries).where(_held(job, worker)).values(since=now)
-        )
-        return held.rowcount == 1
+        self._flush_if_ended(job)
+        values = {"run": job.host_run, "nth": job.attempt, "by": worker, "now": now}
+        return self._connection.execute(_HOLD, values).rowcount == 1
 
     def end(self, job: Job, worker: str, now: datetime, defect: str = "") -> None:
         """End a job that the worker holds."""
-        self._end(_held(job, worker), now, defect)
+        values = {"run": job.host_run, "nth": job.attempt, "by": worker, "now": now}
+        self._flush_if_ended(job)
+        self._ended[job.host_run] = {**values, "why": defect}
+
+    def flush(self) -> None:
+        """Write the ends of jobs, all at once."""
+        ended, self._ended = self._ended, {}
+        if ended:
+            self._connection.execute(_END, list(ended.values()))
+
+    def _flush_if_ended(self, job: Job) -> None:
+        if job.host_run in self._ended:
+            self.flush()
 
     def withdraw(self, host_run: HostRunId, now: datetime) -> None:
         """End it whoever holds it."""
+        self.flush()
         self._end(deliveries.c.host_run == host_run, now)
 
     def lost(self, job: Job, now: datetime) -> None:
         """End a delivery that was fetched by a worker that died before it took it."""
+        self.flush()
         self._end(and_(*_waits(job)), now)
 
     def take_back(self, limits: Limits, now: datetime) -> tuple[HostRunId, ...]:
         """End what dead workers hold, what does not get on, and what was lost; return them."""
+        self.flush()
         alive = select(workers.c.id).where(workers.c.seen_at >= limits.alive_since)
         stuck = and_(
             _in(State.AT_WORK),
@@ -112,6 +131,7 @@ class SqlDeliveryStore:
 
     def broken(self) -> tuple[HostRunId, ...]:
         """Return, once, the host runs whose last delivery ended by a defect of ours."""
+        self.flush()
         named = self._connection.execute(
             update(deliveries)
             .where(_in(State.OVER), deliveries.c.defect != "")
@@ -122,6 +142,7 @@ class SqlDeliveryStore:
 
     def beat(self, worker: WorkerSeen, at_work: Collection[Job]) -> frozenset[Held]:
         """Note that a worker is alive, and return what it holds."""
+        self.flush()
         seen = self._connection.execute(
             update(workers).where(workers.c.id == worker.id).values(seen_at=worker.seen_at)
         )
@@ -148,6 +169,7 @@ class SqlDeliveryStore:
 
     def leave(self, worker: str, now: datetime) -> None:
         """Forget a worker that ends, and end what it holds."""
+        self.flush()
         self._end(and_(deliveries.c.worker == worker, _in(State.AT_WORK)), now)
         self._connection.execute(delete(workers).where(workers.c.id == worker))
 
@@ -167,6 +189,7 @@ class SqlDeliveryStore:
 
     def waiting(self) -> dict[str, int]:
         """Return how many jobs wait in each group."""
+        self.flush()
         query = (
             select(deliveries.c.worker_group, func.count().label("jobs"))
             .where(_in(State.WAITING))
@@ -174,16 +197,20 @@ class SqlDeliveryStore:
         )
         return {row.worker_group: row.jobs for row in self._connection.execute(query)}
 
-    def _known(self, jobs: Sequence[Job]) -> dict[str, tuple[int, State]]:
-        known: dict[str, tuple[int, State]] = {}
-        ids = [job.host_run for job in jobs]
-        for start in range(0, len(ids), AT_ONCE):
-            query = select(deliveries.c.host_run, deliveries.c.attempt, deliveries.c.state).where(
-                deliveries.c.host_run.in_(ids[start : start + AT_ONCE])
-            )
-            for row in self._connection.execute(query):
-                known[row.host_run] = (row.attempt, State(row.state))
-        return known
+    def _not_over(self, rollouts: Collection[RolloutId]) -> set[str]:
+        live = select(deliveries.c.host_run).where(
+            deliveries.c.rollout.in_(rollouts),
+            deliveries.c.state.in_((State.WAITING.value, State.AT_WORK.value)),
+        )
+        return set(self._connection.execute(live).scalars())
+
+    def _attempts(self, jobs: Sequence[Job]) -> dict[str, int]:
+        """Return the number of the last attempt of those that there were."""
+        return {
+            row.host_run: row.attempt
+            for part in in_parts(job.host_run for job in jobs)
+            for row in self._connection.execute(_ATTEMPTS, {"runs": part})
+        }
 
     def _end(self, which: ColumnElement[bool], now: datetime, defect: str = "") -> None:
         self._connection.execute(
@@ -202,10 +229,23 @@ def _waits(job: Job) -> tuple[ColumnElement[bool], ...]:
     return (deliveries.c.host_run == job.host_run, _in(State.WAITING), *same)
 
 
-def _held(job: Job, worker: str) -> ColumnElement[bool]:
-    return and_(
-        deliveries.c.host_run == job.host_run,
-        deliveries.c.attempt == job.attempt,
-        deliveries.c.worker == worker,
-        _in(State.AT_WORK),
-    )
+# Made once: to make a statement takes longer than to carry it out.
+_RUN = deliveries.c.host_run == bindparam("run")
+_ATTEMPT = deliveries.c.attempt == bindparam("nth")
+_HELD = and_(_RUN, _ATTEMPT, deliveries.c.worker == bindparam("by"), _in(State.AT_WORK))
+_TAKE_ANY = (
+    update(deliveries)
+    .where(_RUN, _in(State.WAITING))
+    .values(state=State.AT_WORK.value, worker=bindparam("by"), since=bindparam("now"))
+    .returning(deliveries.c.attempt)
+)
+_ATTEMPTS = select(deliveries.c.host_run, deliveries.c.attempt).where(
+    deliveries.c.host_run.in_(bindparam("runs", expanding=True))
+)
+_TAKE = _TAKE_ANY.where(_ATTEMPT)
+_HOLD = update(deliveries).where(_HELD).values(since=bindparam("now"))
+_END = (
+    update(deliveries)
+    .where(_HELD)
+    .values(state=State.OVER.value, worker="", since=bindparam("now"), defect=bindparam("why"))
+)

@@ -1,19 +1,21 @@
 """The fleet."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from oakum.adapters.persistence.documents import from_document, to_document
 from oakum.adapters.persistence.lookup import not_found
+from oakum.adapters.persistence.parts import in_parts
 from oakum.adapters.persistence.tables import fleet_marks, hosts, removed_hosts
 from oakum.core.errors import ConflictError, NotFoundError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 
 LAST_NUMBER = "last host number"
+_THESE = select(hosts.c.document).where(hosts.c.id.in_(bindparam("ids", expanding=True)))
 
 
 class SqlHostStore:
@@ -70,6 +72,15 @@ class SqlHostStore:
         if found is None:
             raise NotFoundError(f"the host {host} was removed")
         return found
+
+    def these(self, wanted: Collection[HostId]) -> dict[HostId, Host]:
+        """Return those of these hosts that are there."""
+        found = (
+            _host(document)
+            for part in in_parts(wanted)
+            for (document,) in self._connection.execute(_THESE, {"ids": part})
+        )
+        return {host.id: host for host in found}
 
     def named(self, name: str) -> Host:
         """Return the host of exactly this name; NotFoundError has the nearest in its hint."""

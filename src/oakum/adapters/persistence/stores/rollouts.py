@@ -1,25 +1,31 @@
 """Rollouts, their host runs, and who may act on them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, or_, select, update
 
 from oakum.adapters.persistence.documents import from_document, to_document
 from oakum.adapters.persistence.lookup import not_found, resolve
+from oakum.adapters.persistence.parts import WRITTEN, in_parts
+from oakum.adapters.persistence.revisions import horizon, is_counted
 from oakum.adapters.persistence.tables import host_runs, rollouts
+from oakum.core.errors import StorageContendedError
 from oakum.core.ids import HostRunId, RolloutId
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.ports.stores import SeenRollout
 
 
 class SqlRolloutStore:
-    """Keeps rollouts; a host run is written only when it changed."""
+    """Keeps rollouts; a host run is written only when it changed, and with others in one go."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._pending: dict[RolloutId, dict[HostRunId, HostRun]] = {}
 
-    def save(self, rollout: Rollout, before: Rollout | None = None) -> int:
+    def save(self, rollout: Rollout, before: Rollout | None = None) -> None:
         """Write the new state of the rollout and of those host runs that changed."""
         values = {
             "plan": rollout.plan,
@@ -36,48 +42,76 @@ class SqlRolloutStore:
         if before is None:
             self._save_all(rollout, revision)
         else:
-            for old, new in zip(before.runs, rollout.runs, strict=True):
-                if new is not old and new != old:
-                    self._update(new, to_document(new), revision)
-        return revision
+            pairs = zip(before.runs, rollout.runs, strict=True)
+            changed = [(old, new) for old, new in pairs if new is not old and new != old]
+            self._hold([old for old, _ in changed])
+            self._update([new for _, new in changed], revision)
 
     def save_run(self, rollout: RolloutId, run: HostRun) -> None:
         """Write one host run of a rollout that is there."""
-        revision = self._next_revision(rollout)
-        if revision is None:
-            raise not_found(rollout, (), "rollout")
-        self._update(run, to_document(run), revision)
+        self._pending.setdefault(rollout, {})[run.id] = run
+
+    def flush(self) -> None:
+        """Write the host runs that were saved one by one, all at once."""
+        pending, self._pending = self._pending, {}
+        for rollout, runs in pending.items():
+            revision = 0
+            if is_counted(self._connection):
+                counted = self._next_revision(rollout)
+                if counted is None:
+                    raise not_found(rollout, (), "rollout")
+                revision = counted
+            self._update(list(runs.values()), revision)
 
     def get(self, id_or_prefix: str) -> Rollout:
         """Return the rollout whose id begins so; `latest` is the newest."""
+        self.flush()
         query = select(rollouts.c.id).order_by(rollouts.c.started_at)
         ids = [row.id for row in self._connection.execute(query)]
         return self._read(resolve(id_or_prefix, ids, "rollout"))
 
     def look(self, rollout: RolloutId, seen: SeenRollout | None = None) -> SeenRollout:
         """Return a rollout as it stands; of what was seen already, only changes are read."""
+        self.flush()
         query = select(rollouts.c.revision).where(rollouts.c.id == rollout)
         revision = int(self._connection.execute(query).scalar_one())
-        if seen is None:
-            return SeenRollout(self._read(rollout), revision)
-        if revision == seen.revision:
+        if seen is not None and is_counted(self._connection) and revision == seen.revision:
             return seen
-        runs = list(seen.rollout.runs)
+        following = horizon(self._connection, revision)
+        if seen is None:
+            return SeenRollout(self._read(rollout), revision, following)
+        runs = seen.rollout.runs
         changed = select(host_runs.c.position, host_runs.c.document).where(
-            host_runs.c.rollout == rollout, host_runs.c.revision > seen.revision
+            host_runs.c.rollout == rollout, host_runs.c.revision >= seen.horizon
         )
-        for position, document in self._connection.execute(changed):
-            runs[position] = from_document(document, HostRun, f"a host run of {rollout}")
-        return SeenRollout(replace(self._head(rollout), runs=tuple(runs)), revision)
+        others = {
+            position: run
+            for position, document in self._connection.execute(changed)
+            if (run := from_document(document, HostRun, f"a host run of {rollout}"))
+            != runs[position]
+        }
+        if others:
+            runs = tuple(others.get(position, run) for position, run in enumerate(runs))
+        elif revision == seen.revision:
+            return replace(seen, horizon=following)
+        head = seen.rollout if revision == seen.revision else self._head(rollout)
+        return SeenRollout(replace(head, runs=runs), revision, following)
 
     def run(self, host_run: HostRunId) -> HostRun | None:
         """Return one host run."""
-        query = select(host_runs.c.document).where(host_runs.c.id == host_run)
-        document = self._connection.execute(query).scalar()
-        return None if document is None else from_document(document, HostRun, host_run)
+        self.flush()
+        return self._run(_RUN, host_run)
+
+    def hold_run(self, host_run: HostRunId) -> HostRun | None:
+        """Return one host run, and lock its row; on SQLite there is no other writer anyway."""
+        for runs in self._pending.values():
+            if host_run in runs:
+                return runs[host_run]
+        return self._run(_HELD_RUN, host_run)
 
     def all(self) -> tuple[Rollout, ...]:
         """Return every rollout, oldest first."""
+        self.flush()
         query = select(rollouts.c.id).order_by(rollouts.c.started_at)
         return tuple(self._read(row.id) for row in self._connection.execute(query).all())
 
@@ -153,16 +187,52 @@ class SqlRolloutStore:
                 columns = _columns(run, document, revision)
                 new.append({"id": run.id, "rollout": rollout.id, "position": position, **columns})
             elif known[run.id] != document:
-                self._update(run, document, revision)
+                self._update([run], revision)
         if new:
             self._connection.execute(insert(host_runs), new)
 
-    def _update(self, run: HostRun, document: bytes, revision: int) -> None:
-        self._connection.execute(
-            update(host_runs)
-            .where(host_runs.c.id == run.id)
-            .values(**_columns(run, document, revision))
-        )
+    def _hold(self, runs: Sequence[HostRun]) -> None:
+        """Lock the rows of runs, and require that they are what they were when they were read."""
+        for part in in_parts(sorted(runs, key=attrgetter("id"))):
+            ids = [run.id for run in part]
+            rows = self._connection.execute(_HELD_RUNS, {"ids": ids})
+            stored = {row.id: row.document for row in rows}
+            for run in part:
+                if from_document(stored[run.id], HostRun, run.id) != run:
+                    raise StorageContendedError(
+                        f"{run.id} was changed by who drives it, in the middle of a decision",
+                        hint="try again",
+                    )
+
+    def _update(self, runs: Sequence[HostRun], revision: int) -> None:
+        for part in in_parts(runs, WRITTEN):
+            rows = [{"run": run.id, **_columns(run, to_document(run), revision)} for run in part]
+            self._connection.execute(_UPDATE, rows)
+
+    def _run(self, query: Select[bytes], host_run: HostRunId) -> HostRun | None:
+        document = self._connection.execute(query, {"run": host_run}).scalar()
+        return None if document is None else from_document(document, HostRun, host_run)
+
+
+# Made once: to make a statement takes longer than to carry it out.
+_RUN = select(host_runs.c.document).where(host_runs.c.id == bindparam("run"))
+_HELD_RUN = _RUN.with_for_update(key_share=True)
+_HELD_RUNS = (
+    select(host_runs.c.id, host_runs.c.document)
+    .where(host_runs.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(host_runs.c.id)
+    .with_for_update(key_share=True)
+)
+_UPDATE = (
+    update(host_runs)
+    .where(host_runs.c.id == bindparam("run"))
+    .values(
+        {
+            name: bindparam(name)
+            for name in ("host", "ring", "state", "reason", "document", "revision")
+        }
+    )
+)
 
 
 def _columns(run: HostRun, document: bytes, revision: int) -> dict[str, object]:
