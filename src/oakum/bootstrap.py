@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from oakum.adapters.feeds.bundle import Bundle
     from oakum.adapters.feeds.kept import KeptFeeds
     from oakum.adapters.machines.lab_files import DirectoryLabFiles
+    from oakum.adapters.persistence.database import Turn
     from oakum.adapters.signing.openpgp import OwnKey
     from oakum.adapters.snapshots.store import DiskSnapshotStore
     from oakum.adapters.transports.asyncssh_transport import AsyncsshTransport
@@ -89,16 +90,32 @@ class Application:
         return self.configuration.engine.kind == "distributed"
 
     def begin(self) -> UnitOfWork:
-        """Begin a unit of work."""
+        """Begin a unit of work that decides: one after the other."""
+        from oakum.adapters.persistence.database import Turn
+
+        return self._unit_of_work(Turn.DECIDING)
+
+    def reading(self) -> UnitOfWork:
+        """Begin a unit of work that only reads: it waits for nobody, and cannot commit."""
+        from oakum.adapters.persistence.database import Turn
+
+        return self._unit_of_work(Turn.READING)
+
+    def _driving(self) -> UnitOfWork:
+        from oakum.adapters.persistence.database import Turn
+
+        return self._unit_of_work(Turn.DRIVING)
+
+    def _unit_of_work(self, turn: Turn) -> UnitOfWork:
         from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 
-        return SqlUnitOfWork(self._engine, self.settings.home)
+        return SqlUnitOfWork(self._engine, self.settings.home, turn)
 
     @cached_property
     def _writer(self) -> Writer:
         from oakum.adapters.persistence.group_commit import GroupCommit
 
-        return GroupCommit(self.begin)
+        return GroupCommit(self._driving)
 
     @cached_property
     def _engine(self) -> Engine:
@@ -513,7 +530,7 @@ class Application:
         """Return all that is needed to carry a plan out on each of its hosts."""
         from oakum.services.assign_hosts import assign_hosts
 
-        with self.begin() as work:
+        with self.reading() as work:
             snapshot = work.snapshots.get(plan.snapshot)
             return assign_hosts(plan, self.access(snapshot), self.checks, work)
 
@@ -547,7 +564,7 @@ class Application:
         from oakum.core.matching.matcher import match, topics_of
         from oakum.services.find_exposure import index_for
 
-        with self.begin() as work:
+        with self.reading() as work:
             return match(HostId("twin"), facts, index_for(work, topics_of(facts)))
 
     def reconciler(
@@ -557,7 +574,7 @@ class Application:
         from oakum.services.assign_hosts import plan_of
         from oakum.services.run_rollout import Reconciler, keeps_lease
 
-        with self.begin() as work:
+        with self.reading() as work:
             plan = plan_of(work.rollouts.get(rollout), work)
         assignments, holder = self.assignments(plan), self.controller_name()
         driver = None
@@ -594,7 +611,7 @@ class Application:
         self._snapshot_key()
 
         def assign(rollout: RolloutId) -> dict[HostId, Assignment]:
-            with self.begin() as work:
+            with self.reading() as work:
                 plan = plan_of(work.rollouts.get(rollout), work)
             return self.assignments(plan)
 
@@ -612,7 +629,7 @@ class Application:
         """Return the workers that were seen of late."""
         from oakum.adapters.engines.procrastinate_engine import Timing
 
-        with self.begin() as work:
+        with self.reading() as work:
             return work.deliveries.workers(self.clock.now() - Timing().alive)
 
     def _driver(self, actor: str, assignment_of: AssignmentOf, may_act: MayAct) -> Driver:
@@ -637,7 +654,7 @@ class Application:
             bring_up_to_date(work.driver_connection(), others_are_older=older)
             work.commit()
         url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return ProcrastinateEngine(url, self.begin, self._writer, self.clock, role=role)
+        return ProcrastinateEngine(url, self._driving, self._writer, self.clock, role=role)
 
     def _require_shared_database(self) -> None:
         if not self.is_distributed or self._engine.dialect.name != "postgresql":

@@ -15,7 +15,7 @@ from tests.conformance.stores import examples
 from oakum.adapters.engines.embedded import EmbeddedEngine
 from oakum.adapters.engines.procrastinate_engine import ProcrastinateEngine, Timing, WorkerRole
 from oakum.adapters.engines.procrastinate_schema import bring_up_to_date
-from oakum.adapters.persistence.database import open_database
+from oakum.adapters.persistence.database import Turn, open_database
 from oakum.adapters.persistence.group_commit import GroupCommit
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 from oakum.adapters.system_clock import SystemClock
@@ -92,13 +92,16 @@ def make_bench(kind: str, database: Database, tmp_path: Path) -> Callable[[], Be
     def begin() -> UnitOfWork:
         return SqlUnitOfWork(database, tmp_path)
 
+    def drive() -> UnitOfWork:
+        return SqlUnitOfWork(database, tmp_path, Turn.DRIVING)
+
     def make() -> Bench:
         if kind == "embedded":
             return Bench(EmbeddedEngine(), begin, 0)
         url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
         role = WorkerRole("worker 1", ("",), 5, "1")
-        writer, clock = GroupCommit(begin), SystemClock()
-        engine = ProcrastinateEngine(url, begin, writer, clock, role=role, timing=QUICK)
+        writer, clock = GroupCommit(drive), SystemClock()
+        engine = ProcrastinateEngine(url, drive, writer, clock, role=role, timing=QUICK)
         return Bench(engine, begin, 1)
 
     return make

@@ -117,7 +117,7 @@ def key(json: Json = False) -> None:
 def status(json: Json = False) -> None:
     """Show each feed, its date and its age."""
     chosen = application()
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         feeds = work.advisories.feeds()
     if json:
         output.print_json(feeds)

@@ -19,7 +19,7 @@ def list_events(
     json: Json = False,
 ) -> None:
     """List events, oldest first."""
-    with application().begin() as work:
+    with application().reading() as work:
         events = work.audit.events(subject=subject or None)
     if json:
         output.print_json(events)
@@ -34,7 +34,7 @@ def list_events(
 @app.command()
 def verify(json: Json = False) -> None:
     """Check every link of the chain; name the first that does not hold."""
-    with application().begin() as work:
+    with application().reading() as work:
         links, fault = work.audit.verify()
         head = work.audit.head()
     if json:

@@ -42,7 +42,7 @@ def list_(json: Json = False) -> None:
     """Show every exception, and which have run out."""
     chosen = application()
     today = chosen.clock.now().date()
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         found = work.exceptions.all()
     if json:
         output.print_json(found)

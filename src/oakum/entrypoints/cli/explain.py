@@ -32,7 +32,7 @@ def explain(
 ) -> None:
     """Print the whole chain of evidence for one CVE on one host."""
     wanted, chosen = parse_cve(cve), application()
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         found = explain_finding(wanted, host, chosen.assessor, work)
     if json:
         output.print_json(found)

@@ -40,7 +40,7 @@ def export(
     def wanted(finding: Finding) -> bool:
         return every or (finding.state.is_open and not finding.is_minor)
 
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         hosts = choose_hosts(host, work)
         made = (chosen.clock.now(), metadata.version("oakum"))
         parts = export_findings(work, chosen.exporter(form), hosts, wanted, made)

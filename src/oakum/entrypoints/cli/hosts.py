@@ -77,7 +77,7 @@ def import_hosts(
     chosen, keeper = application(), _keeper()
     known = chosen.read_inventory(ssh_config, ansible, user)
     pinned = dict(pinned_keys(chosen.read_text(known_hosts), known)) if known_hosts else {}
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         here = {host.name: host for host in work.hosts.all()}
     done, fresh = _Imported(), list[NewHost]()
     for new in (NewHost(address, tuple(label or ())) for address in known):
@@ -134,7 +134,7 @@ def list_hosts(
 ) -> None:
     """List hosts."""
     selector = parse_selector(limit)
-    with application().begin() as work:
+    with application().reading() as work:
         hosts = [host for host in work.hosts.all() if selector.matches(host)]
         outlines, seen = work.facts.outlines(), work.facts.last_seen()
         failures = work.facts.failures()
@@ -165,7 +165,7 @@ def list_hosts(
 def show(name: str, json: Json = False) -> None:
     """Show what is known of a host."""
     chosen = application()
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         host = work.hosts.named(name)
         facts = work.facts.latest(host.id)
         failure = work.facts.failures().get(host.id)
@@ -202,7 +202,7 @@ def remove(
     json: Json = False,
 ) -> None:
     """Forget a host. The audit log keeps what was done to it."""
-    with application().begin() as work:
+    with application().reading() as work:
         work.hosts.named(name)
     if not yes:
         typer.confirm(f"forget {name}, its facts and its findings?", abort=True, err=True)

@@ -65,7 +65,7 @@ def create(
     """
     chosen = application()
     settings = chosen.configuration.rollout
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         frozen = work.snapshots.get(snapshot)
         outlines = work.facts.outlines()
         selected = choose_hosts(limit, work)
@@ -95,7 +95,7 @@ def create(
         rules=chosen.rules,
         by=parse_moment(by, "--by") if by else None,
     )
-    require_freshness(chosen.begin, chosen.refusal_limits(frozen.manifest.release), chosen.clock)
+    require_freshness(chosen.reading, chosen.refusal_limits(frozen.manifest.release), chosen.clock)
     chosen.require_served()
     with output.progress_bar() as progress:
         maker = PlanMaker(
@@ -119,7 +119,7 @@ def create(
 def list_plans(json: Json = False) -> None:
     """List plans, oldest first."""
     plans, damaged = list[Plan](), list[StorageError]()
-    with application().begin() as work:
+    with application().reading() as work:
         for identity in work.plans.ids():
             try:
                 plans.append(work.plans.get(identity))
@@ -164,7 +164,7 @@ def _show_list(
 def show(which: Which = "latest", json: Json = False) -> None:
     """Show a plan: every change, the way back, the rings, and its evidence."""
     chosen = application()
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         plan = work.plans.get(which)
         rehearsals, approvals = work.plans.rehearsals(plan.id), work.plans.approvals(plan.id)
         hosts = work.hosts.all()
@@ -187,7 +187,7 @@ def show(which: Which = "latest", json: Json = False) -> None:
 @app.command()
 def diff(old: Which, new: Which = "latest", json: Json = False) -> None:
     """Compare what two plans would do."""
-    with application().begin() as work:
+    with application().reading() as work:
         first, second = work.plans.get(old), work.plans.get(new)
     lines = compare(first, second)
     if json:
@@ -221,7 +221,7 @@ def approve(
     Prepared hosts obey signatures alone; `oakum plan sign-request` prints what is signed.
     """
     chosen = application()
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         plan = work.plans.get(which)
     if digest and not plan.digest.startswith(digest):
         raise InputError(
@@ -248,7 +248,7 @@ def sign_request(which: Which = "latest") -> None:
 
     It is all that prepared hosts go by: every package with its digest, and the way back.
     """
-    with application().begin() as work:
+    with application().reading() as work:
         plan = work.plans.get(which)
     output.write(_order(plan).decode())
     output.say(f"kept in a file, it is signed with: ssh-keygen -Y sign -n {NAMESPACE} -f KEY FILE")
@@ -257,7 +257,7 @@ def sign_request(which: Which = "latest") -> None:
 
 def _order(plan: Plan) -> bytes:
     chosen = application()
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         access = chosen.access(work.snapshots.get(plan.snapshot))
         return order_of(plan, access, work)
 

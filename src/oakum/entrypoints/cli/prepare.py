@@ -40,7 +40,7 @@ def prepare(
     Oakum was upgraded, or for other approvers.
     """
     chosen = application()
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         host = work.hosts.named(name)
     preparer = chosen.host_preparer(actor())
     login = login or ("root" if host.guard else host.user)

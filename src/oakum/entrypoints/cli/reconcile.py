@@ -36,7 +36,7 @@ def reconcile(
     """
     chosen = application()
     report = chosen.read_report(file)
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         found = reconcile_report(report, work, host=host, every=every)
         feeds = work.advisories.feeds()
     if json:

@@ -25,7 +25,7 @@ def rehearse(
     Exit status 1 says that the rehearsal did not pass.
     """
     chosen = application()
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         plan = work.plans.get(which)
     chosen.require_served()
     with chosen.locks.hold("rehearsal", f"oakum rehearse {plan.id}"):

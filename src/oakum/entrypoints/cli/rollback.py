@@ -31,8 +31,8 @@ def rollback(
 
 def _scope(what: str) -> tuple[RolloutId, tuple[HostId, ...]]:
     chosen = application()
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         if what == "latest" or what.startswith("rollout-"):
             return work.rollouts.get(what).id, ()
         host = work.hosts.named(what)
-    return last_rollout_of(host.id, chosen.begin).id, (host.id,)
+    return last_rollout_of(host.id, chosen.reading).id, (host.id,)

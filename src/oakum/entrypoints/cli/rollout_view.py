@@ -70,7 +70,7 @@ def look(rollout: RolloutId, *, json: bool = False) -> None:
 
 
 def _read(rollout: RolloutId, chosen: "Application") -> Rollout:
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         return work.rollouts.get(rollout)
 
 
@@ -123,7 +123,7 @@ def _after_rolling_back(rollout: Rollout) -> str:
 
 
 def _names() -> Names:
-    with application().begin() as work:
+    with application().reading() as work:
         return {host.id: host.name for host in work.hosts.all()}
 
 

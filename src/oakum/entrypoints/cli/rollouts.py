@@ -28,12 +28,12 @@ def start(plan: Plan, json: Json = False) -> None:
     Exit status 0 says that every host was changed and is well.
     """
     chosen = application()
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         found = work.plans.get(plan)
         access = chosen.access(work.snapshots.get(found.snapshot))
         require_signatures(found, access, work)
     release = found.release
-    require_freshness(chosen.begin, chosen.refusal_limits(release), chosen.clock)
+    require_freshness(chosen.reading, chosen.refusal_limits(release), chosen.clock)
     chosen.require_served()
     rollout = start_rollout(plan, actor(), chosen.begin, chosen.clock)
     output.say(f"{rollout.id} is started")
@@ -59,7 +59,7 @@ def watch(
 @app.command("list")
 def list_rollouts(json: Json = False) -> None:
     """List rollouts, oldest first."""
-    with application().begin() as work:
+    with application().reading() as work:
         rollouts = work.rollouts.all()
     if json:
         output.print_json(rollouts)
@@ -74,7 +74,7 @@ def list_rollouts(json: Json = False) -> None:
 @app.command()
 def show(which: Which = "latest", json: Json = False) -> None:
     """Show how a rollout and each of its hosts stand."""
-    with application().begin() as work:
+    with application().reading() as work:
         rollout = work.rollouts.get(which)
     if json:
         output.print_json(rollout)
@@ -110,5 +110,5 @@ def _want(which: str, wish: Wish) -> RolloutId:
 
 
 def _id(which: str) -> RolloutId:
-    with application().begin() as work:
+    with application().reading() as work:
         return work.rollouts.get(which).id

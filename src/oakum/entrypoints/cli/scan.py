@@ -41,7 +41,7 @@ def scan(
     if context.invoked_subcommand is not None:
         return
     chosen = application()
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         hosts = choose_hosts(limit, work)
         has_advisories = bool(work.advisories.feeds())
     if not has_advisories:
@@ -70,7 +70,7 @@ def scan(
             }
         )
     else:
-        with chosen.begin() as work:
+        with chosen.reading() as work:
             covered = work.advisories.covered()
         _show(hosts, result, covered)
         run_there = (known.distribution.named for known in result.facts.values())

@@ -70,7 +70,7 @@ def create(
 @app.command("list")
 def list_snapshots(json: Json = False) -> None:
     """List snapshots, oldest first."""
-    with application().begin() as work:
+    with application().reading() as work:
         snapshots = work.snapshots.all()
     if json:
         output.print_json(
@@ -93,7 +93,7 @@ def list_snapshots(json: Json = False) -> None:
 @app.command()
 def show(which: Which = "latest", json: Json = False) -> None:
     """Show what a snapshot holds."""
-    with application().begin() as work:
+    with application().reading() as work:
         snapshot = work.snapshots.get(which)
     if json:
         output.print_json(snapshot)
@@ -109,7 +109,7 @@ def show(which: Which = "latest", json: Json = False) -> None:
 @app.command()
 def diff(old: Which, new: Which = "latest", json: Json = False) -> None:
     """Compare what two snapshots offer."""
-    with application().begin() as work:
+    with application().reading() as work:
         first, second = work.snapshots.get(old), work.snapshots.get(new)
     changes = compare(first.manifest, second.manifest)
     if json:
@@ -131,7 +131,7 @@ def diff(old: Which, new: Which = "latest", json: Json = False) -> None:
 def verify(which: Which = "latest", json: Json = False) -> None:
     """Check the signature, the indices and every byte of every package."""
     chosen = application()
-    with chosen.begin() as work:
+    with chosen.reading() as work:
         snapshot = work.snapshots.get(which)
     with output.progress_bar() as progress:
         faults = chosen.snapshot_store.verify(snapshot.manifest, progress)

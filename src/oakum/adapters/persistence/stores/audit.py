@@ -99,15 +99,30 @@ class SqlAuditLog:
         )
 
     def verify(self) -> tuple[int, str | None]:
-        """Return how many links hold, and what is wrong with the next one, if anything."""
+        """Return how many links hold, and what is wrong with the next one, if anything.
+
+        Asked first in a unit of work: the head is read before the moment that the unit sees begins,
+        so that what others append meanwhile is not missed.
+        """
         self.flush()
+        kept, unreadable = self._kept()
         rows = self._connection.execute(select(audit_events).order_by(audit_events.c.sequence))
         report = check(
             StoredEvent(row.sequence, row.subject, bytes(row.content), row.digest) for row in rows
         )
         if report.fault is not None:
             return report.links, f"event {report.fault.sequence}: {report.fault.reason}"
-        return report.links, self._fault_of_head(report.head)
+        if unreadable or kept is None:
+            missing = "" if report.head == GENESIS else f"{self._head_file.path} is missing"
+            return report.links, unreadable or missing or None
+        return report.links, None if self._holds(kept) else self._missing(kept)
+
+    def _kept(self) -> tuple[KeptHead | None, str]:
+        """Return the kept head, and what is wrong with its file."""
+        try:
+            return self._head_file.read(), ""
+        except StorageError as error:
+            return None, error.message
 
     def head(self) -> Digest:
         """Return the digest of the last link."""
@@ -124,15 +139,6 @@ class SqlAuditLog:
         """Return the number and the digest of the last event; none has the number 0."""
         row = self._connection.execute(_LAST).first()
         return (0, GENESIS) if row is None else (row.sequence, Digest(row.digest))
-
-    def _fault_of_head(self, head: Digest) -> str | None:
-        try:
-            kept = self._head_file.read()
-        except StorageError as error:
-            return error.message
-        if kept is None:
-            return None if head == GENESIS else f"{self._head_file.path} is missing"
-        return None if self._holds(kept) else self._missing(kept)
 
     def _holds(self, kept: KeptHead) -> bool:
         if kept.number == 0:

@@ -19,8 +19,10 @@ from sqlalchemy import (
 )
 
 from oakum.adapters.persistence.parts import in_parts
-from oakum.adapters.persistence.tables import deliveries, workers
+from oakum.adapters.persistence.revisions import is_counted
+from oakum.adapters.persistence.tables import deliveries, rollouts, workers
 from oakum.core.ids import HostRunId, RolloutId
+from oakum.core.rollout.state import Phase
 from oakum.ports.deliveries import Held, Job, Limits, WorkerSeen
 
 BETWEEN_GROUPS = " "
@@ -165,6 +167,8 @@ class SqlDeliveryStore:
             if (host_run, 0) not in known:
                 mine = and_(deliveries.c.host_run == host_run, deliveries.c.worker == worker.id)
                 self._end(and_(mine, deliveries.c.attempt == attempt), worker.seen_at)
+        if not is_counted(self._connection):
+            self._connection.execute(_COUNT)
         return frozenset(held)
 
     def leave(self, worker: str, now: datetime) -> None:
@@ -197,9 +201,9 @@ class SqlDeliveryStore:
         )
         return {row.worker_group: row.jobs for row in self._connection.execute(query)}
 
-    def _not_over(self, rollouts: Collection[RolloutId]) -> set[str]:
+    def _not_over(self, of: Collection[RolloutId]) -> set[str]:
         live = select(deliveries.c.host_run).where(
-            deliveries.c.rollout.in_(rollouts),
+            deliveries.c.rollout.in_(of),
             deliveries.c.state.in_((State.WAITING.value, State.AT_WORK.value)),
         )
         return set(self._connection.execute(live).scalars())
@@ -239,6 +243,13 @@ _TAKE_ANY = (
     .values(state=State.AT_WORK.value, worker=bindparam("by"), since=bindparam("now"))
     .returning(deliveries.c.attempt)
 )
+_COUNT = (
+    update(rollouts)
+    .where(rollouts.c.phase.not_in([phase.value for phase in Phase if phase.is_final]))
+    .values(revision=rollouts.c.revision + 1)
+)
+"""Controllers of layout 0008 look for changes of runs only where a rollout has another number; what
+drives hosts no longer gives it one, so they learn of it at the next beat."""
 _ATTEMPTS = select(deliveries.c.host_run, deliveries.c.attempt).where(
     deliveries.c.host_run.in_(bindparam("runs", expanding=True))
 )
