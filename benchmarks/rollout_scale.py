@@ -20,15 +20,25 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 from tests.conformance.postgres_server import running_postgres
-from tests.fakes.fleet import FakeFleet, ProcessMemory, assignments, plan_for, store
+from tests.fakes.fleet import (
+    FakeFleet,
+    ProcessMemory,
+    assignments,
+    hosts_of,
+    plan_for,
+    store_approved,
+)
 
 from oakum.adapters.engines.embedded import EmbeddedEngine
 from oakum.adapters.engines.procrastinate_engine import ProcrastinateEngine, WorkerRole
 from oakum.adapters.engines.procrastinate_schema import bring_up_to_date
 from oakum.adapters.persistence.database import Turn, open_database
 from oakum.adapters.persistence.group_commit import GroupCommit
+from oakum.adapters.persistence.parts import WRITTEN, in_parts
+from oakum.adapters.persistence.stores.hosts import row_of
+from oakum.adapters.persistence.tables import hosts as hosts_table
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 from oakum.adapters.system_clock import SystemClock
 from oakum.core.ids import HostId, RolloutId
@@ -80,7 +90,12 @@ def _prepare(url: str, home: Path, hosts: int) -> Site:
     begin = _units(database, home)
     names = [f"host-{number:06}" for number in range(hosts)]
     plan = plan_for(names, first_ring=max(1, hosts // 100), at_once=AT_ONCE)
-    store(plan, begin)
+    # Past the store, which adds hosts one by one: that is not what is measured.
+    rows = ({**row_of(host), "number": n} for n, host in enumerate(hosts_of(plan, {}), 1))
+    with database.begin() as connection:
+        for part in in_parts(rows, WRITTEN):
+            connection.execute(insert(hosts_table), part)
+    store_approved(plan, begin)
     rollout = start_rollout(plan.id, "benchmark", begin, CLOCK)
     if database.dialect.name == "postgresql":
         with begin() as work:

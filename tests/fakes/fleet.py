@@ -3,7 +3,7 @@
 import os
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -233,12 +233,23 @@ def plan_for(hosts: Sequence[str], *, first_ring: int = 1, at_once: int = 2) -> 
 def store(plan: Plan, begin: UnitOfWorkFactory, zones: dict[str, str] | None = None) -> None:
     """Store an approved plan, its snapshot and its hosts."""
     with begin() as work:
-        for number, host in enumerate(plan.hosts):
-            zone = (zones or {}).get(host)
-            labels = (f"zone={zone}",) if zone else ()
-            work.hosts.add(
-                Host(host, host, f"host-{number}", 22, "root", "ssh-ed25519 AAAA", NOW, labels)
-            )
+        for host in hosts_of(plan, zones or {}):
+            work.hosts.add(host)
+        work.commit()
+    store_approved(plan, begin)
+
+
+def hosts_of(plan: Plan, zones: dict[str, str]) -> Iterator[Host]:
+    """Give the hosts of a plan, each in its zone."""
+    for number, host in enumerate(plan.hosts):
+        zone = zones.get(host)
+        labels = (f"zone={zone}",) if zone else ()
+        yield Host(host, host, f"host-{number}", 22, "root", "ssh-ed25519 AAAA", NOW, labels)
+
+
+def store_approved(plan: Plan, begin: UnitOfWorkFactory) -> None:
+    """Store an approved plan and its snapshot."""
+    with begin() as work:
         work.snapshots.add(Snapshot(MANIFEST, NOW, 2))
         work.plans.add(plan)
         approval = Approval(

@@ -27,12 +27,12 @@ class SqlHostStore:
     def add(self, host: Host) -> None:
         """Raise ConflictError when the name or the address and port are taken."""
         with self._taken(host):
-            numbered = insert(hosts).values(**_row(host), number=self._next_number())
+            numbered = insert(hosts).values(**row_of(host), number=self._next_number())
             self._connection.execute(numbered)
 
     def update(self, host: Host) -> None:
         """Write the host anew. Raises ConflictError like `add`, NotFoundError when it is gone."""
-        written = update(hosts).where(hosts.c.id == host.id).values(**_row(host))
+        written = update(hosts).where(hosts.c.id == host.id).values(**row_of(host))
         with self._taken(host):
             if self._connection.execute(written).rowcount == 0:
                 raise NotFoundError(f"there is no host {host.name!r} any more")
@@ -113,7 +113,8 @@ def _host(document: bytes) -> Host:
     return from_document(document, Host, "a host")
 
 
-def _row(host: Host) -> dict[str, object]:
+def row_of(host: Host) -> dict[str, object]:
+    """Return the columns of a host, but for its number."""
     return {
         "id": host.id,
         "name": host.name,
