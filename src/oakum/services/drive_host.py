@@ -11,6 +11,7 @@ from oakum.core.inventory.host import Host
 from oakum.core.orders.order import SignedOrder
 from oakum.core.planning.change import PackageChange
 from oakum.core.planning.plan import Plan, RebootPolicy, RestartPolicy
+from oakum.core.planning.prediction import allowed_for
 from oakum.core.repositories.snapshot import SnapshotManifest
 from oakum.core.rollback.inverse import invert
 from oakum.core.rollout.host_run import Work
@@ -149,7 +150,8 @@ async def _drive(
     status = await tools.package_manager.status(session, transaction.id)
     if status.state in {TransactionState.ABSENT, TransactionState.INTERRUPTED}:
         status = await _start(transaction, session, tools)
-    return TransactionSeen(status, may_reboot)
+    allowed = allowed_for(len(transaction.changes), job.plan.pace_percent)
+    return TransactionSeen(status, may_reboot, allowed)
 
 
 async def _start(transaction: Transaction, session: Session, tools: Tools) -> TransactionStatus:

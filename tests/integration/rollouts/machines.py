@@ -33,6 +33,15 @@ TIMING = Timing(
     reconnect=timedelta(seconds=0.3),
 )
 LEASE = timedelta(seconds=4)
+PATIENCE_SECONDS = 60
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Wait for something to happen."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def units_of(engine: Engine, home: Path, turn: Turn = Turn.DECIDING) -> UnitOfWorkFactory:

@@ -1,6 +1,5 @@
 """Rollouts on a real PostgreSQL, by controllers and workers that die in the middle."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tests.integration.rollouts.machines import (
     start_controller,
     start_worker,
     units_of,
+    until,
 )
 
 from oakum.adapters.engines import procrastinate_engine
@@ -27,7 +27,6 @@ from oakum.ports.deliveries import Job
 from oakum.services.start_rollout import start_rollout
 
 HOSTS = tuple(f"h{number}" for number in range(8))
-PATIENCE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +64,7 @@ class Stage:
         return self._ask("SELECT count(*) FROM procrastinate_jobs WHERE '' = :given", "")
 
     def until(self, happened: Callable[[], bool]) -> None:
-        end = time.monotonic() + PATIENCE_SECONDS
-        while not happened():
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        until(happened)
 
     def require_all_good(self) -> Rollout:
         """Require that each host was changed once, and is as planned."""

@@ -337,7 +337,9 @@ def test_patience_begins_with_the_silence_and_not_with_the_work() -> None:
     """A long upgrade that loses its connection once, or now and then, has not failed."""
     run = replace(make_rollout([1]).runs[0], state=RunState.UPGRADING)
     at_work = TransactionSeen(
-        TransactionStatus(TransactionState.RUNNING, "install", "", ()), may_reboot=False
+        TransactionStatus(TransactionState.RUNNING, "install", "", ()),
+        may_reboot=False,
+        allowed=timedelta(days=1),
     )
     for hour in range(3):
         now = START + timedelta(hours=hour)

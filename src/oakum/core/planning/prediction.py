@@ -17,6 +17,10 @@ SECONDS_A_PACKAGE = 1
 SECONDS_A_REBOOT = 45
 """First guesses: of a small host on a local network."""
 PERCENT = 100
+HUNG_AFTER = 20
+"""So many times its prediction, a transaction that still runs will not end by itself."""
+ALLOWED_AT_LEAST = timedelta(minutes=30)
+"""Slow disks and slow networks are no hangs."""
 FEWEST = 5
 """Host runs from which a pace is learnt; of fewer, one slow host would be half of what is known."""
 
@@ -42,8 +46,18 @@ class Prediction:
 def seconds_of(host_class: HostClass, pace_percent: int = PERCENT) -> int:
     """Return how long a host of a class is expected to be at work, at a pace."""
     reboot = SECONDS_A_REBOOT if host_class.needs_reboot else 0
-    guess = SECONDS_A_HOST + SECONDS_A_PACKAGE * len(host_class.changes) + reboot
+    guess = _seconds_of_changes(len(host_class.changes)) + reboot
     return math.ceil(guess * pace_percent / PERCENT)
+
+
+def allowed_for(packages: int, pace_percent: int) -> timedelta:
+    """Return after how long a transaction of so many packages counts as hung."""
+    predicted = _seconds_of_changes(packages) * pace_percent / PERCENT
+    return max(ALLOWED_AT_LEAST, timedelta(seconds=HUNG_AFTER * predicted))
+
+
+def _seconds_of_changes(packages: int) -> int:
+    return SECONDS_A_HOST + SECONDS_A_PACKAGE * packages
 
 
 def learnt_pace(done: Iterable[tuple[int, int]]) -> int:

@@ -93,6 +93,7 @@ def move(run: HostRun, state: RunState, reason: str, now: datetime) -> HostRun:
         reason=reason,
         changed_at=now,
         silent_since=None,
+        at_work_since=None,
         started_at=run.started_at or now,
         ended_at=now if state.is_final else None,
     )
@@ -109,7 +110,7 @@ def _after_upgrade(run: HostRun, seen: TransactionSeen, now: datetime) -> HostRu
     status = seen.status
     match status.state:
         case TransactionState.ABSENT | TransactionState.RUNNING | TransactionState.INTERRUPTED:
-            return replace(run, reason=status.step or status.state.value)
+            return _without_end(run, seen, RunState.FAILED, now)
         case TransactionState.REFUSED:
             return move(run, RunState.REFUSED, status.reason, now)
         case TransactionState.FAILED:
@@ -124,11 +125,31 @@ def _after_rollback(run: HostRun, seen: TransactionSeen, now: datetime) -> HostR
     status = seen.status
     match status.state:
         case TransactionState.ABSENT | TransactionState.RUNNING | TransactionState.INTERRUPTED:
-            return replace(run, reason=status.step or status.state.value)
+            return _without_end(run, seen, RunState.ROLLBACK_FAILED, now)
         case TransactionState.REFUSED | TransactionState.FAILED:
             return move(run, RunState.ROLLBACK_FAILED, status.reason, now)
         case TransactionState.SUCCEEDED:
             return move(run, RunState.VERIFYING_ROLLBACK, "rolled back on disk", now)
+
+
+def _without_end(run: HostRun, seen: TransactionSeen, hung: RunState, now: datetime) -> HostRun:
+    """Let a transaction go on, or give up waiting for it; on its host it goes on all the same.
+
+    It may be in the middle of dpkg, so nobody ends it: a person has to see what holds it.
+    """
+    since = run.at_work_since or now
+    step = seen.status.step or seen.status.state.value
+    if now - since < seen.allowed:
+        return replace(run, reason=step, at_work_since=since)
+    is_upgrade = hung is RunState.FAILED
+    transaction = run.transaction if is_upgrade else run.rollback_transaction
+    minutes = int((now - since).total_seconds() // 60)
+    reason = (
+        f"no end after {minutes} minutes, at {step}: {transaction} goes on and is not ended, for "
+        f"it may be inside dpkg; see what holds it (systemctl status oakum-{transaction}), let it "
+        "end, then roll back"
+    )
+    return move(run, hung, reason, now)
 
 
 def _after_boot(run: HostRun, seen: Booted, now: datetime) -> HostRun:

@@ -1,6 +1,7 @@
 """What the reconciler learns about a host run between two decisions."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from oakum.core.rollout.state import HardSignal
 from oakum.core.rollout.transaction import TransactionStatus
@@ -21,6 +22,8 @@ class TransactionSeen:
 
     status: TransactionStatus
     may_reboot: bool
+    allowed: timedelta = timedelta(minutes=30)
+    """How long it may be at work before it must be hung."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class HostRun:
     """From its beginning until it was found well for the first time."""
     silent_since: datetime | None = None
     """When it was first found unreachable, if it was not heard of since."""
+    at_work_since: datetime | None = None
+    """When the transaction of its state was first found without an end."""
 
     @property
     def is_unknown(self) -> bool:
