@@ -17,7 +17,7 @@ from oakum.core.ids import HostId
 from oakum.core.staging.check import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from datetime import timedelta
 
     from sqlalchemy import Engine
@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from oakum.adapters.transports.asyncssh_transport import AsyncsshTransport
     from oakum.core.ids import RolloutId
     from oakum.core.inventory.facts import Facts
+    from oakum.core.inventory.host import Host
     from oakum.core.inventory.known_address import KnownAddress
     from oakum.core.inventory.support import Supported
     from oakum.core.matching.finding import Finding
+    from oakum.core.planning.openings import HostFreeze
     from oakum.core.planning.plan import Plan
     from oakum.core.planning.schedule import Rules
     from oakum.core.reconciling.report import ScannerReport
@@ -60,7 +62,7 @@ if TYPE_CHECKING:
     from oakum.services.prepare_host import HostPreparer
     from oakum.services.rehearse_plan import Rehearser, Report
     from oakum.services.run_rollout import OnChange, Reconciler
-    from oakum.settings import ArchiveSettings, Settings
+    from oakum.settings import ArchiveSettings, Configuration, Settings
 
 
 class Application:
@@ -224,6 +226,11 @@ class Application:
     @cached_property
     def rules(self) -> Rules:
         """The declared maintenance windows and freezes. Raises InputError for one without sense."""
+        rules = self._rules_of(self.configuration)
+        rules.require_sense()
+        return rules
+
+    def _rules_of(self, configuration: Configuration) -> Rules:
         from datetime import timedelta
 
         from oakum.core.planning.openings import Freeze
@@ -231,15 +238,28 @@ class Application:
 
         windows = tuple(
             WindowRule(w.name, w.hosts, w.rule, w.starts, timedelta(minutes=w.minutes), w.zone)
-            for w in self.configuration.windows
+            for w in configuration.windows
         )
         freezes = tuple(
-            FreezeRule(f.hosts, Freeze(f.begins, f.ends, f.reason))
-            for f in self.configuration.freezes
+            FreezeRule(f.hosts, Freeze(f.begins, f.ends, f.reason)) for f in configuration.freezes
         )
-        rules = Rules(windows, freezes, str(self.settings.home / "oakum.toml"))
-        rules.require_sense()
-        return rules
+        return Rules(windows, freezes, str(self._configuration_file))
+
+    @property
+    def _configuration_file(self) -> Path:
+        from oakum.settings import CONFIG_NAME
+
+        return self.settings.home / CONFIG_NAME
+
+    def _declared_freezes(self, hosts: Sequence[Host]) -> Callable[[], tuple[HostFreeze, ...]]:
+        """Return what reads the freezes of these hosts anew, each time that it is called."""
+        from oakum.services.read_freezes import DeclaredFreezes
+        from oakum.settings import read_configuration
+
+        def read() -> Rules:
+            return self._rules_of(read_configuration(self._configuration_file))
+
+        return DeclaredFreezes(read, hosts, self.clock)
 
     def read_inventory(
         self, ssh_config: Path | None, ansible: Path | None, user: str
@@ -593,6 +613,7 @@ class Application:
             driver=driver,
             on_change=on_change,
             say=say,
+            freezes=self._declared_freezes([job.host for job in assignments.values()]),
         )
 
     async def work(self, groups: Collection[str], actor: str) -> None:

@@ -318,10 +318,11 @@ def read_settings(environment: dict[str, str] | None = None) -> Settings:
     data = Path(env.get("XDG_DATA_HOME") or user_home / ".local" / "share")
     cache = Path(env.get("XDG_CACHE_HOME") or user_home / ".cache")
     home = Path(env.get("OAKUM_HOME") or data / "oakum")
-    return Settings(home, cache / "oakum", _read_configuration(home / CONFIG_NAME))
+    return Settings(home, cache / "oakum", read_configuration(home / CONFIG_NAME))
 
 
-def _read_configuration(path: Path) -> Configuration:
+def read_configuration(path: Path) -> Configuration:
+    """Return what a file says; nothing where there is none. Raises InputError with the place."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:

@@ -47,10 +47,27 @@ def changes_between(before: Rollout, after: Rollout) -> list[Change]:
         is_gate = "gate" in after.reason
         action = Action.GATE_JUDGED if is_gate else Action.ROLLOUT_CHANGED
         changes.append(Change(action, after.id, details))
+    if before.freezes != after.freezes:
+        changes.append(Change(Action.ROLLOUT_CHANGED, after.id, _freezes_of(after)))
     for old, new in zip(before.runs, after.runs, strict=True):
         if old is not new:
             changes += change_of_run(after.id, after.plan, old, new)
     return changes
+
+
+def _freezes_of(rollout: Rollout) -> Json:
+    return {
+        "plan": rollout.plan,
+        "freezes": [
+            {
+                "from": held.freeze.begins_at.isoformat(),
+                "to": held.freeze.ends_at.isoformat(),
+                "reason": one_line(held.freeze.reason),
+                "hosts": list(held.hosts) or "all",
+            }
+            for held in rollout.freezes
+        ],
+    }
 
 
 def change_of_run(rollout: RolloutId, plan: PlanId, old: HostRun, new: HostRun) -> list[Change]:

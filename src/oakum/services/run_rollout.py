@@ -19,6 +19,7 @@ from oakum.core.errors import (
     StorageContendedError,
 )
 from oakum.core.ids import HostId, RolloutId
+from oakum.core.planning.openings import HostFreeze
 from oakum.core.rollout.decide import settle
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, Wish
@@ -69,6 +70,8 @@ class Reconciler:
     """Who works in this process; None where workers elsewhere do."""
     on_change: OnChange
     say: Say
+    freezes: Callable[[], tuple[HostFreeze, ...]] = tuple
+    """What is declared to be frozen now, of the hosts of this rollout."""
 
     async def run(self) -> Rollout:
         """Drive the rollout until it ended or is paused; return it as it then stands.
@@ -115,7 +118,8 @@ class Reconciler:
                     hint=f"watch it with `oakum rollout watch {self.rollout} --only-look`",
                 )
             seen = work.rollouts.look(self.rollout, seen)
-            before, after = seen.rollout, settle(seen.rollout, now)
+            before = seen.rollout
+            after = before if before.phase.is_final else settle(self._with_freezes(before), now)
             if after != before:
                 seen = replace(seen, rollout=after)
                 work.rollouts.save(after, before)
@@ -123,6 +127,10 @@ class Reconciler:
             self.engine.submit([self._job(run, epoch) for run in _busy(after)], work)
             work.commit()
         return seen
+
+    def _with_freezes(self, rollout: Rollout) -> Rollout:
+        """Return what is decided about: with what is frozen now, which is stored as an input."""
+        return replace(rollout, freezes=self.freezes())
 
     def _job(self, run: HostRun, epoch: int) -> Job:
         return Job(self.rollout, run.id, epoch, self.zones.get(run.host, ""))

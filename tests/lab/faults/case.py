@@ -121,7 +121,8 @@ class CaseRunner:
         try:
             async with asyncio.timeout(CASE_SECONDS):
                 pace = HURRIED_PACE if kind.hurries else PACE
-                return await drive(new_run(job, f"t{self._count}"), job, pace, between)
+                run = new_run(job, f"t{self._count}")
+                return await drive(run, job, pace, between, hangs=kind.hangs)
         finally:
             attending.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from oakum.adapters.checks.probes import Probes
@@ -12,6 +13,7 @@ from oakum.adapters.transports.asyncssh_transport import AsyncsshTransport
 from oakum.core.errors import HostError, TransportError
 from oakum.core.ids import HostRunId, TransactionId
 from oakum.core.rollout.host_run import advance, move, work_for
+from oakum.core.rollout.observation import TransactionSeen
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.state import RunState
 from oakum.services.drive_host import Assignment, Tools, do, not_asked
@@ -49,8 +51,13 @@ def new_run(job: Assignment, name: str) -> HostRun:
     )
 
 
-async def drive(run: HostRun, job: Assignment, pace: int, between: Between) -> HostRun:
-    """Return the run at its end. A second of ours is `pace` seconds of the controller's."""
+async def drive(
+    run: HostRun, job: Assignment, pace: int, between: Between, *, hangs: bool = False
+) -> HostRun:
+    """Return the run at its end. A second of ours is `pace` seconds of the controller's.
+
+    Unless it hangs, a transaction has the time that it would have by a clock of ours.
+    """
     clock = FastClock(pace)
     manager = AptPackageManager(lock_seconds=LOCK_SECONDS)
     tools = Tools(manager, ShellFactCollector(), Probes(), clock, SETTLE_SECONDS)
@@ -61,6 +68,8 @@ async def drive(run: HostRun, job: Assignment, pace: int, between: Between) -> H
                 while (work := work_for(run.state)) is not None:
                     await between(run)
                     seen = await do(work, run, job, session, tools)
+                    if isinstance(seen, TransactionSeen) and not hangs:
+                        seen = replace(seen, allowed=pace * seen.allowed)
                     after = advance(run, seen, clock.now())
                     if after.state is run.state:
                         await asyncio.sleep(POLL_SECONDS)

@@ -46,6 +46,19 @@ class Freeze:
 
 
 @dataclass(frozen=True, slots=True)
+class HostFreeze:
+    """A freeze that binds hosts of a rollout, whenever it was declared."""
+
+    freeze: Freeze
+    hosts: tuple[HostId, ...] = ()
+    """None: every host."""
+
+    def is_in_force(self, moment: datetime) -> bool:
+        """Tell whether nothing of it is begun at a moment."""
+        return self.freeze.begins_at <= moment < self.freeze.ends_at
+
+
+@dataclass(frozen=True, slots=True)
 class HostOpenings:
     """Hosts of a plan that may begin in the same stretches of time, and at no other."""
 

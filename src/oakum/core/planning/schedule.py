@@ -16,6 +16,7 @@ from oakum.core.inventory.host import Host
 from oakum.core.inventory.selector import parse_selector
 from oakum.core.planning.openings import (
     Freeze,
+    HostFreeze,
     HostOpenings,
     Opening,
     intersection,
@@ -107,6 +108,17 @@ class Rules:
             HostOpenings(windows, openings, tuple(sorted(members)))
             for (windows, openings), members in sorted(found.items())
         )
+
+    def frozen(self, hosts: Sequence[Host]) -> tuple[HostFreeze, ...]:
+        """Return the freezes that bind any of these hosts, and which; a plan has no say in them."""
+        found = []
+        for rule in self.freezes:
+            selector = parse_selector(rule.selector)
+            bound = tuple(host.id for host in hosts if selector.matches(host))
+            if bound:
+                everyone = len(bound) == len(hosts)
+                found.append(HostFreeze(rule.freeze, () if everyone else bound))
+        return tuple(found)
 
     def _bound(self, known: ScheduledHost) -> "_Bound | None":
         windows = tuple(w for w in self.windows if parse_selector(w.selector).matches(known.host))

@@ -14,7 +14,7 @@ from oakum.core.rollout.host_run import move
 from oakum.core.rollout.limits import choose
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState, Wish
-from oakum.core.rollout.timing import in_time, next_begin, too_late
+from oakum.core.rollout.timing import holding, in_time, next_begin, too_late
 from oakum.core.staging.check import Verdict
 
 
@@ -71,7 +71,7 @@ def _after_waiting(rollout: Rollout, now: datetime) -> Rollout:
     if not rollout.window.contains(now):
         return _outside_window(rollout, now)
     pending = _pending(rollout)
-    if pending and not in_time(pending, rollout.schedule, now):
+    if pending and not in_time(pending, rollout, now):
         return _between_openings(rollout, pending, now)
     return replace(rollout, phase=Phase.PROGRESSING, reason="window is open")
 
@@ -129,7 +129,7 @@ def _start_hosts(rollout: Rollout, now: datetime) -> Rollout:
     pending = _pending(rollout)
     if pending and not rollout.window.contains(now):
         return _outside_window(rollout, now)
-    timely = in_time(pending, rollout.schedule, now)
+    timely = in_time(pending, rollout, now)
     if pending and not timely:
         return _between_openings(rollout, pending, now)
     busy = sum(run.state.is_busy for run in rollout.runs)
@@ -174,13 +174,15 @@ def _between_openings(rollout: Rollout, pending: list[HostRun], now: datetime) -
     """Wait for the next maintenance window of the ring's hosts; a person has to know of none."""
     if any(run.state.is_busy for run in rollout.runs):
         return rollout
-    following = next_begin(pending, rollout.schedule, now)
+    following, freeze = next_begin(pending, rollout, now), holding(pending, rollout, now)
+    why = f"frozen ({freeze.reason}), " if freeze else ""
     if following is None or rollout.window.is_over(following):
         names = _named(pending)
-        reason = f"no window opens any more for {names}; resume to go on without them"
+        reason = f"{why}no window opens any more for {names}; resume to go on without them"
         return replace(rollout, phase=Phase.PAUSED, reason=reason)
     ring = rollout.rings[rollout.ring].name
-    reason = f"the next maintenance window of {ring} opens at {_shown(following)}"
+    what = f"{ring} may begin" if freeze else f"the next maintenance window of {ring} opens"
+    reason = f"{why}{what} at {_shown(following)}"
     return replace(rollout, phase=Phase.WAITING, reason=reason)
 
 

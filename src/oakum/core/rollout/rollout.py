@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
-from oakum.core.planning.openings import HostOpenings
+from oakum.core.planning.openings import HostFreeze, HostOpenings
 from oakum.core.planning.plan import BASE_RATE_PPM, Group, Window
 from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
 from oakum.core.staging.check import CheckResult, Verdict
@@ -93,6 +93,8 @@ class Rollout:
     groups: tuple[Group, ...] = ()
     schedule: tuple[HostOpenings, ...] = ()
     base_rate_ppm: int = BASE_RATE_PPM
+    freezes: tuple[HostFreeze, ...] = ()
+    """As they are declared now: who decides reads them anew each time, and stores what it read."""
 
     @property
     def window(self) -> Window:

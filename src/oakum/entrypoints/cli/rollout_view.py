@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,9 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from oakum.core.ids import HostId, RolloutId
+from oakum.core.planning.openings import HostFreeze
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState
-from oakum.core.text import harmless, one_line
+from oakum.core.text import counted, harmless, one_line
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.services.run_rollout import LostLeaseError, OnChange, is_idle
@@ -77,6 +79,9 @@ def _read(rollout: RolloutId, chosen: "Application") -> Rollout:
 def show_rollout(rollout: Rollout) -> None:
     """Print how a rollout and each host stand."""
     output.show(f"{rollout.id}  {_headline(rollout)}", "bold")
+    if not rollout.phase.is_final:
+        for held in rollout.freezes:
+            output.show(_freeze_line(held))
     names = _names()
     output.print_table(HEADINGS, [_row(found, names) for found in rollout.runs])
 
@@ -166,6 +171,15 @@ def _table(rollout: Rollout, names: Names) -> Table:
         cells = (Text(harmless(cell)) for cell in _row(found, names))
         table.add_row(*cells, style=STYLES.get(found.state, ""))
     return table
+
+
+def _freeze_line(held: HostFreeze) -> str:
+    who = counted(len(held.hosts), "host") if held.hosts else "every host"
+    begins, ends = (
+        f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
+        for moment in (held.freeze.begins_at, held.freeze.ends_at)
+    )
+    return f"freeze for {who}: {begins} to {ends} UTC, {one_line(held.freeze.reason)}"
 
 
 def _headline(rollout: Rollout) -> str:
