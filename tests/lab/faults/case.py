@@ -121,8 +121,7 @@ class CaseRunner:
         try:
             async with asyncio.timeout(CASE_SECONDS):
                 pace = HURRIED_PACE if kind.hurries else PACE
-                run = new_run(job, f"t{self._count}")
-                return await drive(run, job, pace, between, hangs=kind.hangs)
+                return await drive(new_run(job, f"t{self._count}"), job, pace, between)
         finally:
             attending.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -51,12 +51,10 @@ def new_run(job: Assignment, name: str) -> HostRun:
     )
 
 
-async def drive(
-    run: HostRun, job: Assignment, pace: int, between: Between, *, hangs: bool = False
-) -> HostRun:
+async def drive(run: HostRun, job: Assignment, pace: int, between: Between) -> HostRun:
     """Return the run at its end. A second of ours is `pace` seconds of the controller's.
 
-    Unless it hangs, a transaction has the time that it would have by a clock of ours.
+    A transaction has the time that it would have by a clock of ours.
     """
     clock = FastClock(pace)
     manager = AptPackageManager(lock_seconds=LOCK_SECONDS)
@@ -68,7 +66,7 @@ async def drive(
                 while (work := work_for(run.state)) is not None:
                     await between(run)
                     seen = await do(work, run, job, session, tools)
-                    if isinstance(seen, TransactionSeen) and not hangs:
+                    if isinstance(seen, TransactionSeen):
                         seen = replace(seen, allowed=pace * seen.allowed)
                     after = advance(run, seen, clock.now())
                     if after.state is run.state:

@@ -23,9 +23,6 @@ NOT_STOPPED_IN_DPKG = (
 )
 """An orderly shutdown waits until the packages are installed; the rest is done after it."""
 
-UNTIL_ENDED = "while systemctl -q is-active 'oakum-*.service'; do sleep 0.1; done"
-"""Nobody ends it: it must come to its end by itself."""
-
 
 class End(Enum):
     """How a case may end."""
@@ -77,8 +74,6 @@ class Kind:
     """Whether the plan reboots a host that needs it."""
     hurries: bool = False
     """Whether the controller's patience runs out sooner, as the host will not answer."""
-    hangs: bool = False
-    """Whether the transaction does not end by itself, and is given up by the fast clock."""
 
 
 def _cut_power(host: FaultHost, _: FaultyArchive) -> None:
@@ -306,17 +301,6 @@ KINDS = (
         "the transaction's own unit is killed with all that it started",
         inject=_own('systemctl kill --signal=KILL "oakum-*.service"'),
         points=tuple(p for p in EVERYWHERE if p.is_in_host),
-    ),
-    Kind(
-        "hung",
-        "the transaction, or a script of a package inside dpkg, waits for what does not come",
-        r"no end after \d+ minutes, at ",
-        r"systemctl status oakum-\S+, let it end, then roll back",
-        inject="until [ -e /run/oak-fault/comes ]; do sleep 0.1; done",
-        mend=f"touch /run/oak-fault/comes\n{UNTIL_ENDED}\nrm -f /run/oak-fault/comes",
-        points=(Point.DOWNLOAD, Point.INSTALL, Point.UNPACK, Point.CONFIGURE),
-        hurries=True,
-        hangs=True,
     ),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
