@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from tests.conformance.stores import examples
 from tests.conformance.stores.conftest import Begin
 from tests.conformance.stores.examples import NOW
+from tests.conformance.stores.test_two_writers import ROUNDS, WRITERS, at_once
 
 from oakum.adapters.persistence.database import Turn
 from oakum.adapters.persistence.group_commit import GroupCommit
@@ -130,6 +131,30 @@ def test_drivers_of_different_hosts_do_not_wait_for_each_other(as_: BeginAs) -> 
         assert [event.subject for event in reads.audit.events()] == ["1", "0"]
     with as_(Turn.READING) as reads:
         assert reads.audit.verify() == (2, None)
+
+
+def test_drivers_at_once_make_one_chain(as_: BeginAs) -> None:
+    """Each links its events to the last that was committed, whoever committed it."""
+
+    def write(writer: int) -> None:
+        for number in range(ROUNDS):
+            with as_(Turn.DRIVING) as work:
+                for half in "ab":
+                    work.audit.append(
+                        at=NOW,
+                        actor=f"worker {writer}",
+                        action=Action.HOST_RUN_CHANGED,
+                        subject=f"{writer}-{number}{half}",
+                        details={},
+                    )
+                work.commit()
+
+    at_once(write)
+    with as_(Turn.READING) as reads:
+        assert reads.audit.verify() == (2 * WRITERS * ROUNDS, None)
+        subjects = [event.subject for event in reads.audit.events()]
+    assert len(set(subjects)) == len(subjects)
+    assert {s[:-1] for s in subjects[::2]} == {s[:-1] for s in subjects[1::2]}
 
 
 @on_a_server

@@ -19,7 +19,8 @@ WRITERS = 4
 ROUNDS = 12
 
 
-def _at_once(work: Callable[[int], None]) -> None:
+def at_once(work: Callable[[int], None]) -> None:
+    """Have several writers begin at the same moment."""
     barrier = Barrier(WRITERS)
 
     def begin_together(number: int) -> None:
@@ -46,7 +47,7 @@ def test_writers_at_once_make_one_chain(begin: Begin) -> None:
                 )
                 work.commit()
 
-    _at_once(write)
+    at_once(write)
     with begin() as work:
         subjects = {event.subject for event in work.audit.events()}
         assert len(subjects) == WRITERS * ROUNDS
@@ -64,7 +65,7 @@ def test_the_kept_head_is_that_of_the_last_commit(begin: Begin, home: Path) -> N
                 )
                 work.commit()
 
-    _at_once(write)
+    at_once(write)
     with begin() as work:
         assert work.audit.head() in (home / "audit.head").read_text()
 
@@ -83,7 +84,7 @@ def test_read_and_write_in_one_unit_loses_no_update(begin: Begin) -> None:
                 work.rollouts.save(replace(present, forgiven=present.forgiven + 1))
                 work.commit()
 
-    _at_once(count_up)
+    at_once(count_up)
     with begin() as work:
         assert work.rollouts.get("latest").forgiven == WRITERS * ROUNDS
 
@@ -104,7 +105,7 @@ def test_only_one_of_many_takes_the_lease(begin: Begin) -> None:
             epochs.append(got)
             work.commit()
 
-    _at_once(take)
+    at_once(take)
     assert sorted(epochs, key=str) == [1, None, None, None]
 
 
@@ -118,7 +119,7 @@ def test_controllers_that_open_a_new_database_at_once_both_succeed(url: str, hom
             work.commit()
         engine.dispose()
 
-    _at_once(open_and_write)
+    at_once(open_and_write)
     engine = open_database(url, home)
     with SqlUnitOfWork(engine, home) as work:
         assert len(work.hosts.all()) == WRITERS

@@ -3,12 +3,15 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.plans import PLAN, WEB
 
 from oakum.core.ids import HostId
+from oakum.core.planning.group_prediction import walk
 from oakum.core.planning.metric import Measurement, Metric, MetricKind, Worse
 from oakum.core.planning.openings import HostOpenings, Opening
-from oakum.core.planning.plan import Budget, Plan, Ring, Window
+from oakum.core.planning.plan import Budget, Group, GroupKind, Plan, Ring, Window
 from oakum.core.planning.prediction import learnt_pace, predict, predicted_seconds, seconds_of
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -114,3 +117,71 @@ def test_the_plans_window_counts_too() -> None:
     assert found.bound_by == "is waiting for the plan's window"
     small = predict(plan(window=Window(opens, opens + timedelta(seconds=30))), NOW)
     assert small.in_words() == "does not fit: ring 2 would go on when the plan's window closes"
+
+
+def _pair(*members: int, name: str = "db") -> Group:
+    return Group(GroupKind.AVAILABILITY, name, 1, tuple(NAMES[n] for n in members))
+
+
+def _domain(name: str, *members: int) -> Group:
+    return Group(GroupKind.DOMAIN, name, 1, tuple(NAMES[n] for n in members))
+
+
+def test_members_of_a_pair_follow_each_other() -> None:
+    """Four places, and two of the four hosts are a pair: two rows instead of one."""
+    alone = predict(plan(4, 0), NOW)
+    paired = predict(replace(plan(4, 0), groups=(_pair(2, 3),)), NOW)
+    assert alone.ends_at == NOW + timedelta(seconds=2 * EACH)
+    assert paired.ends_at == NOW + timedelta(seconds=3 * EACH)
+
+
+def test_failure_domains_follow_each_other_and_are_named_where_they_bind() -> None:
+    """Four places for four hosts in four racks: each by itself, and that is most of the time."""
+    racks = tuple(_domain(f"rack-{n}", n) for n in range(2, 6))
+    found = predict(replace(plan(4, 0), groups=racks), NOW)
+    assert found.ends_at == NOW + timedelta(seconds=5 * EACH)
+    assert found.bound_by == "is keeping pairs, quorums and failure domains apart"
+
+
+def test_a_group_that_leaves_no_time_in_its_window_does_not_fit() -> None:
+    """Both of a pair could begin in the window at once, and not one after the other."""
+    short = HostOpenings(("lunch",), (opening(HOUR, timedelta(seconds=15)),), NAMES[2:4])
+    bound = replace(plan(4, 0), schedule=(short,))
+    assert predict(bound, NOW).ends_at is not None
+    found = predict(replace(bound, groups=(_pair(2, 3),)), NOW)
+    assert found.in_words() == (
+        "does not fit: there is not enough time in the window lunch for 4 hosts"
+    )
+
+
+@st.composite
+def _groups(draw: st.DrawFn) -> tuple[Group, ...]:
+    racks = draw(st.lists(st.integers(0, 3), min_size=6, max_size=6))
+    found = [
+        _domain(f"rack-{rack}", *(n for n in range(6) if racks[n] == rack))
+        for rack in set(racks) - {3}  # who is in 3 has no domain
+    ]
+    for number in range(draw(st.integers(0, 2))):
+        members = sorted(draw(st.sets(st.integers(0, 5), min_size=2, max_size=4)))
+        limit = draw(st.integers(1, 2))
+        found.append(replace(_pair(*members, name=f"g{number}"), limit=limit))
+    return tuple(found)
+
+
+@given(_groups(), st.integers(1, 6), st.lists(st.integers(1, 90), min_size=6, max_size=6))
+def test_a_prediction_keeps_all_that_a_rollout_keeps(
+    groups: tuple[Group, ...], concurrency: int, lengths: list[int]
+) -> None:
+    """Every host once, never more at once than may be, and never quicker than without groups."""
+    seconds = dict(zip(NAMES, lengths, strict=True))
+    begun = walk(seconds, NOW, concurrency, {}, groups)
+    assert begun is not None
+    assert sorted(each.host for each in begun) == sorted(NAMES)
+    for moment in {each.begins_at for each in begun}:
+        busy = {each.host for each in begun if each.begins_at <= moment < each.ends_at}
+        assert len(busy) <= concurrency
+        domains = {g.name for g in groups if g.kind is GroupKind.DOMAIN and busy & set(g.hosts)}
+        assert len(domains) <= 1
+        for group in groups:
+            if group.kind is not GroupKind.DOMAIN:
+                assert len(busy & set(group.hosts)) <= group.limit

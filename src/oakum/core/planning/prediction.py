@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from oakum.core.ids import HostId
+from oakum.core.planning.group_prediction import walk
 from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import HostClass, Plan, Ring
 from oakum.core.planning.schedule import openings_by_host
@@ -88,32 +89,34 @@ def predicted_seconds(
 
 
 def predict(plan: Plan, now: datetime) -> Prediction:
-    """Walk through the rings as a rollout would that begins now and in which nothing fails.
-
-    Groups are not reckoned with: where they bind, it takes longer.
-    """
+    """Walk through the rings as a rollout would that begins now and in which nothing fails."""
     seconds = seconds_of_hosts(plan.classes, plan.pace_percent)
     bound = openings_by_host(plan.schedule)
     at = max(now, plan.window.opens_at or now)
     opening, waits = at - now, dict[tuple[str, ...], timedelta]()
-    work = soak = measured = timedelta()
+    work = soak = measured = apart = timedelta()
     for ring in plan.rings:
         before = _measuring_of(ring, plan)
         at, measured = at + before, measured + before
         free_run = _run(ring.hosts, at, plan.budget.concurrency, seconds, {})
-        real_run = _run(ring.hosts, at, plan.budget.concurrency, seconds, bound)
-        if real_run is None or free_run is None:
+        timed_run = _run(ring.hosts, at, plan.budget.concurrency, seconds, bound)
+        real_run = timed_run
+        if timed_run is not None and plan.groups:
+            real_run = _grouped(ring.hosts, at, plan, seconds, bound)
+        if real_run is None or timed_run is None or free_run is None:
             return Prediction(None, _left_over(ring.hosts, bound, at))
         if plan.window.closes_at is not None and real_run.last_begin >= plan.window.closes_at:
             return Prediction(None, f"{ring.name} would go on when the plan's window closes")
         work += free_run.ends_at - at
-        held = real_run.ends_at - free_run.ends_at
-        waits[real_run.held_by] = waits.get(real_run.held_by, timedelta()) + held
+        held = timed_run.ends_at - free_run.ends_at
+        waits[timed_run.held_by] = waits.get(timed_run.held_by, timedelta()) + held
+        apart += max(timedelta(), real_run.ends_at - timed_run.ends_at)
         soak += timedelta(seconds=ring.soak_seconds)
         at = real_run.ends_at + timedelta(seconds=ring.soak_seconds)
     hosts = counted(len(plan.hosts), "host")
     parts = [
         (work, f"is work on {hosts}, {plan.budget.concurrency} at once"),
+        (apart, "is keeping pairs, quorums and failure domains apart"),
         (soak, "is soaking"),
         (measured, "is measuring hosts before they are changed"),
         (opening, "is waiting for the plan's window"),
@@ -167,6 +170,22 @@ def _run(
             last_begin = starts
             held_by = bound[host].windows if host in bound else ()
     return _Run(ends_at, last_begin, held_by)
+
+
+def _grouped(
+    hosts: Sequence[HostId],
+    begin: datetime,
+    plan: Plan,
+    seconds: Mapping[HostId, int],
+    bound: Mapping[HostId, HostOpenings],
+) -> _Run | None:
+    lengths = {host: seconds[host] for host in hosts}
+    begun = walk(lengths, begin, plan.budget.concurrency, bound, plan.groups)
+    if begun is None:
+        return None
+    last = max(begun, key=lambda each: each.begins_at)
+    ends_at = max(each.ends_at for each in begun)
+    return _Run(ends_at, last.begins_at, bound[last.host].windows if last.host in bound else ())
 
 
 def _first(openings: HostOpenings | None, moment: datetime) -> datetime | None:
