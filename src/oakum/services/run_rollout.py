@@ -119,7 +119,7 @@ class Reconciler:
                 )
             seen = work.rollouts.look(self.rollout, seen)
             before = seen.rollout
-            after = before if before.phase.is_final else settle(self._with_freezes(before), now)
+            after = settle(self._with_freezes(before), now)
             if after != before:
                 seen = replace(seen, rollout=after)
                 work.rollouts.save(after, before)
@@ -130,6 +130,8 @@ class Reconciler:
 
     def _with_freezes(self, rollout: Rollout) -> Rollout:
         """Return what is decided about: with what is frozen now, which is stored as an input."""
+        if rollout.phase.is_final:
+            return rollout  # nothing of it is begun any more, and a way back is never frozen
         return replace(rollout, freezes=self.freezes())
 
     def _job(self, run: HostRun, epoch: int) -> Job:

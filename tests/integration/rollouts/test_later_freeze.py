@@ -15,12 +15,12 @@ from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 from oakum.adapters.system_clock import SystemClock
 from oakum.bootstrap import Application
 from oakum.core.rollout.rollout import Rollout
-from oakum.core.rollout.state import Phase, RunState
+from oakum.core.rollout.state import Phase, RunState, Wish
 from oakum.ports.stores import UnitOfWork
 from oakum.services import drive_run, run_rollout
 from oakum.services.drive_run import Driver
 from oakum.services.run_rollout import Reconciler, keeps_lease
-from oakum.services.start_rollout import start_rollout
+from oakum.services.start_rollout import Wanted, start_rollout, want
 from oakum.settings import read_settings
 
 PATIENCE_SECONDS = 60
@@ -73,18 +73,25 @@ def test_it_holds_what_has_not_begun_until_it_is_lifted(
     jobs, seen = assignments(plan, begin), list[Rollout]()
     fleet = FakeFleet(ProcessMemory(), seconds=0.3)
     application = Application(read_settings({"OAKUM_HOME": str(tmp_path), "HOME": str(tmp_path)}))
-    reconciler = Reconciler(
-        rollout.id, "me", "me", {}, begin, clock, EmbeddedEngine(),
-        Driver(
-            "me", lambda _, host: jobs[host], keeps_lease("me", clock), GroupCommit(drive), fleet,
-            fleet.tools(clock),
-        ),
-        seen.append, lambda _: None,
-        application._declared_freezes([job.host for job in jobs.values()]),
-    )  # fmt: skip
+
+    def make() -> Reconciler:
+        may_act, writer = keeps_lease("me", clock), GroupCommit(drive)
+        return Reconciler(
+            rollout.id,
+            "me",
+            "me",
+            {},
+            begin,
+            clock,
+            EmbeddedEngine(),
+            Driver("me", lambda _, host: jobs[host], may_act, writer, fleet, fleet.tools(clock)),
+            seen.append,
+            lambda _: None,
+            application._declared_freezes([job.host for job in jobs.values()]),
+        )
 
     async def in_three_acts() -> Rollout:
-        running = asyncio.create_task(reconciler.run())
+        running = asyncio.create_task(make().run())
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not (seen and seen[-1].runs[0].state is RunState.UPGRADING):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
@@ -102,3 +109,6 @@ def test_it_holds_what_has_not_begun_until_it_is_lifted(
         recorded = [e.details for e in work.audit.events() if "'freezes'" in str(e.details)]
         assert len(recorded) == 2  # declared, and lifted
         assert work.audit.verify()[1] is None
+    file.write_text(written)
+    want(Wanted(rollout.id, Wish.ROLL_BACK, "me"), begin, clock)
+    assert asyncio.run(make().run()).phase is Phase.ROLLED_BACK  # a way back is never frozen
