@@ -55,6 +55,28 @@ def test_reads_a_real_answer_whole() -> None:
     assert facts.file_systems == (FileSystem("/", 80_899_004 * 1024, 264_212_084 * 1024),)
 
 
+def test_reads_a_real_answer_of_a_booted_host_whole() -> None:
+    """Where it runs and what of its packages runs, by systemd's own word."""
+    answered = (GOLDEN.parent / "bookworm-nspawn.txt").read_bytes()
+    facts = parse_facts(answered, "TOKEN", NOW)
+    assert facts.unreadable == ()
+    assert facts.environment == Environment(
+        "systemd-nspawn", "", "not UEFI", "overlay", (), ("virtio_net",), 152
+    )
+    assert facts.services is not None
+    assert {s.unit: (s.package, s.is_enabled, s.is_running) for s in facts.services} == {
+        "cron.service": ("cron", True, True),
+        "dbus.service": ("dbus", False, True),
+        "getty@tty1.service": ("systemd", True, False),
+        "nginx.service": ("nginx-common", True, True),
+        "ssh.service": ("openssh-server", True, True),
+        "systemd-journald.service": ("systemd", False, True),
+        "systemd-logind.service": ("systemd", False, True),
+        "systemd-pstore.service": ("systemd", True, False),
+        "user@0.service": ("systemd", False, True),
+    }
+
+
 def test_a_real_binary_rebuild_keeps_its_source_version() -> None:
     """Trackers speak of the source: `+b13` is not part of it."""
     package = read().package("bash:amd64")

@@ -107,10 +107,13 @@ def test_for_what_sets_up_a_network_the_network_counts() -> None:
 
 
 def test_an_instance_that_a_login_began_is_no_difference() -> None:
-    """`user@0.service` runs while somebody looks; one that is enabled stands for itself."""
+    """`user@0.service` runs while somebody looks; a database that a generator began does not."""
     user = Service("user@0.service", "nginx", is_enabled=False, is_running=True)
-    assert of(replace(FACTS, services=(RUNNING, user))) == of(FACTS)
+    asked = replace(user, unit="ssh@3-192.0.2.1:22-192.0.2.2:50514.service")
+    assert of(replace(FACTS, services=(RUNNING, user, asked))) == of(FACTS)
     assert of(replace(FACTS, services=(RUNNING, replace(user, is_enabled=True)))) != of(FACTS)
+    database = replace(user, unit="postgresql@15-main.service")
+    assert of(replace(FACTS, services=(RUNNING, database))) != of(FACTS)
 
 
 def test_what_is_not_known_is_said_so() -> None:

@@ -130,10 +130,14 @@ def _of_packages(facts: Facts, touched: Touched) -> Iterator[tuple[str, str]]:
             yield file.path, "changed by hand" if file.actual_md5 else "removed by hand"
     yield "services", UNKNOWN if facts.services is None else "known"
     for service in facts.services or ():
-        # An instance of a template that nobody enabled is there because somebody logged in.
-        if service.package in names and (service.is_enabled or "@" not in service.unit):
+        if service.package in names and (service.is_enabled or not _is_of_a_login(service.unit)):
             enabled = "enabled" if service.is_enabled else "not enabled"
             yield service.unit, f"{enabled}, {'running' if service.is_running else 'not running'}"
+
+
+def _is_of_a_login(unit: str) -> bool:
+    """Tell whether a unit is there while somebody is logged in, or is called after a connection."""
+    return unit.startswith(("user@", "user-runtime-dir@")) or ("@" in unit and ":" in unit)
 
 
 def flavour_of(kernel: str) -> str:
