@@ -160,7 +160,7 @@ def observe(run: HostRun, broken: set[HostId], lost: set[HostId]) -> Observation
             return Verified(run.host not in broken, "checked", ())
         case Work.VERIFY_ROLLBACK:
             return Verified(is_good=True, detail="as before", results=())
-        case None:
+        case Work.MEASURE | None:
             raise AssertionError(run)
 
 

@@ -87,7 +87,7 @@ def observe(run: HostRun, fate: str) -> Observation:
             return TransactionSeen(status(ended, fate), may_reboot=True)
         case Work.VERIFY_ROLLBACK:
             return Verified(is_good=True, detail="as before", results=())
-        case None:
+        case Work.MEASURE | None:
             raise AssertionError(run)
 
 
