@@ -63,7 +63,10 @@ def inventory(name: str) -> BenchHost:
     """Return one of them."""
     _, *lines = lzma.decompress((GOLDEN / f"{name}.tsv.xz").read_bytes()).decode().splitlines()
     rows = [line.split("\t") for line in lines]
-    packages = tuple(InstalledPackage(*row[:5], status=row[5].strip()) for row in rows)
+    packages = tuple(
+        InstalledPackage(name, version, architecture, source, source_version, status.strip())
+        for name, version, architecture, source, source_version, status in rows
+    )
     booted = max((tracker_version(p) for p in packages if is_image(p)), key=key)
     facts = Facts(
         NOW, name, name, "boot", "amd64", Distribution("debian", "12", "bookworm"),

@@ -19,7 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import cmp_to_key
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import apt_pkg
 import rpm
@@ -30,6 +30,7 @@ PAID, OPEN = "affected, fix needs a subscription", "affected, no fix"
 UNAFFECTED, UNKNOWN, SILENT = "not affected", "unknown", "no finding"
 PER_PACKAGE = 2
 """How many labels of one kind a package gives at most: variety is what the corpus is for."""
+Item = TypeVar("Item")
 Compare = Callable[[str, str], int]
 Records = dict[str, dict[str, Any]]
 
@@ -65,9 +66,9 @@ class Fix(NamedTuple):
     version: str
 
 
-def drawn(items: Iterable[Any], count: int, package: Callable[[Any], str]) -> list[Any]:
+def drawn(items: Iterable[Item], count: int, package: Callable[[Item], str]) -> list[Item]:
     """Return so many items in an order that only their own text decides, few of one package."""
-    taken, found = Counter[str](), []
+    taken, found = Counter[str](), list[Item]()
     for item in sorted(items, key=lambda item: hashlib.sha256(repr(item).encode()).digest()):
         if len(found) < count and taken[package(item)] < PER_PACKAGE:
             taken[package(item)] += 1
@@ -77,7 +78,7 @@ def drawn(items: Iterable[Any], count: int, package: Callable[[Any], str]) -> li
 
 def rpm_compare(first: str, second: str) -> int:
     """Compare as rpm does; a missing epoch is 0."""
-    return rpm.labelCompare(_evr(first), _evr(second))
+    return int(rpm.labelCompare(_evr(first), _evr(second)))
 
 
 def _evr(text: str) -> tuple[str, str, str]:
@@ -192,7 +193,7 @@ def debian(data: Path) -> tuple[list[Label], Any]:
             version = next(iter(said["repositories"].values()))
             kinds[kind].append((system, source, version, cve, state))
     for found in kinds.values():
-        labels += [label(*row, how="word") for row in drawn(found, 6, lambda row: row[1])]
+        labels += [label(*row, "word") for row in drawn(found, 6, lambda row: row[1])]
     wanted = {(found.source, found.cve) for found in labels}
     records: Records = defaultdict(dict)
     for source, cve in sorted(wanted):
@@ -320,7 +321,9 @@ def osv(archive: Path, system_of: Callable[[str], System | None], count: int) ->
         cves = [name for name in record.get("related", ()) if name.startswith("CVE-")]
         for affected in record["affected"]:
             system = system_of(affected["package"]["ecosystem"])
-            for name, version in _versions(affected) if system else ():
+            if system is None:
+                continue
+            for name, version in _versions(affected):
                 if ".module" in version:
                     modular.add(name)
                 fixes += [Fix(system, name, cve, version) for cve in cves]
@@ -370,7 +373,9 @@ def _cut(record: dict[str, Any], wanted: dict[str, set[str]]) -> dict[str, Any] 
         kept.append(part)
     if not kept:
         return None
-    head = {key: record[key] for key in ("id", "modified", "published") if key in record}
+    head: dict[str, Any] = {
+        key: record[key] for key in ("id", "modified", "published") if key in record
+    }
     return {**head, "related": cves, "affected": kept}
 
 

@@ -89,7 +89,7 @@ def _copy(host: BenchHost, place: Path) -> Path:
 
 
 def _compare(host: BenchHost, copy: Path, peer: Debsecan, place: Path, rounds: int) -> int:
-    ours, theirs, found = [], [], set[Pair]()
+    ours, theirs, answer, found = [], [], set[Pair](), set[Pair]()
     for _ in range(rounds):
         (answer,), cost = ask_oakum([copy], place)
         ours.append(cost.cpu_seconds)

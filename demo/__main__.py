@@ -227,7 +227,7 @@ def _newest_nginx(fleet: Fleet) -> Path:
         for package in snapshot["manifest"]["packages"]
         if package["name"] == "nginx" and "candidate" in package["roles"]
     )
-    digest = package["sha256"]
+    digest = str(package["sha256"])
     return fleet.home / "pool" / digest[:2] / f"{digest}.deb"
 
 

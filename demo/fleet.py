@@ -147,13 +147,14 @@ class Fleet:
 
     def popen(self, *arguments: str, **options: object) -> "subprocess.Popen[bytes]":
         """Start an oakum command."""
-        return subprocess.Popen(
+        process: subprocess.Popen[bytes] = subprocess.Popen(
             # Whoever started us may have had SIGINT ignored, as shells do for what they put behind.
             ["env", "--default-signal=INT", str(OAKUM), *arguments],
             env=os.environ | {"OAKUM_HOME": str(self.home), "NO_COLOR": "1"},
             stdin=subprocess.DEVNULL,
             **options,  # type: ignore[call-overload]
         )
+        return process
 
     @contextmanager
     def serving(self) -> Iterator[None]:

@@ -17,8 +17,10 @@ def read(name: str) -> Facts:
     """Return a host with these packages, its newest kernel booted."""
     _, *lines = lzma.decompress((GOLDEN / f"{name}.tsv.xz").read_bytes()).decode().splitlines()
     packages = tuple(
-        InstalledPackage(*columns, status=status.strip())
-        for *columns, status in (line.split("\t") for line in lines)
+        InstalledPackage(name, version, architecture, source, source_version, status.strip())
+        for name, version, architecture, source, source_version, status in (
+            line.split("\t") for line in lines
+        )
     )
     booted = max((tracker_version(p) for p in packages if is_image(p)), key=key)
     return Facts(

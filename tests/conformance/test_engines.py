@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -180,7 +181,7 @@ def test_a_job_that_ended_can_be_done_again(make_bench: MakeBench) -> None:
         async def twice() -> None:
             for epoch in (1, 2):
                 bench.submit(job(1, epoch))
-                await bench.until(lambda epoch=epoch: begun[-1:] == [epoch])
+                await bench.until(partial(_ends_with, begun, epoch))
                 await bench.quiet()
 
         await _while_working(bench.engine, perform, twice())
@@ -337,3 +338,7 @@ def test_ending_the_worker_ends_its_jobs(make_bench: MakeBench) -> None:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(scenario())
+
+
+def _ends_with(begun: list[int], epoch: int) -> bool:
+    return begun[-1:] == [epoch]

@@ -88,7 +88,8 @@ def _options() -> argparse.Namespace:
 
 
 def _plain() -> Sequence[Any]:
-    return importlib.import_module("tests.fuzz.targets").TARGETS
+    targets: Sequence[Any] = importlib.import_module("tests.fuzz.targets").TARGETS
+    return targets
 
 
 def _instrumented() -> Sequence[Any]:
@@ -113,7 +114,8 @@ def _in_child(run: Callable[..., None], job: Job) -> tuple[float, list[str]]:
     lines, found = [], {}
     for path in sorted((job.place / "found").glob("*.json")):
         content = path.with_suffix(".bin").read_bytes()
-        finding = Finding(job.target.name, *json.loads(path.read_text()), content)
+        kind, place, words = json.loads(path.read_text())
+        finding = Finding(job.target.name, kind, place, words, content)
         found[finding.key] = finding
     for finding in found.values():
         small = finding if finding.kind == "HangError" else minimised(job.target, finding)

@@ -11,6 +11,7 @@ import random
 import tarfile
 import zipfile
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import zstandard
 
@@ -120,6 +121,7 @@ class Mutator:
         if not places:
             return self._of_bytes(content)
         holder, key = self._random.choice(places)
+        value = holder[key]
         match self._random.randrange(6):
             case 0:
                 del holder[key]
@@ -127,9 +129,9 @@ class Mutator:
                 _, from_key = source = self._random.choice(places)
                 holder[key] = json.loads(json.dumps(source[0][from_key]))
             case 2 if isinstance(holder, list):
-                holder.append(json.loads(json.dumps(holder[key])))
-            case 3 if isinstance(holder[key], str):
-                text = holder[key].encode(errors="replace")
+                holder.append(json.loads(json.dumps(value)))
+            case 3 if isinstance(value, str):
+                text = value.encode(errors="replace")
                 holder[key] = self._of_bytes(text).decode(errors="replace")
             case 4 if isinstance(holder, dict):
                 holder[str(self._random.choice(VALUES))] = holder.pop(key)
@@ -191,8 +193,9 @@ class Mutator:
         return changed
 
 
-def _places(tree: object) -> list[tuple[dict[str, object] | list[object], object]]:
-    found, waiting = [], [tree]
+def _places(tree: Any) -> list[tuple[Any, Any]]:
+    """Return (holder, key or index) of every value; what JSON holds is anything."""
+    found, waiting = list[tuple[Any, Any]](), [tree]
     while waiting:
         holder = waiting.pop()
         if isinstance(holder, dict):

@@ -174,7 +174,7 @@ def _unpacked(content: bytes) -> None:
 
 def _members(content: bytes) -> None:
     for name, inside in members(content, "a feed", (".json", ".xml")):
-        claim(isinstance(inside, bytes) and name, "a member without name or content")
+        claim(bool(name) and inside is not None, "a member without name or content")
 
 
 def _whole_feed(content: bytes) -> None:

@@ -233,8 +233,8 @@ def _snapshot(content: bytes) -> None:
 
 
 def _members(content: bytes) -> None:
-    for number, status, _ in unpack(content):
-        claim(isinstance(number, int) and isinstance(status, str), "no member")
+    found = unpack(content)
+    claim(found == sorted(found), "members in no order")
 
 
 def _bitmap(content: bytes) -> None:

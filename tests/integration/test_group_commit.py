@@ -58,12 +58,14 @@ def test_one_that_fails_harms_nobody_else(database: Engine, tmp_path: Path) -> N
         raise ConflictError("no")
 
     async def store() -> list[object]:
-        return await asyncio.gather(
-            writer.do(lambda work: _add(1, work)),
-            writer.do(fail),
-            writer.do(lambda work: _add(2, work)),
-            return_exceptions=True,
-        )
+        return [
+            *await asyncio.gather(
+                writer.do(lambda work: _add(1, work)),
+                writer.do(fail),
+                writer.do(lambda work: _add(2, work)),
+                return_exceptions=True,
+            )
+        ]
 
     first, second, third = asyncio.run(store())
     assert (first, third) == (1, 2)

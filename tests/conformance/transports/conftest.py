@@ -1,6 +1,6 @@
 """The transports, and the one sshd that most of their tests share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from tests.conformance.transports.ssh_server import SshServer, running_sshd
@@ -11,7 +11,10 @@ from oakum.adapters.transports.openssh import OpensshTransport
 from oakum.ports.transport import Transport
 
 CONNECT_SECONDS = 5
-REMOTE = {"asyncssh": AsyncsshTransport, "openssh": OpensshTransport}
+REMOTE: dict[str, Callable[[float], Transport]] = {
+    "asyncssh": AsyncsshTransport,
+    "openssh": OpensshTransport,
+}
 
 
 @pytest.fixture(scope="session")

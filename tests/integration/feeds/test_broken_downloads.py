@@ -195,4 +195,5 @@ def test_what_is_no_page_is_said(
 def test_a_page_may_come_packed(server: FeedServer, tmp_path: Path, clock: SetClock) -> None:
     """It is kept as it came."""
     server.files["/nvd?resultsPerPage=2000&startIndex=0"] = gzip.compress(page(0, 1))
-    assert feeds(server, tmp_path, clock, FeedName.NVD, "/nvd").load(FeedName.NVD)
+    found = feeds(server, tmp_path, clock, FeedName.NVD, "/nvd").load(FeedName.NVD)
+    assert list(found.signals)

@@ -206,6 +206,9 @@ def test_hosts_are_driven_by_the_workers_of_their_zone(make_stage: MakeStage) ->
     assert stage.actors() == {host: {near.get(host, "default")} for host in HOSTS}
 
 
+_TO_ARGUMENTS = procrastinate_engine.to_arguments
+
+
 @pytest.mark.parametrize(
     "form",
     [
@@ -226,9 +229,6 @@ def test_an_upgrade_in_mid_rollout_changes_nothing(
     stage.worker("worker")
     stage.controller("present").finish()
     stage.require_all_good()
-
-
-_TO_ARGUMENTS = procrastinate_engine.to_arguments
 
 
 def test_a_job_that_a_dead_worker_had_only_fetched_is_not_lost(make_stage: MakeStage) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 from tests.fakes.transport import Answer, Asked, FakeSession, FakeTransport
@@ -22,7 +23,13 @@ from oakum.core.planning.plan import Budget, Plan, RebootPolicy, RestartPolicy, 
 from oakum.core.planning.schedule import Rules, WindowRule
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
 from oakum.ports.clock import Clock
-from oakum.ports.package_manager import SimulatedChange, Simulation, SnapshotAccess, Target
+from oakum.ports.package_manager import (
+    PackageManager,
+    SimulatedChange,
+    Simulation,
+    SnapshotAccess,
+    Target,
+)
 from oakum.ports.stores import UnitOfWorkFactory
 from oakum.ports.transport import Session
 from oakum.services.create_plan import PlanMaker, PlanRequest
@@ -143,10 +150,10 @@ def make(
     maker = PlanMaker(
         begin,
         FakeTransport({WEB.name: FakeSession(_unasked)}),
-        resolver or Resolver(),
+        cast("PackageManager", resolver or Resolver()),
         clock,
         1,
-        lambda *_: None,  # type: ignore[arg-type]
+        lambda *_: None,
     )
     access = SnapshotAccess(SnapshotId("a"), "http://127.0.0.1", "bookworm", "key")
     return asyncio.run(maker.create(asked, access))

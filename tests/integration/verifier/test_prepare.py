@@ -57,8 +57,10 @@ class Fleet:
         )
 
     def ssh(self, *words: str, user: str = "oakum") -> "subprocess.CompletedProcess[bytes]":
-        options = ("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no")
-        options += ("-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes")
+        options = (
+            *("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"),
+            *("-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes"),
+        )
         where = ("-i", str(self.key), "-p", str(self.port), f"{user}@127.0.0.1")
         return subprocess.run(
             ["ssh", *options, *where, *words], capture_output=True, timeout=60, check=False

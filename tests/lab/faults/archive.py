@@ -23,7 +23,7 @@ class FaultyArchive(SmallArchive):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self.is_off = False
-        self._server.RequestHandlerClass = partial(_Handler, self, directory=str(self.root))  # type: ignore[assignment]
+        self._server.RequestHandlerClass = partial(_Handler, self, directory=str(self.root))
         self.add(*INSTALLED, *OFFERED)
         self._good = self.path_of(library_new).read_bytes()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tests.lab.faults.archive import FaultyArchive
 from tests.lab.faults.assignment import Debs, Login, assign
 from tests.lab.faults.driving import drive, new_run, roll_back
-from tests.lab.faults.kinds import NOT_IN_HAND, End, Kind, may_end
+from tests.lab.faults.kinds import NOT_IN_HAND, End, Extra, Kind, may_end
 from tests.lab.faults.machine import FaultHost, State
 from tests.lab.faults.points import Point
 
@@ -62,6 +62,8 @@ class CaseRunner:
     rebuilt: int = 0
     """How often the host could not be put back by the tiny packages and was made anew."""
     _pristine: State | None = None
+    _maps_old: bool = False
+    """Whether a case before exchanged the libc of every process: only a boot ends that."""
     _count: int = 0
     _reached: bool = field(default=False)
 
@@ -73,6 +75,7 @@ class CaseRunner:
             self._prepare()
             reboots = RebootPolicy.WHEN_NEEDED if case.kind.may_reboot else RebootPolicy.NEVER
             extra = self.debs[case.kind.extra]
+            self._maps_old = case.kind.extra in {Extra.SSHD, Extra.LIBC}
             job = assign(
                 self.host,
                 self.archive,
@@ -96,6 +99,9 @@ class CaseRunner:
         self._reached = False
         if self._pristine is not None:
             self.host.reset()
+            if self._maps_old:
+                self.host.host.cut_power()
+                self.host.boot()
             if not self.host.look().difference(self._pristine):
                 return
             self.rebuilt += 1

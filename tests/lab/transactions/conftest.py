@@ -19,7 +19,7 @@ MakeHost = Callable[[bool], ThrowAwayHost]
 
 
 @pytest.fixture(scope="session")
-def base_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def base_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Bookworm with our small packages installed, automatic marks included."""
     directory = tmp_path_factory.mktemp("image")
     archive = SmallArchive(directory / "build")

@@ -140,10 +140,10 @@ def test_a_damaged_tar_is_never_believed(
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
-    content = bytearray(buffer.getvalue())
-    content[place % len(content) : place % len(content) + len(damage)] = damage
+    damaged = bytearray(buffer.getvalue())
+    damaged[place % len(damaged) : place % len(damaged) + len(damage)] = damage
     path = tmp_path_factory.getbasetemp() / "damaged.tar"
-    path.write_bytes(content)
+    path.write_bytes(damaged)
     try:
         found = unsigned(path).load(FeedName.KEV)
     except OakumError:

@@ -82,7 +82,7 @@ def test_it_is_made_anew_when_it_is_not_of_this_bundle_and_code(
     source, topic = FakeSource(OPEN), ("bookworm", "openssl")
     advisories(tmp_path, source).feeds()
     source.said = (STRAY,)
-    match harm:
+    match harm:  # type: ignore[exhaustive-match] # the names above
         case "code":
             monkeypatch.setattr(compact, "_made_of", lambda: "another time of a file")
         case "damage":

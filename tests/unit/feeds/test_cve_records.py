@@ -18,7 +18,7 @@ def test_cve_record_excerpts() -> None:
     """Scores by vector, whose they are, SSVC's decision points and weaknesses."""
     parsed = parse_records(RECORDS)
     assert parsed.unreadable == []
-    found = {signal.cve: signal for signal in parsed.signals}
+    found = {str(signal.cve): signal for signal in parsed.signals}
     assert found["CVE-2024-40711"].cvss == CvssScore(
         "CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 98, "cna"
     )
@@ -30,7 +30,8 @@ def test_cve_record_excerpts() -> None:
     assert (points.exploitation, points.automatable, points.technical_impact) == (
         Exploitation.POC, False, TechnicalImpact.TOTAL,
     )  # fmt: skip
-    assert found["CVE-2024-6716"].cvss is found["CVE-2024-6716"].ssvc is None
+    unscored = found["CVE-2024-6716"]
+    assert (unscored.cvss, unscored.ssvc) == (None, None)
 
 
 def record(**cna: object) -> bytes:

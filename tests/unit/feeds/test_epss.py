@@ -15,7 +15,7 @@ def test_epss_excerpt() -> None:
     """Probabilities in millionths, and the date of the scores."""
     parsed = parse_epss(EPSS)
     assert parsed.data_as_of == datetime(2026, 8, 16, tzinfo=UTC)
-    found = {s.cve: s.epss.probability_ppm for s in parsed.signals if s.epss}
+    found = {str(s.cve): s.epss.probability_ppm for s in parsed.signals if s.epss}
     assert found["CVE-2025-48384"] == 28_390
     assert found["CVE-2021-44228"] == 999_990
 

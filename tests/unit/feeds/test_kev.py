@@ -32,7 +32,7 @@ def test_kev_excerpt() -> None:
     parsed = parse_kev(KEV)
     assert parsed.unreadable == []
     assert parsed.data_as_of == datetime(2026, 8, 7, 16, 45, 47, 64800, tzinfo=UTC)
-    found = {signal.cve: signal.kev for signal in parsed.signals}
+    found = {str(signal.cve): signal.kev for signal in parsed.signals}
     rapid, log4j = found["CVE-2023-44487"], found["CVE-2021-44228"]
     assert rapid is not None
     assert log4j is not None

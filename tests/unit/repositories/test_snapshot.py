@@ -1,5 +1,6 @@
 from dataclasses import fields, replace
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -87,14 +88,16 @@ def changed(value: object) -> object:
 @pytest.mark.parametrize("name", [field.name for field in fields(SnapshotPackage)])
 def test_any_change_of_a_package_changes_the_id(name: str) -> None:
     """What is approved is exactly this."""
-    other = replace(BASH, **{name: changed(getattr(BASH, name))})
+    change: dict[str, Any] = {name: changed(getattr(BASH, name))}
+    other = replace(BASH, **change)
     assert manifest(other).id != manifest(BASH).id
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(UpstreamRelease)])
 def test_any_change_of_the_provenance_changes_the_id(name: str) -> None:
     """Where the packages came from is part of what a snapshot is."""
-    other = replace(UPSTREAM, **{name: changed(getattr(UPSTREAM, name))})
+    change: dict[str, Any] = {name: changed(getattr(UPSTREAM, name))}
+    other = replace(UPSTREAM, **change)
     assert replace(manifest(BASH), upstream=(other,)).id != manifest(BASH).id
 
 

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from oakum.core.canonical import digest_of_bytes
 from oakum.core.errors import RefusedError
+from oakum.core.ids import Digest
 from oakum.core.planning.change import ChangeKind, PackageChange, RollbackClass
 from oakum.core.repositories.snapshot import Role, SnapshotManifest, SnapshotPackage
 from oakum.core.rollback.inverse import invert
@@ -40,7 +41,7 @@ def change(name: str, kind: ChangeKind) -> PackageChange:
         architecture="amd64",
         old_version=old,
         new_version=new,
-        sha256=bytes_of_new.sha256 if new else digest_of_bytes(b"")[:0],
+        sha256=bytes_of_new.sha256 if new else Digest(""),
         size_bytes=bytes_of_new.size_bytes if new else 0,
         source_name=name,
         rollback_class=RollbackClass.LIBRARY,

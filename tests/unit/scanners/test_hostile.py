@@ -5,6 +5,7 @@ import time
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 import pytest
@@ -235,8 +236,8 @@ def test_any_value_in_the_place_of_another(name: str, where: int, value: object)
         parse_report(json.dumps(document).encode())
 
 
-def _places(value: object) -> list[tuple[object, object]]:
-    found: list[tuple[object, object]] = []
+def _places(value: object) -> list[tuple[Any, Any]]:
+    found: list[tuple[Any, Any]] = []
     items = (
         list(value.items())
         if isinstance(value, dict)
