@@ -95,7 +95,8 @@ class Application:
         return SqlUnitOfWork(self._engine, self.settings.home)
 
     @cached_property
-    def _writer(self) -> Writer:
+    def writer(self) -> Writer:
+        """What stores for many tasks at once."""
         from oakum.adapters.persistence.group_commit import GroupCommit
 
         return GroupCommit(self.begin)
@@ -618,7 +619,7 @@ class Application:
     def _driver(self, actor: str, assignment_of: AssignmentOf, may_act: MayAct) -> Driver:
         from oakum.services.drive_run import Driver
 
-        return Driver(actor, assignment_of, may_act, self._writer, self.transport, self.tools)
+        return Driver(actor, assignment_of, may_act, self.writer, self.transport, self.tools)
 
     def _work_engine(self, role: WorkerRole | None = None) -> WorkEngine:
         if not self.is_distributed:
@@ -637,7 +638,7 @@ class Application:
             bring_up_to_date(work.driver_connection(), others_are_older=older)
             work.commit()
         url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return ProcrastinateEngine(url, self.begin, self._writer, self.clock, role=role)
+        return ProcrastinateEngine(url, self.begin, self.writer, self.clock, role=role)
 
     def _require_shared_database(self) -> None:
         if not self.is_distributed or self._engine.dialect.name != "postgresql":

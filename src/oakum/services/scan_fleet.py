@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from oakum.core.audit.event import Action
 from oakum.core.errors import OakumError
@@ -13,7 +14,7 @@ from oakum.core.inventory.host import Host
 from oakum.core.text import one_line
 from oakum.ports.clock import Clock
 from oakum.ports.fact_collector import FactCollector
-from oakum.ports.stores import ScanFailure, UnitOfWorkFactory
+from oakum.ports.stores import ScanFailure, UnitOfWork, Writer
 from oakum.ports.transport import Transport
 
 
@@ -31,7 +32,8 @@ class ScanResult:
 class Scanner:
     """Scans hosts."""
 
-    begin: UnitOfWorkFactory
+    writer: Writer
+    """Answers come many at once, and share transactions."""
     transport: Transport
     collector: FactCollector
     clock: Clock
@@ -66,40 +68,36 @@ class Scanner:
             failure = ScanFailure(
                 host.id, self.clock.now(), one_line(error.message), error.hint or ""
             )
-            self._store_failure(failure)
+            await self.writer.do(partial(self._store_failure, failure))
             return failure
-        self._store(host, facts)
+        await self.writer.do(partial(self._store, host, facts))
         return facts
 
-    def _store(self, host: Host, facts: Facts) -> None:
-        with self.begin() as work:
-            work.facts.save(host.id, facts)
-            work.audit.append(
-                at=facts.collected_at,
-                actor=self.actor,
-                action=Action.HOST_SCANNED,
-                subject=host.id,
-                details={
-                    "distribution": facts.distribution.label,
-                    "packages": len(facts.packages),
-                    "unreadable": len(facts.unreadable),
-                    "stale_processes": len(facts.stale_processes),
-                    "boot_id": facts.boot_id,
-                },
-            )
-            work.commit()
+    def _store(self, host: Host, facts: Facts, work: UnitOfWork) -> None:
+        work.facts.save(host.id, facts)
+        work.audit.append(
+            at=facts.collected_at,
+            actor=self.actor,
+            action=Action.HOST_SCANNED,
+            subject=host.id,
+            details={
+                "distribution": facts.distribution.label,
+                "packages": len(facts.packages),
+                "unreadable": len(facts.unreadable),
+                "stale_processes": len(facts.stale_processes),
+                "boot_id": facts.boot_id,
+            },
+        )
 
-    def _store_failure(self, failure: ScanFailure) -> None:
-        with self.begin() as work:
-            work.facts.save_failure(failure)
-            work.audit.append(
-                at=failure.at,
-                actor=self.actor,
-                action=Action.SCAN_FAILED,
-                subject=failure.host,
-                details={"reason": failure.reason},
-            )
-            work.commit()
+    def _store_failure(self, failure: ScanFailure, work: UnitOfWork) -> None:
+        work.facts.save_failure(failure)
+        work.audit.append(
+            at=failure.at,
+            actor=self.actor,
+            action=Action.SCAN_FAILED,
+            subject=failure.host,
+            details={"reason": failure.reason},
+        )
 
 
 def _clones(

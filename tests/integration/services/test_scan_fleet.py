@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 from tests.plans import NOW
 
+from oakum.adapters.persistence.group_commit import GroupCommit
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.advisories.statement import VendorStatement, VendorStatus
 from oakum.core.audit.event import Action
@@ -91,7 +92,7 @@ def scan(fleet: FakeFleet, begin: UnitOfWorkFactory, clock: Clock) -> ScanResult
             if new.name not in known:
                 work.hosts.add(new)
         work.commit()
-    scanner = Scanner(begin, fleet, fleet, clock, "me", 3, lambda *_: None)
+    scanner = Scanner(GroupCommit(begin), fleet, fleet, clock, "me", 3, lambda *_: None)
     return asyncio.run(scanner.scan(hosts))
 
 

@@ -57,3 +57,26 @@ def test_nothing_complains_when_it_is_interrupted_before_it_begins(tmp_path: Pat
         [sys.executable, str(program)], capture_output=True, text=True, check=False, timeout=30
     )
     assert (done.stdout, done.stderr, done.returncode) == ("interrupted\n", "", 130)
+
+
+WRITES_NOTHING = """
+import signal
+from oakum.entrypoints.cli.context import run
+
+class Facts:
+    def __repr__(self):
+        print("written out")
+        return ""
+
+async def scan():
+    return Facts()
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent may have had it ignored
+assert isinstance(run(scan()), Facts)
+"""
+
+
+def test_a_result_is_not_written_out_for_nobody() -> None:
+    """The facts of a fleet are millions of words, and Python's own runner asks for all of them."""
+    done = subprocess.run([sys.executable, "-c", WRITES_NOTHING], check=True, capture_output=True)
+    assert done.stdout == b""

@@ -3,31 +3,42 @@
 token=$1
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 tab=$(printf '\t')
+user=$(id -u)
 
+# Every program that is started costs about as much as a question: a scan asks the shell where it can.
 section() { printf '@%s %s\n' "$token" "$1"; }
 have() { command -v "$1" >/dev/null 2>&1; }
+first_line() { # of the file $1 into $line; false when there is none
+  line=
+  [ -r "$1" ] && { IFS= read -r line || [ -n "$line" ]; } <"$1" 2>/dev/null
+}
 
 section os-release
 cat /etc/os-release 2>/dev/null || cat /usr/lib/os-release 2>/dev/null
 
 section identity
-printf 'hostname\t%s\n' "$(cat /etc/hostname 2>/dev/null || uname -n)"
-printf 'machine-id\t%s\n' "$(cat /etc/machine-id 2>/dev/null)"
+first_line /etc/hostname || line=$(uname -n)
+printf 'hostname\t%s\n' "$line"
+first_line /etc/machine-id
+printf 'machine-id\t%s\n' "$line"
+first_line /proc/sys/kernel/random/boot_id
+printf 'boot-id\t%s' "$line"
 # Without systemd a chroot shares the machine's boot id; its first process tells boots apart.
-if [ -d /run/systemd/system ]; then
-  printf 'boot-id\t%s\n' "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
-else
-  printf 'boot-id\t%s-%s\n' "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)" \
-    "$(sed 's/.*) //' /proc/1/stat 2>/dev/null | cut -d ' ' -f 20)"
+if [ ! -d /run/systemd/system ]; then
+  first_line /proc/1/stat
+  # shellcheck disable=SC2086  # the words are wanted; a name in brackets may hold any
+  set -- ${line##*) }
+  printf '%s' "-${20:-}"
 fi
+echo
 printf 'release\t%s\n' "$(uname -r)"
 printf 'version\t%s\n' "$(uname -v)"
 printf 'architecture\t%s\n' "$(dpkg --print-architecture 2>/dev/null || uname -m)"
-printf 'uid\t%s\n' "$(id -u)"
+printf 'uid\t%s\n' "$user"
 zone=$(readlink -f /etc/localtime 2>/dev/null)
 case $zone in
   */zoneinfo/*) zone=${zone##*/zoneinfo/} ;;
-  *) zone=$(cat /etc/timezone 2>/dev/null) ;;
+  *) first_line /etc/timezone; zone=$line ;;
 esac
 printf 'timezone\t%s\n' "$zone"
 [ -d /run/systemd/system ] && echo "init${tab}systemd" || echo "init${tab}other"
@@ -38,12 +49,14 @@ elif grep -qs . /run/systemd/container || [ -e /.dockerenv ]; then
   container=yes
 fi
 # In a chroot the kernel is the machine's as well: no kernel package of it was ever booted.
-if [ "$(id -u)" = 0 ] && have ischroot && ischroot; then container=yes; fi
+if [ "$user" = 0 ] && have ischroot && ischroot; then container=yes; fi
 echo "container${tab}$container"
 
 section packages
+packages=
 if have dpkg-query; then
-  dpkg-query -W -f='${db:Status-Abbrev}\t${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n'
+  packages=$(dpkg-query -W -f='${db:Status-Abbrev}\t${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n')
+  printf '%s\n' "$packages"
 fi
 
 section rpm
@@ -72,21 +85,22 @@ if have canonical-livepatch; then
   canonical-livepatch status --verbose 2>/dev/null | grep -o 'CVE-[0-9]\{4\}-[0-9]\{4,\}' | sort -u
 fi
 
-section built-using
-awk '/^Package: /{p=$2} /^Architecture: /{a=$2} /^Built-Using: /{sub(/^Built-Using: /, ""); print p ":" a "\t" $0}' \
-  /var/lib/dpkg/status 2>/dev/null
-
 section automatic
 awk '/^Package: /{p=$2; a=""} /^Architecture: /{a=$2} /^Auto-Installed: 1/{print p ":" a}' \
   /var/lib/apt/extended_states 2>/dev/null
 
 section conffiles
 # Every recorded configuration file with its recorded sum, then the sums of what is there.
-awk '/^Package: /{p=$2; on=0} /^Conffiles:/{on=1; next} /^[^ ]/{on=0}
-     on && NF==2 {print p "\t" $2 "\t" $1}' /var/lib/dpkg/status 2>/dev/null
+recorded=$(awk '
+  /^Package: /{p=$2; on=0} /^Architecture: /{a=$2} /^Conffiles:/{on=1; next} /^[^ ]/{on=0}
+  on && NF==2 {print p "\t" $2 "\t" $1}
+  /^Built-Using: /{sub(/^Built-Using: /, ""); print "\t" p ":" a "\t" $0}' /var/lib/dpkg/status 2>/dev/null)
+printf '%s\n' "$recorded" | awk -F '\t' '$1 != ""'
 echo '--'
-awk '/^Conffiles:/{on=1; next} /^[^ ]/{on=0} on && NF==2 {print $1}' /var/lib/dpkg/status 2>/dev/null |
-  tr '\n' '\0' | xargs -0 -r md5sum -- 2>/dev/null
+printf '%s\n' "$recorded" | awk -F '\t' '$1 != "" {print $3}' | tr '\n' '\0' | xargs -0 -r md5sum -- 2>/dev/null
+
+section built-using
+printf '%s\n' "$recorded" | sed -n "s/^$tab//p"
 
 section stale
 # Processes that still run a file which is gone or was replaced (needrestart's rule): both show as deleted.
@@ -97,7 +111,7 @@ stale=$(grep -s -H '^[^ ]* ..x.* (deleted)$' /proc/[0-9]*/maps | awk '
     if (path !~ /^\// || path ~ /^\/(SYSV00000000|drm|dev\/|memfd:|\[aio\]|tmp\/|var\/tmp\/|run\/|var\/run\/)/) next
     if (!seen[pid, path]++) print pid "\t" path
   }')
-here=$(stat -L -c %d:%i / 2>/dev/null)
+[ -z "$stale" ] || here=$(stat -L -c %d:%i / 2>/dev/null)
 printf '%s\n' "$stale" | while IFS="$tab" read -r pid path; do
   # A process with another root is a container's, and runs files of its own.
   [ -n "$pid" ] && [ "$(stat -L -c %d:%i "/proc/$pid/root" 2>/dev/null)" = "$here" ] || continue
@@ -108,7 +122,7 @@ done
 section unread
 # Processes whose memory could not be opened: one that ended meanwhile is none, nor is a kernel
 # thread, which has no memory. `seen` says that others could: without /proc nothing can.
-if [ "$(id -u)" = 0 ]; then
+if [ "$user" = 0 ]; then
   seen=
   for map in /proc/[0-9]*/maps; do
     process=${map%/maps}
@@ -124,7 +138,7 @@ fi
 section owners
 # Which package owns each such file. A merged /usr has two names for it; a library whose file name
 # holds its version is looked up by what stands before the version.
-printf '%s\n' "$stale" | cut -f 2 | sort -u | sed -n '
+[ -z "$stale" ] || printf '%s\n' "$stale" | cut -f 2 | sort -u | sed -n '
   /^\//{
     p; s,^/usr/,/,p; s,^/\(bin\|sbin\|lib\),/usr/\1,p
     s,\.so\..*,.so*,p; s,^/usr/,/,p
@@ -143,36 +157,53 @@ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d
 section indices
 # Which archive a package came from only the host's own package indices tell; it may keep none.
 lists=/var/lib/apt/lists
-index_files() { find "$lists" -maxdepth 1 -name '*_Packages' -o -maxdepth 1 -name '*_Packages.*'; }
-origin_of() { # $1: an index; the file of its archive has the same name up to the suite
-  for release in "$lists"/*_Release "$lists"/*_InRelease; do
-    prefix=${release%Release}
-    case $1 in "${prefix%In}"*) sed -n 's/^Origin: //p' "$release" 2>/dev/null | head -n 1 ;; esac
-  done | tail -n 1
-}
-read_index() { # apt keeps them packed where it was told to
-  case $1 in *_Packages) cat "$1" ;; *) /usr/lib/apt/apt-helper cat-file "$1" ;; esac 2>/dev/null
-}
-echo "count${tab}$(index_files 2>/dev/null | wc -l)"
+plain='' packed=''
+for index in "$lists"/*_Packages "$lists"/*_Packages.*; do
+  [ -f "$index" ] || continue
+  # apt keeps them packed where it was told to.
+  case $index in *_Packages) plain="$plain $index" ;; *) packed="$packed $index" ;; esac
+done
+# shellcheck disable=SC2086  # apt writes no spaces into the names of its files
+set -- $plain $packed
+echo "count${tab}$#"
 
 section origins
 # Packages of archives that are not Debian's, as far as those indices tell.
-index_files 2>/dev/null | while IFS= read -r index; do
-  origin=$(origin_of "$index")
+unpacked() { /usr/lib/apt/apt-helper cat-file "$@" 2>/dev/null; }
+origins=
+[ $# = 0 ] || origins=$(grep -s -H -m 1 '^Origin: ' "$lists"/*_Release "$lists"/*_InRelease)
+origin_of() { # $1: an index; the file of its archive has the same name up to the suite
+  origin=
+  while IFS= read -r line; do
+    prefix=${line%%Release:Origin: *}
+    case $1 in "${prefix%In}"*) origin=${line#*Release:Origin: } ;; esac
+  done <<END
+$origins
+END
+}
+for index in "$@"; do
+  origin_of "$index"
   [ "$origin" = Debian ] && continue
-  read_index "$index" | awk -v origin="${origin:-unnamed}" '
+  case $index in *_Packages) cat "$index" ;; *) unpacked "$index" ;; esac | awk -v origin="${origin:-unnamed}" '
     function flush() { if (p != "") print p "\t" v "\t" a "\t" origin; p = "" }
     /^Package: /{p=$2} /^Version: /{v=$2} /^Architecture: /{a=$2} /^$/{flush()} END{flush()}'
 done
 
 section unlisted
 # Installed packages whose name is in no index: put in by hand, or from an archive that is gone.
-if [ -n "$(index_files 2>/dev/null)" ] && have dpkg-query; then
+listed() { # of the names asked for, those in the files $@ or in what is read
+  # One word of a command may be 128 KiB long; then all names leave the index.
+  if [ ${#names} -lt 100000 ]; then grep -a -h -x -F -e "$names" "$@"; else grep -a -h '^Package: ' "$@"; fi
+}
+if [ $# != 0 ] && [ -n "$packages" ]; then
+  names=$(printf '%s\n' "$packages" | awk -F '\t' '$1 ~ /^.i/ {print "Package: " $2}')
   {
-    dpkg-query -W -f='I ${Package} ${db:Status-Abbrev}\n' | grep ' .i'
-    index_files | while IFS= read -r index; do read_index "$index" | sed -n 's/^Package: /A /p'; done
-  } | awk '$1 == "I" { has[$2] } $1 == "A" { listed[$2] }
-      END { for (name in has) if (!(name in listed)) print name }'
+    printf '%s\n--\n' "$names"
+    # shellcheck disable=SC2086
+    [ -z "$plain" ] || listed $plain
+    # shellcheck disable=SC2086
+    [ -z "$packed" ] || unpacked $packed | listed
+  } | awk '$1 == "--" {asked=1} !asked {has[$2]} asked {delete has[$2]} END {for (name in has) print name}'
 fi
 
 section file-systems

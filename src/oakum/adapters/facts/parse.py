@@ -3,8 +3,9 @@
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import takewhile
 from typing import TypeVar
 
@@ -43,6 +44,8 @@ RPM_KEY = "gpg-pubkey"
 """rpm lists the keys that it trusts as if they were packages."""
 NUMBER = re.compile(r"[0-9]{1,18}")
 MD5 = re.compile(r"[0-9a-f]{32}")
+KNOWN_LINES = 1 << 15
+"""Packages that are remembered by their lines: hosts of a fleet have most of theirs in common."""
 UNIT = re.compile(r"[^/]+\.(?:service|scope)")
 
 
@@ -163,17 +166,14 @@ def _packages(reader: _Reader) -> tuple[InstalledPackage, ...]:
         key = (package.key, package.version)
         if key in found:
             reader.unreadable.append(UnreadableLine("packages", f"twice: {package.key}"))
-        found[key] = InstalledPackage(
-            package.name,
-            package.version,
-            package.architecture,
-            package.source_name,
-            package.source_version,
-            package.status,
-            _is_automatic(package, automatic, automatic_names),
-            built_using.get(package.key, ""),
-        )
+        is_automatic = _is_automatic(package, automatic, automatic_names)
+        found[key] = _marked(package, is_automatic, built_using.get(package.key, ""))
     return _sorted(found.values())
+
+
+@lru_cache(maxsize=KNOWN_LINES)
+def _marked(package: InstalledPackage, is_automatic: bool, built_using: str) -> InstalledPackage:  # noqa: FBT001 (a cache has no keywords)
+    return replace(package, is_automatic=is_automatic, built_using=built_using)
 
 
 def _sorted(packages: Iterable[InstalledPackage]) -> tuple[InstalledPackage, ...]:
@@ -239,6 +239,7 @@ def _is_automatic(package: InstalledPackage, automatic: set[str], names: set[str
     return package.key in automatic or (package.architecture == "all" and package.name in names)
 
 
+@lru_cache(maxsize=KNOWN_LINES)
 def _package(line: str) -> InstalledPackage | None:
     columns = line.split("\t")
     if len(columns) != len(("status", "name", "version", "architecture", "source", "its version")):

@@ -37,11 +37,12 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """
     import asyncio
 
-    ends = list[bool]()
-    ending = _until_asked_to_end(work, ends)
+    ends, results = list[bool](), list[T]()
+    ending = _until_asked_to_end(work, ends, results)
     try:
         with asyncio.Runner() as runner:
-            return runner.run(ending)
+            runner.run(ending)
+        return results[0]
     except asyncio.CancelledError:
         if ends:
             raise KeyboardInterrupt from None
@@ -52,7 +53,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         work.close()
 
 
-async def _until_asked_to_end(work: Coroutine[Any, Any, T], ends: list[bool]) -> T:
+async def _until_asked_to_end(
+    work: Coroutine[Any, Any, T], ends: list[bool], results: list[T]
+) -> None:
+    """Keep what the work gives apart from its task.
+
+    When a runner of Python 3.11 ends, it has the task written out with its result, for nobody; the
+    facts of a fleet would be millions of words.
+    """
     import asyncio
     import signal
 
@@ -64,6 +72,6 @@ async def _until_asked_to_end(work: Coroutine[Any, Any, T], ends: list[bool]) ->
 
     loop.add_signal_handler(signal.SIGTERM, end)
     try:
-        return await task
+        results.append(await task)
     finally:
         loop.remove_signal_handler(signal.SIGTERM)

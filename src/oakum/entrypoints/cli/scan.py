@@ -51,7 +51,7 @@ def scan(
         )
     with output.progress_bar() as progress:
         scanner = Scanner(
-            chosen.begin,
+            chosen.writer,
             chosen.transport,
             chosen.collector,
             chosen.clock,
