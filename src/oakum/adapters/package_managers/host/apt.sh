@@ -148,8 +148,9 @@ apt_targets() {
 # Configuration files of the given packages (one name:arch a line on stdin), as `md5 path`.
 list_conffiles() {
   while IFS= read -r key; do
-    dpkg-query -W -f '${Conffiles}\n' "$(apt_name "$key")" 2>/dev/null
-  done | awk '
+    apt_name "$key"
+    echo
+  done | xargs -r dpkg-query -W -f '${Conffiles}\n' 2>/dev/null | awk '
     $NF == "obsolete" || $NF == "remove-on-upgrade" || $NF == "newconffile" || NF < 2 { next }
     { md5 = $NF; path = $0; sub(/^ /, "", path); sub(/ [^ ]+$/, "", path); print md5 "  " path }'
 }

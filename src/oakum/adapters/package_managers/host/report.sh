@@ -1,6 +1,10 @@
 #!/bin/sh
 # Saying how a transaction stands. Every line begins with its kind and a tab.
 
+# How long a transaction that is at work is waited for: asking costs the host more than waiting does, and its end is
+# known at once.
+WATCH_SECONDS=3
+
 report() { # directory
   if [ ! -d "$1" ]; then
     echo "absent$TAB"
@@ -8,7 +12,7 @@ report() { # directory
   fi
   # The lock is asked before the result: whoever ends in between is seen with its result.
   running=no
-  flock -n "$1/running" true 2>/dev/null || [ ! -e "$1/running" ] || running=yes
+  flock -w "$WATCH_SECONDS" "$1/running" true 2>/dev/null || [ ! -e "$1/running" ] || running=yes
   echo "running$TAB$running"
   [ ! -f "$1/journal" ] || printable <"$1/journal" | sed "s/^/journal$TAB/"
   [ ! -f "$1/result" ] || printable <"$1/result" | sed "s/^/result$TAB/"

@@ -8,11 +8,15 @@ UPDATERS="apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-up
 own_updaters() {
   give_back_updaters
   has_systemd || return 0
-  for unit in $UPDATERS; do
-    [ "$(systemctl show -P LoadState "$unit" 2>/dev/null)" = loaded ] || continue
-    printf '%s\t%s\n' "$unit" "$(systemctl show -P ActiveState "$unit")" >>"$OAKUM/updaters"
-  done
-  [ -s "$OAKUM/updaters" ] || return 0
+  # shellcheck disable=SC2086
+  systemctl show -p Id -p LoadState -p ActiveState $UPDATERS 2>/dev/null | awk '
+    BEGIN { RS = ""; FS = "\n" } # One unit a paragraph.
+    {
+      split("", of)
+      for (i = 1; i <= NF; i++) { at = index($i, "="); of[substr($i, 1, at - 1)] = substr($i, at + 1) }
+      if (of["LoadState"] == "loaded") print of["Id"] "\t" of["ActiveState"]
+    }' >"$OAKUM/updaters"
+  [ -s "$OAKUM/updaters" ] || { rm -f "$OAKUM/updaters"; return 0; }
   sync "$OAKUM/updaters"
   # All at once: systemd reads every unit of the host anew for each call.
   # shellcheck disable=SC2046

@@ -1,0 +1,65 @@
+"""Asking how a transaction stands: its end is waited for on the host, and known at once."""
+
+import os
+import subprocess
+import time
+from importlib.resources import files
+from pathlib import Path
+
+HOST = files("oakum.adapters.package_managers") / "host"
+WATCHES = "WATCH_SECONDS=3\n"
+
+
+def report(transaction: Path, *, watch_seconds: float) -> tuple[list[str], float]:
+    """Return what is reported of a transaction, and how long that took."""
+    text = (HOST / "common.sh").read_text() + (HOST / "report.sh").read_text()
+    assert WATCHES in text
+    script = text.replace(WATCHES, f"WATCH_SECONDS={watch_seconds}\n") + 'report "$1"\n'
+    began = time.monotonic()
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", str(transaction)],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=60,
+    )
+    return done.stdout.splitlines(), time.monotonic() - began
+
+
+def at_work(transaction: Path, what: str) -> "subprocess.Popen[bytes]":
+    """Hold a transaction's lock as it does itself, for as long as something runs."""
+    words = ["flock", "-o", str(transaction / "running"), "sh", "-c", f"echo; {what}"]
+    process = subprocess.Popen(words, cwd=transaction, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def test_the_end_of_a_transaction_is_waited_for(tmp_path: Path) -> None:
+    """Whoever asks while it works is answered with its result, when that is there."""
+    ending = "sleep 1; printf 'state\\tsucceeded\\n' >result"
+    with at_work(tmp_path, ending):
+        said, seconds = report(tmp_path, watch_seconds=50)
+    assert said == ["running\tno", "result\tstate\tsucceeded"]
+    assert seconds < 40
+
+
+def test_one_that_goes_on_is_not_waited_for_for_long(tmp_path: Path) -> None:
+    """A person who watches sees its steps, and a question over SSH is not given up."""
+    os.mkfifo(tmp_path / "go-on")
+    (tmp_path / "journal").write_text("now\tdownload\tstarted\t\n")
+    with at_work(tmp_path, "read _ <go-on") as process:
+        said, _ = report(tmp_path, watch_seconds=0.2)
+        (tmp_path / "go-on").write_text("\n")
+    assert process.returncode == 0
+    assert said == ["running\tyes", "journal\tnow\tdownload\tstarted\t"]
+
+
+def test_what_is_not_at_work_is_not_waited_for(tmp_path: Path) -> None:
+    """A transaction that ended or was interrupted, or that nobody knows, is told at once."""
+    (tmp_path / "running").touch()
+    said, seconds = report(tmp_path, watch_seconds=50)
+    assert said == ["running\tno"]
+    absent, more = report(tmp_path / "absent", watch_seconds=50)
+    assert absent == ["absent\t"]
+    assert max(seconds, more) < 40
