@@ -6,8 +6,6 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-import asyncssh
-
 from oakum.adapters.transports.command_line import (
     after_mark,
     new_mark,
@@ -16,6 +14,7 @@ from oakum.adapters.transports.command_line import (
     timed_out,
 )
 from oakum.adapters.transports.fingerprint import key_changed
+from oakum.adapters.transports.ssh_library import asyncssh
 from oakum.core.errors import (
     HostKeyError,
     InputError,
