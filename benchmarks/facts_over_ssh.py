@@ -22,6 +22,7 @@ import statistics
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -173,6 +174,9 @@ def _measure(arm: Arm, endpoints: Endpoints, place: Path) -> Taken:
     before = endpoints.cpu_seconds()
     with _watched({process.pid for process in endpoints.processes}) as peak:
         done = run(arm.command, place, arm.environment)
+    if arm.is_ansible:
+        Ansible(place, 0).hang_up()
+        time.sleep(1)  # what a connection used is known when its sshd has ended
     taken = endpoints.cpu_seconds() - before
     return Taken(done.cost.wall_seconds, done.cost.cpu_seconds, taken, peak())
 

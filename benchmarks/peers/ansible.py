@@ -72,7 +72,13 @@ class Ansible:
         return {
             "ANSIBLE_INVENTORY": str(self.place / "hosts.ini"),
             "ANSIBLE_PIPELINING": str(pipelining),
-            "ANSIBLE_HOME": str(self.place / "home"),
+            "ANSIBLE_HOME": str(self.place / "ansible"),
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.place / "sockets"),
             "ANSIBLE_NOCOLOR": "1",
         }
+
+    def hang_up(self) -> None:
+        """End the connections that it keeps: the next run begins as the first one did."""
+        for socket in (self.place / "sockets").glob("*"):
+            words = ["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "any"]
+            subprocess.run(words, check=False, capture_output=True)
