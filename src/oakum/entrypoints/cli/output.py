@@ -3,7 +3,7 @@
 # ruff: noqa: PLC0415 (what prints JSON needs nothing of Rich, and must begin quickly)
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,26 @@ def print_json(value: object) -> None:
     """Print a value as one JSON document."""
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
     sys.stdout.flush()
+
+
+def print_json_list(parts: Iterable[Sequence[object]]) -> int:
+    """Print one JSON list, a line for each value, part by part; return how many values.
+
+    Nothing is kept. A list that was broken off lacks its end, so that none is taken for whole.
+    """
+    out, count = sys.stdout.buffer, 0
+    out.write(b"[")
+    for part in parts:
+        for value in part:
+            out.write((b",\n" if count else b"\n") + _encode(value))
+            count += 1
+        out.flush()
+    out.write(b"\n]\n")
+    out.flush()
+    return count
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:

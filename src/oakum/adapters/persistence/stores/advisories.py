@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import date, datetime
 from itertools import chain
 from typing import Any
@@ -21,6 +21,7 @@ from oakum.core.advisories.statement import (
     Urgency,
     VendorStatement,
     VendorStatus,
+    stated,
 )
 from oakum.core.ids import CveId
 from oakum.core.matching.component import Topic
@@ -105,7 +106,7 @@ class SqlAdvisoryStore:
             found = [_statement(row) for row in self._connection.execute(others)]
             by_name = defaultdict[str, list[dict[str, object]]](list)
             for said in decide(chain(by_release[release], found), made_on):
-                document = _compact(said)
+                document = stated(said)
                 if said.source == feed.value:
                     document["known_since"] = since[said.subject]
                 by_name[said.source_name].append(document)
@@ -246,16 +247,3 @@ def _statement_row(feed: FeedName, statement: VendorStatement) -> dict[str, obje
         "channel": statement.channel,
         "module": statement.module,
     }
-
-
-def _compact(statement: VendorStatement) -> dict[str, object]:
-    """Return a statement as a document without what is at its default."""
-    return {
-        name: value
-        for name, default in DEFAULTS.items()
-        if (value := getattr(statement, name)) is not default and value != default
-    }
-
-
-DEFAULTS = {f.name: f.default for f in fields(VendorStatement)}
-"""MISSING for what has none: it is always written."""
