@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from functools import cached_property
@@ -55,12 +55,12 @@ class CompactAdvisories:
         rows = self._database.execute("SELECT state FROM feed").fetchall()
         return {state.feed: state for (row,) in rows for state in [_state(json.loads(row))]}
 
-    def rulings(self, topics: Collection[Topic]) -> Mapping[Topic, Iterable[VendorStatement]]:
+    def rulings(self, topics: Collection[Topic]) -> Mapping[Topic, Sequence[VendorStatement]]:
         """Return the statements that count about these packages. Raises StorageError."""
         by_release: dict[str, list[str]] = defaultdict(list)
         for release, name in topics:
             by_release[release].append(name)
-        found: dict[Topic, Iterable[VendorStatement]] = {}
+        found: dict[Topic, Sequence[VendorStatement]] = {}
         for release, names in by_release.items():
             for first in range(0, len(names), ASKED):
                 asked = names[first : first + ASKED]

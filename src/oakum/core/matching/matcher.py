@@ -23,6 +23,9 @@ from oakum.core.text import counted
 from oakum.core.versions.order import InvalidVersionError, Key
 from oakum.core.versions.scheme import scheme_of
 
+KEPT_ANSWERS = 200_000
+"""With their evidence, some hundred MiB."""
+
 
 class _Open:
     """What is said of a package, in the order in which its fixes sort: few of them are missing."""
@@ -60,13 +63,17 @@ class AdvisoryIndex:
     """Statements by release and package, and the answers found so far."""
 
     feeds: Mapping[FeedName, FeedState]
-    by_topic: dict[Topic, Mapping[CveId, Sequence[VendorStatement]]]
+    by_topic: dict[Topic, Sequence[VendorStatement]]
     """Those that count: one for each CVE, or several where channels or module streams differ."""
+    _by_cve: dict[Topic, Mapping[CveId, Sequence[VendorStatement]]] = field(default_factory=dict)
     _answers: dict[Component, tuple[Answer, ...]] = field(default_factory=dict)
     _open: dict[Component, tuple[Answer, ...]] = field(default_factory=dict)
     _open_of: dict[tuple[Topic, ...], _Open] = field(default_factory=dict)
     _covered: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _told: dict[Component, "_Told"] = field(default_factory=dict)
+
+    _kept: int = 0
+    """How many answers are kept."""
 
     def __post_init__(self) -> None:
         self._cover(self.by_topic)
@@ -86,16 +93,15 @@ class AdvisoryIndex:
     def of_rulings(
         cls,
         feeds: Mapping[FeedName, FeedState],
-        rulings: Mapping[Topic, Iterable[VendorStatement]],
+        rulings: Mapping[Topic, Sequence[VendorStatement]],
     ) -> "AdvisoryIndex":
         """Return an index over statements of which it was decided that they count."""
-        return cls(feeds, {topic: _by_cve(said) for topic, said in rulings.items()})
+        return cls(feeds, dict(rulings))
 
-    def learn(self, rulings: Mapping[Topic, Iterable[VendorStatement]]) -> None:
+    def learn(self, rulings: Mapping[Topic, Sequence[VendorStatement]]) -> None:
         """Know of further packages too. Answers that were found stay, so they must be new ones."""
-        further = {topic: _by_cve(said) for topic, said in rulings.items()}
-        self.by_topic |= further
-        self._cover(further)
+        self.by_topic |= rulings
+        self._cover(rulings)
 
     @property
     def covered(self) -> Covered:
@@ -106,9 +112,9 @@ class AdvisoryIndex:
         """
         return self._covered
 
-    def _cover(self, by_topic: Mapping[Topic, Mapping[CveId, Sequence[VendorStatement]]]) -> None:
-        for (release, name), by_cve in by_topic.items():
-            if any(said.source in COVERING for group in by_cve.values() for said in group):
+    def _cover(self, by_topic: Mapping[Topic, Sequence[VendorStatement]]) -> None:
+        for (release, name), statements in by_topic.items():
+            if any(said.source in COVERING for said in statements):
                 self._covered[release].add(name)
 
     def as_of(self, statement: VendorStatement) -> str:
@@ -121,11 +127,26 @@ class AdvisoryIndex:
 
     def said_of(self, component: Component) -> Mapping[CveId, Sequence[VendorStatement]]:
         """Return what counts about a component; what is said of its source counts less."""
-        known = [self.by_topic[topic] for topic in component.topics if topic in self.by_topic]
+        known = [self._grouped(topic) for topic in component.topics if topic in self.by_topic]
         if len(known) < 2:  # noqa: PLR2004 (nothing to lay together)
             return known[0] if known else {}
         exact, of_source = known
         return {**of_source, **exact}
+
+    def _grouped(self, topic: Topic) -> Mapping[CveId, Sequence[VendorStatement]]:
+        if topic not in self._by_cve:
+            self._by_cve[topic] = _by_cve(self.by_topic[topic])
+        return self._by_cve[topic]
+
+    def only_said_of(self, component: Component) -> Sequence[VendorStatement] | None:
+        """Return all that counts about a component; None where two topics are to be laid together.
+
+        Nothing is grouped by CVE for that, which takes longer than it takes to count.
+        """
+        known = [self.by_topic[topic] for topic in component.topics if topic in self.by_topic]
+        if len(known) > 1:
+            return None
+        return known[0] if known else ()
 
     def answers(self, component: Component) -> tuple[Answer, ...]:
         """Return what is said of a component, one answer a CVE; computed once."""
@@ -133,14 +154,27 @@ class AdvisoryIndex:
         if known is None:
             found = (answer(component, said) for said in self.said_of(component).values())
             present = (a for a in found if a is not None)
-            known = self._answers[component] = tuple(sorted(present, key=_BY_CVE))
+            known = tuple(sorted(present, key=_BY_CVE))
+            self._keep(len(known))
+            self._answers[component] = known
         return known
+
+    def _keep(self, answers: int) -> None:
+        """Make room for so many answers: a fleet has more than memory does."""
+        self._kept += answers
+        if self._kept > KEPT_ANSWERS:
+            self._answers.clear()
+            self._open.clear()
+            self._told.clear()
+            self._kept = answers
 
     def open_answers(self, component: Component) -> tuple[Answer, ...]:
         """Return those of which something is still to be done, by CVE; computed once."""
         known = self._open.get(component)
         if known is None:
-            known = self._open[component] = tuple(sorted(self._opens(component), key=_BY_CVE))
+            known = tuple(sorted(self._opens(component), key=_BY_CVE))
+            self._keep(len(known))
+            self._open[component] = known
         return known
 
     def _opens(self, component: Component) -> Iterable[Answer]:

@@ -80,6 +80,31 @@ def print_json_list(parts: Iterable[Sequence[object]]) -> int:
 _encode = msgspec.json.Encoder().encode
 
 
+def print_rows(
+    columns: Sequence[tuple[str, int]], parts: Iterable[Sequence[Sequence[object]]]
+) -> int:
+    """Print rows under their headings, part by part; return how many rows.
+
+    Columns have their width beforehand: what is longer moves the rest of its row, and none is cut.
+    """
+    count, widths = 0, [width for _, width in columns]
+    _print_row(widths, [heading for heading, _ in columns])
+    for part in parts:
+        for row in part:
+            _print_row(widths, row)
+            count += 1
+        sys.stdout.flush()
+    return count
+
+
+def _print_row(widths: Sequence[int], row: Sequence[object]) -> None:
+    cells = (
+        harmless(" ".join(str(cell).split())).ljust(width)
+        for cell, width in zip(row, widths, strict=True)
+    )
+    sys.stdout.write(f"{' '.join(cells).rstrip()}\n")
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
     """Print rows under their headings; readable without colour."""
     from rich.table import Table
@@ -123,6 +148,19 @@ def progress_bar() -> Iterator[ProgressCall]:
             bar.update(tasks[what], completed=done, total=total or None)
 
         yield report
+
+
+@contextmanager
+def progress_beside(what: str, *, is_data_shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that shows progress, where a person waits and no data would be torn by it.
+
+    That is on a terminal, unless the data goes to one too.
+    """
+    if not sys.stderr.isatty() or (is_data_shown and sys.stdout.isatty()):
+        yield lambda _done, _total: None
+        return
+    with progress_bar() as report:
+        yield lambda done, total: report(what, done, total)
 
 
 def _sparse_lines() -> ProgressCall:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
 from oakum.adapters.persistence.documents import from_document, to_document
-from oakum.adapters.persistence.parts import NAMED, WRITTEN, in_parts
+from oakum.adapters.persistence.parts import WRITTEN, in_parts
 from oakum.adapters.persistence.tables import feeds, rulings, signals, statements
 from oakum.core.advisories.authority import COVERING, decide
 from oakum.core.advisories.feed import FeedName, FeedState
@@ -25,6 +25,11 @@ from oakum.core.advisories.statement import (
 )
 from oakum.core.ids import CveId
 from oakum.core.matching.component import Topic
+
+READ = 1_000
+"""Rows that are fetched at a time."""
+FEW = 10_000
+"""Up to so many packages are asked for by name; of more, all of a release are read."""
 
 
 class SqlAdvisoryStore:
@@ -76,12 +81,16 @@ class SqlAdvisoryStore:
         """Return what counts now about these packages."""
         wanted = set(topics)
         releases = sorted({release for release, _ in wanted})
-        query = select(rulings).where(rulings.c.release.in_(releases))
-        if len(wanted) <= NAMED:
-            query = query.where(rulings.c.name.in_(sorted({name for _, name in wanted})))
+        of_releases = select(rulings).where(rulings.c.release.in_(releases))
+        queries = [of_releases]
+        if len(wanted) <= FEW:
+            names = sorted({name for _, name in wanted})
+            queries = [of_releases.where(rulings.c.name.in_(part)) for part in in_parts(names)]
         return {
             (release, name): from_document(document, tuple[VendorStatement, ...], "a ruling")
-            for release, name, document in self._connection.execute(query)
+            for query in queries
+            for rows in self._connection.execute(query).partitions(READ)
+            for release, name, document in rows
             if (release, name) in wanted
         }
 
