@@ -68,9 +68,6 @@ def findings(
     with chosen.begin() as work:
         hosts = {h.id: h for h in choose_hosts(host, work)}
         reader = FindingsReader.of(work, list(hosts), about)
-        feeds = work.advisories.feeds()
-        knowledge = Knowledge.of(list(hosts.values()), work)
-        scanned = work.facts.scanned(moment)
         if package and (moment is not None or not reader.hosts):
             require_sources([package], _facts_of(work, list(hosts)))
     seen = _Seen(_Filters(wanted_cve, package, state, every=every))
@@ -84,6 +81,11 @@ def findings(
             return
         rows = ([_row(finding, hosts[finding.host]) for finding in part] for part in parts)
         count = output.print_rows(_columns(hosts.values()), rows)
+    # It takes seconds to learn of a large fleet, for which the first lines need not wait.
+    with chosen.begin() as work:
+        feeds = work.advisories.feeds()
+        knowledge = Knowledge.of(list(hosts.values()), work)
+        scanned = work.facts.scanned(moment)
     output.say(
         f"{counted(count, 'finding')} on {counted(len(hosts), 'host')}, "
         f"{len(scanned & hosts.keys())} of them scanned"

@@ -51,7 +51,21 @@ def show(line: str = "", style: str = "") -> None:
 
 def write(text: str) -> None:
     """Write a part of a document as it is: what reads it wants every character."""
-    sys.stdout.write(text)
+    with _reader():
+        sys.stdout.write(text)
+
+
+class ReaderLeftError(Exception):
+    """What reads our output has seen enough: no failure, but nothing more is to be done."""
+
+
+@contextmanager
+def _reader() -> Iterator[None]:
+    """Tell a reader that left from other errors: Typer would take it for a failure of ours."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderLeftError from error
 
 
 def print_json(value: object) -> None:
@@ -68,12 +82,14 @@ def print_json_list(parts: Iterable[Sequence[object]]) -> int:
     out, count = sys.stdout.buffer, 0
     out.write(b"[")
     for part in parts:
-        for value in part:
-            out.write((b",\n" if count else b"\n") + _encode(value))
-            count += 1
+        with _reader():
+            for value in part:
+                out.write((b",\n" if count else b"\n") + _encode(value))
+                count += 1
+            out.flush()
+    with _reader():
+        out.write(b"\n]\n")
         out.flush()
-    out.write(b"\n]\n")
-    out.flush()
     return count
 
 
@@ -90,10 +106,11 @@ def print_rows(
     count, widths = 0, [width for _, width in columns]
     _print_row(widths, [heading for heading, _ in columns])
     for part in parts:
-        for row in part:
-            _print_row(widths, row)
-            count += 1
-        sys.stdout.flush()
+        with _reader():
+            for row in part:
+                _print_row(widths, row)
+                count += 1
+            sys.stdout.flush()
     return count
 
 
