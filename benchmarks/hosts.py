@@ -76,11 +76,11 @@ def inventory(name: str) -> BenchHost:
     return BenchHost(name, facts, packages, written(packages))
 
 
-def written(packages: Sequence[InstalledPackage]) -> bytes:
-    """Return packages as dpkg keeps them."""
+def written(packages: Sequence[InstalledPackage], more: str = "") -> bytes:
+    """Return packages as dpkg keeps them, each with these further lines."""
     stanzas = (
         f"Package: {p.name}\nStatus: install ok installed\nArchitecture: {p.architecture}\n"
-        f"Source: {p.source_name} ({p.source_version})\nVersion: {p.version}\n\n"
+        f"Source: {p.source_name} ({p.source_version})\nVersion: {p.version}\n{more}\n"
         for p in packages
     )
     return "".join(stanzas).encode()

@@ -1,6 +1,7 @@
 """The command line as a person meets it: what is typed wrong is never answered as good news."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,8 +44,15 @@ def oakum(home: Path, *words: str, stdin: str = "") -> subprocess.CompletedProce
         text=True,
         check=False,
         timeout=60,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(home), "OAKUM_HOME": str(home)},
+        env=environment(home),
     )
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return nothing of a person's own but where the code is, if that is said."""
+    code = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(home), "OAKUM_HOME": str(home),
+            **code}  # fmt: skip
 
 
 @pytest.fixture
@@ -211,6 +219,24 @@ def test_an_export_is_written_whole_or_not_at_all(fleet: Path) -> None:
     lost = oakum(fleet, "export", "--format", "json", "--output", str(fleet / "absent" / "x"))
     assert lost.returncode == 1
     assert "cannot be written" in lost.stderr
+
+
+@pytest.mark.parametrize(
+    "words", ["findings --all", "findings --json --all", "export --all --format csv"]
+)
+def test_a_reader_may_leave(fleet: Path, words: str) -> None:
+    """No words and no bad status: `| head` is how people look at long lists."""
+    assert oakum(fleet, "advisories", "update", "--offline", "shipped").returncode == 0
+    with subprocess.Popen(
+        [str(OAKUM), *words.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=environment(fleet),
+    ) as command:  # fmt: skip
+        assert command.stdout is not None
+        assert command.stderr is not None
+        command.stdout.close()
+        said = command.stderr.read()
+        assert command.wait(timeout=60) == 0
+    assert b"rror" not in said
 
 
 def test_advisories_are_carried_to_another_place(fleet: Path, tmp_path: Path) -> None:

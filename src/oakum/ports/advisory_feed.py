@@ -1,6 +1,6 @@
 """Where advisories come from."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -70,7 +70,7 @@ class Rulings(Protocol):
 
     def rulings(
         self, topics: Collection[tuple[str, str]]
-    ) -> Mapping[tuple[str, str], Iterable[VendorStatement]]:
+    ) -> Mapping[tuple[str, str], Sequence[VendorStatement]]:
         """Return what counts by (release, package). Raises StorageError when it cannot be read."""
         ...
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from oakum.core.advisories.feed import FeedState
 from oakum.core.advisories.signals import CveSignals
-from oakum.core.ids import CveId
+from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.host import Host
 from oakum.core.matching.finding import Finding
 
@@ -18,6 +18,7 @@ class ExportFormat(Enum):
 
     CSV = "csv"
     JSON = "json"
+    JSONL = "jsonl"
     SARIF = "sarif"
     CYCLONEDX = "cyclonedx"
     OPENVEX = "openvex"
@@ -45,11 +46,17 @@ class Export:
     """Oakum's."""
     feeds: Sequence[FeedState]
     signals: Mapping[CveId, CveSignals]
+    """Of the CVEs of the hosts that were given so far: a format that needs all has them last."""
+    hosts: Sequence[HostId]
+    """Those that are told of, in the order in which they are given."""
 
 
 class Exporter(Protocol):
     """Writes findings in one format."""
 
     def __call__(self, export: Export, hosts: Iterator[HostFindings]) -> Iterator[str]:
-        """Give the text in parts; the same input gives the same text."""
+        """Give the text in parts, as hosts come: there may be more than memory holds.
+
+        The same input gives the same text.
+        """
         ...

@@ -1,5 +1,6 @@
 """Choose what a command is about: a choice that chooses nothing is an error, never good news."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -32,14 +33,14 @@ def choose_hosts(selector: str, work: UnitOfWork) -> tuple[Host, ...]:
 
 def require_sources(names: Iterable[str], facts: Iterable[Facts]) -> None:
     """Raise NotFoundError for a name that is no source package of any of these hosts."""
-    packages = [package for known in facts for package in known.packages]
-    sources = {package.source_name for package in packages}
-    sources |= {judged_as(package)[0] for package in packages}
+    sources, built = set[str](), defaultdict[str, set[str]](set)
+    for known in facts:  # of a large fleet not all at once
+        for package in known.packages:
+            sources |= {package.source_name, judged_as(package)[0]}
+            built[package.name].add(package.source_name)
     for name in names:
         if name not in sources:
-            raise _unknown_source(
-                name, sources, {p.source_name for p in packages if p.name == name}
-            )
+            raise _unknown_source(name, sources, built[name])
 
 
 def _unknown_source(name: str, sources: set[str], sources_of: set[str]) -> NotFoundError:

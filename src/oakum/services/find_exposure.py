@@ -6,7 +6,6 @@ known at any moment can be computed again.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from itertools import groupby
 
@@ -15,12 +14,10 @@ from oakum.core.errors import RefusedError
 from oakum.core.ids import CveId, HostId
 from oakum.core.matching.component import Topic, parts_of, stale_by_source
 from oakum.core.matching.finding import Finding
-from oakum.core.matching.fleet import Fleet, HostSet
+from oakum.core.matching.fleet import Fleet
 from oakum.core.matching.matcher import AdvisoryIndex, match_parts
 from oakum.ports.stores import Scan, UnitOfWork
 
-READ_AT_ONCE = 1_000
-"""Hosts whose packages are held at a time."""
 Identity = tuple[str, str, str]
 """(host, source package, CVE)."""
 
@@ -53,41 +50,8 @@ def findings_of(
     scans = work.facts.scans(hosts, as_of)
     if not scans or not work.advisories.feeds():
         return ()
-    index = index_for(work, _topics(scans), as_of)
+    index = index_for(work, topics_of_scans(scans), as_of)
     return tuple(finding for scan in scans for finding in _match(scan, index))
-
-
-def findings_about(
-    work: UnitOfWork,
-    hosts: Iterable[HostId],
-    cve: CveId | None,
-    source: str,
-    as_of: datetime | None = None,
-) -> tuple[Finding, ...]:
-    """Return the part of `findings_of` that is about a CVE, a source package, or both; by host.
-
-    Of now, the bitmaps tell which hosts that concerns, and only those are read.
-    """
-    if as_of is not None or not (cve or source):
-        found = findings_of(work, hosts, as_of)
-        return tuple(f for f in found if cve in {None, f.cve} and source in {"", f.source_name})
-    if not work.advisories.feeds():
-        return ()
-    asked = set(hosts)
-    fleet, index = fleet_of(work, asked)
-    numbers = work.fleet.numbers(asked)
-    concerned: dict[HostId, set[str]] = defaultdict(set)
-    for standing in fleet.standings(index, frozenset([cve] if cve else []), source):
-        for number in HostSet.union(HostSet(), *standing.hosts.values()):
-            concerned[numbers[number]].add(standing.source)
-    names = sorted(concerned)
-    return tuple(
-        finding
-        for first in range(0, len(names), READ_AT_ONCE)
-        for scan in work.facts.scans(names[first : first + READ_AT_ONCE])
-        for finding in _match_some(scan, concerned[scan.host], index)
-        if cve in {None, finding.cve}
-    )
 
 
 def first_seen(work: UnitOfWork, findings: Iterable[Finding]) -> Mapping[Identity, date]:
@@ -103,7 +67,7 @@ def first_seen(work: UnitOfWork, findings: Iterable[Finding]) -> Mapping[Identit
     by_host = groupby(work.facts.timeline(wanted), key=lambda scan: scan.host)
     timelines = {host: list(scans) for host, scans in by_host}
     past = [scan for scans in timelines.values() for scan in scans[:-1]]
-    index = index_for(work, _topics(past))
+    index = index_for(work, topics_of_scans(past))
     found: dict[Identity, date] = {}
     for host, scans in timelines.items():
         found |= _began(scans, wanted[host], index)
@@ -133,7 +97,7 @@ def history(work: UnitOfWork, host: HostId, cve: CveId) -> tuple[tuple[datetime,
         return ()
     moments = {scan.since for scan in scans}
     moments |= {moment for moment in work.advisories.changes(cve) if moment > scans[0].since}
-    feeds, topics = work.advisories.feeds(), _topics(scans)
+    feeds, topics = work.advisories.feeds(), topics_of_scans(scans)
     found: list[tuple[datetime, Finding]] = []
     last: dict[str, Finding] = {}
     for moment in sorted(moments):
@@ -163,10 +127,6 @@ def _match(scan: Scan, index: AdvisoryIndex) -> tuple[Finding, ...]:
     return match_parts(scan.host, parts_of(scan.components, scan.packages, processes), index)
 
 
-def _match_some(scan: Scan, sources: Collection[str], index: AdvisoryIndex) -> tuple[Finding, ...]:
-    components = tuple(c for c in scan.components if c.source in sources)
-    return _match(replace(scan, components=components), index)
-
-
-def _topics(scans: Iterable[Scan]) -> frozenset[Topic]:
+def topics_of_scans(scans: Iterable[Scan]) -> frozenset[Topic]:
+    """Return what statements are needed about to judge these."""
     return frozenset(t for scan in scans for c in scan.components for t in c.topics)

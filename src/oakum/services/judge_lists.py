@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from oakum.core.advisories.feed import FeedState
 from oakum.core.ids import HostId
 from oakum.core.inventory.facts import Facts
-from oakum.core.matching.component import Topic, components_of, parts_of
+from oakum.core.matching.component import Topic, made_of
 from oakum.core.matching.coverage import Coverage, coverage, outline_of
 from oakum.core.matching.finding import Finding
 from oakum.core.matching.matcher import AdvisoryIndex, match_open
@@ -38,14 +38,12 @@ def judge_lists(lists: Iterable[Facts], source: "Rulings") -> Iterator[JudgedLis
     index = AdvisoryIndex(source.feeds(), {})
     states, asked = tuple(index.feeds.values()), set[Topic]()
     for facts in lists:
-        components = components_of(facts)
-        new = {topic for component in components for topic in component.topics} - asked
+        made = made_of(facts)
+        new = {t for c, _ in made if not index.has_judged(c) for t in c.topics} - asked
         if new:
             asked |= new
-            index = index.extended(source.rulings(new))
-        findings = match_open(
-            HostId(facts.hostname), parts_of(components, facts.packages, {}), index
-        )
+            index.learn(source.rulings(new))
+        findings = match_open(HostId(facts.hostname), made, index)
         yield JudgedList(
             facts.hostname, facts.distribution.label, len(facts.packages), findings,
             coverage(outline_of(facts), index.covered), states,

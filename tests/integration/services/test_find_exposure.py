@@ -1,5 +1,7 @@
 """Exposure: what is asked of a part of the fleet is what is true of all of it."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,14 +10,18 @@ from tests.inventories import read
 from oakum.adapters.feeds.bundle import shipped_bundle
 from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.advisories.statement import VendorStatement, VendorStatus
+from oakum.core.errors import RefusedError
 from oakum.core.ids import CveId, Digest, HostId
 from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Facts, RunningKernel
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
+from oakum.core.matching.finding import Finding
 from oakum.ports.clock import Clock
 from oakum.ports.stores import UnitOfWorkFactory
-from oakum.services.find_exposure import findings_about, findings_of, history
+from oakum.services import list_findings
+from oakum.services.find_exposure import findings_of, history
+from oakum.services.list_findings import About, FindingsReader, listed
 from oakum.services.update_advisories import AdvisoryUpdater
 
 NAMES = ("web-01.bookworm-r0", "web-01.bookworm-current", "db-01.bookworm-r0")
@@ -38,6 +44,13 @@ def fleet(begin: UnitOfWorkFactory, clock: Clock) -> UnitOfWorkFactory:
     return begin
 
 
+def listed_of(begin: UnitOfWorkFactory, hosts: Sequence[HostId], about: About) -> list[Finding]:
+    with begin() as work:
+        reader = FindingsReader.of(work, hosts, about)
+    parts = listed(begin, reader, lambda *_: None)
+    return [finding for part in parts for of in part for finding in of.findings]
+
+
 @pytest.mark.parametrize(
     ("cve", "source"),
     [
@@ -54,8 +67,8 @@ def test_asking_for_a_part_gives_that_part_of_everything(
     """Word for word, the evidence included; a CVE in two packages is two findings."""
     with fleet() as work:
         everything = findings_of(work, HOSTS)
-        asked = findings_about(work, HOSTS, CveId(cve) if cve else None, source)
-        one = findings_about(work, HOSTS[2:], CveId(cve) if cve else None, source)
+    about = About(CveId(cve) if cve else None, source)
+    asked, one = listed_of(fleet, HOSTS, about), listed_of(fleet, HOSTS[2:], about)
     expected = [f for f in everything if cve in {"", f.cve} and source in {"", f.source_name}]
     assert sorted(asked, key=lambda f: f.key) == sorted(expected, key=lambda f: f.key)
     assert {f.host for f in one} <= {HOSTS[2]}
@@ -99,3 +112,39 @@ def test_a_revised_advisory_opens_a_finding_again_and_a_withdrawn_one_closes_it(
             "fixed",
             "affected, fix available",
         ]
+
+
+def test_a_list_in_parts_is_the_whole_in_the_order_asked_for(
+    fleet: UnitOfWorkFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few hosts a part has; each host's by package and CVE; others may write between."""
+    monkeypatch.setattr(list_findings, "FIRST_PART", 1)
+    monkeypatch.setattr(list_findings, "PART", 2)
+    with fleet() as work:
+        reader = FindingsReader.of(work, HOSTS[::-1], About())
+        everything = findings_of(work, HOSTS)
+    told, found = list[tuple[int, int]](), list[Finding]()
+    for part in listed(fleet, reader, lambda done, total: told.append((done, total))):
+        found += [finding for of in part for finding in of.findings]
+        with fleet() as work:
+            work.hosts.add(replace(work.hosts.all()[0], id=HostId(f"new-{len(told)}"),
+                                   name=f"new-{len(told)}", port=100 + len(told)))  # fmt: skip
+            work.commit()
+    assert found == [f for host in HOSTS[::-1] for f in everything if f.host == host]
+    assert told == [(1, 3), (3, 3)]
+
+
+def test_a_list_is_of_the_advisories_that_it_began_with(
+    fleet: UnitOfWorkFactory, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half by the old ones and half by the new ones would be no answer."""
+    monkeypatch.setattr(list_findings, "FIRST_PART", 1)
+    with fleet() as work:
+        reader = FindingsReader.of(work, HOSTS, About())
+    parts = listed(fleet, reader, lambda *_: None)
+    next(parts)
+    AdvisoryUpdater(fleet, clock, "test", lambda *_: None).update(
+        shipped_bundle(), [FeedName.DEBIAN_DSA]
+    )
+    with pytest.raises(RefusedError, match="renewed"):
+        next(parts)

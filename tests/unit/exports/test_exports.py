@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import weakref
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -39,6 +41,7 @@ EXPORT = Export(
             summary="=cmd|'/C calc'!A0",
         )
     },
+    (HostId("=web"), HostId("web-1")),
 )
 
 
@@ -138,13 +141,46 @@ def test_json_has_each_finding(found: list[Finding]) -> None:
     assert all(row["first_seen"] == "2026-11-01" for row in document["findings"])
 
 
+@given(fleets)
+def test_json_lines_are_the_findings_of_the_document(found: list[Finding]) -> None:
+    """Each line can be read alone."""
+    lines = written(ExportFormat.JSONL, found).split("\n")
+    document = json.loads(written(ExportFormat.JSON, found))
+    assert lines.pop() == ""
+    assert [json.loads(line) for line in lines] == document["findings"]
+
+
+@pytest.mark.parametrize("form", ExportFormat)
+def test_hosts_are_written_as_they_come(form: ExportFormat) -> None:
+    """Of a large fleet none keeps findings: what came is gone before the next host is."""
+    alive: list[weakref.ref[HostFindings]] = []
+
+    def hosts() -> Iterator[HostFindings]:
+        for number in range(50):
+            assert sum(ref() is not None for ref in alive) <= 2
+            finding = Finding(HostId("web-1"), "openssl", CVES[0], FindingState.FIXED,
+                              Evidence(f"{number}", "1", "1 >= 1", "f", "2026"))  # fmt: skip
+            of = Watched(host("web-1"), "debian-12", "deb", [finding], {})
+            alive.append(weakref.ref(of))
+            yield of
+            del of
+
+    text = "".join(EXPORTERS[form](EXPORT, hosts()))
+    assert "49" in text
+    assert len(alive) == 50
+
+
+class Watched(HostFindings):
+    """Has room for a weak reference."""
+
+
 @pytest.mark.parametrize("form", ExportFormat)
 def test_the_same_findings_give_the_same_bytes(form: ExportFormat) -> None:
     """Identities follow from what they name, not from chance."""
     finding = Finding(HostId("web-1"), "openssl", CVES[0], FindingState.FIXED,
                       Evidence("1", "1", "1 >= 1", "debian-tracker", "2026"))  # fmt: skip
     assert written(form, [finding]) == written(form, [finding])
-    assert written(form, [])
+    assert written(form, []) or form is ExportFormat.JSONL
 
 
 def test_an_actions_words_and_signals_are_in_it() -> None:

@@ -177,3 +177,37 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert caught.value.hint == "give a copy of the host's /var/lib/dpkg/status"
     (tmp_path / "status").write_text(STATUS)
     assert read_dpkg_status(tmp_path / "status", NOW).hostname == str(tmp_path / "status")
+
+
+ENTRY = "Package: {}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {}\n"
+
+
+@pytest.mark.parametrize("before", ["", "\n", "\n\n\n"])
+@pytest.mark.parametrize("between", ["\n", "\n\n", "\n\n\n\n", "\n   \n\n"])
+def test_empty_lines_are_no_packages(before: str, between: str) -> None:
+    """However many stand before, between and after stanzas."""
+    known = parse(
+        before + ENTRY.format("curl", "1-1") + between + ENTRY.format("zlib1g", "2") + "\n"
+    )
+    assert [package.name for package in known.packages] == ["curl", "zlib1g"]
+    assert known.unreadable == ()
+
+
+def test_nothing_of_what_is_no_stanza_is_lost() -> None:
+    """Before the first, between two, and twice the same."""
+    text = (
+        "no field\n\n" + ENTRY.format("curl", "1") + "\nVersion: 3\n\n" + ENTRY.format("curl", "1")
+    )
+    known = parse(text)
+    assert [package.name for package in known.packages] == ["curl"]
+    assert [line.line for line in known.unreadable] == [
+        "no field", "Version: 3",
+        "Package: curl Status: install ok installed Architecture: amd64 Version: 1",
+    ]  # fmt: skip
+
+
+def test_a_stanza_of_any_length_is_read() -> None:
+    """Those that are too long to be remembered as well, and each time anew."""
+    for version in ("1", "2"):
+        text = ENTRY.format("curl", version) + "Description: x\n" + " y\n" * 5_000
+        assert parse(text).packages[0].version == version

@@ -137,9 +137,51 @@ def test_a_host_with_builds_of_two_channels_stands_once() -> None:
     assert len(one_by_one([known], index)) == 1
 
 
-@given(hosts, statements)
-def test_the_tally_counts_those_findings(found: list[Facts], said: list[VendorStatement]) -> None:
+plain_hosts = st.lists(
+    st.builds(
+        lambda found, seen: Facts(
+            NOW,
+            "web-1",
+            "m",
+            "b",
+            "amd64",
+            BOOKWORM,
+            RunningKernel("", ""),
+            has_systemd=True,
+            is_container=True,
+            packages=found,
+            saw_all_processes=seen,
+        ),
+        st.lists(
+            st.builds(_package, st.just("ssl"), st.just("ssl"), versions, st.just("")),
+            max_size=2,
+            unique_by=lambda package: package.version,
+        ).map(tuple),
+        st.booleans(),
+    ),
+    max_size=5,
+)
+"""Of one package, in several versions, also on one host."""
+plain_statements = st.lists(
+    st.builds(
+        VendorStatement,
+        st.just("bookworm"),
+        st.just("ssl"),
+        st.sampled_from(CVES),
+        st.sampled_from(VendorStatus),
+        versions.filter(lambda version: "!" not in version),
+    ),
+    max_size=3,
+    unique_by=lambda said: said.cve,
+)
+
+
+@given(st.tuples(hosts, statements) | st.tuples(plain_hosts, plain_statements))
+def test_the_tally_counts_those_findings(
+    given_: tuple[list[Facts], list[VendorStatement]],
+) -> None:
     """What is counted is what would be listed."""
+    found, said = given_
     said = [replace(statement, urgency=Urgency.NOT_YET_ASSIGNED) for statement in said]
     index = AdvisoryIndex.of({FEED.feed: FEED}, said)
     tally = fleet_of(found).tally(index)
@@ -180,11 +222,12 @@ def test_only_chosen_hosts_count() -> None:
     assert [rung.hosts for e in part.exposed(index) for rung in e.rungs] == [HostSet([1, 3])]
 
 
-@given(hosts, statements)
+@given(st.tuples(hosts, statements) | st.tuples(plain_hosts, plain_statements))
 def test_open_findings_alone_are_those_among_all(
-    found: list[Facts], said: list[VendorStatement]
+    given_: tuple[list[Facts], list[VendorStatement]],
 ) -> None:
     """Good news hides no bad news, where a source is installed twice."""
+    found, said = given_
     index = AdvisoryIndex.of({FEED.feed: FEED}, said)
     for known in found:
         host = HostId(known.hostname)

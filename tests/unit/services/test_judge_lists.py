@@ -1,4 +1,4 @@
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -27,7 +27,7 @@ class FakeRulings:
     def feeds(self) -> Mapping[FeedName, FeedState]:
         return {FEED.feed: FEED}
 
-    def rulings(self, topics: Collection[Topic]) -> Mapping[Topic, Iterable[VendorStatement]]:
+    def rulings(self, topics: Collection[Topic]) -> Mapping[Topic, Sequence[VendorStatement]]:
         self.asked += topics
         return {
             topic: [VendorStatement(*topic, CVE, VendorStatus.FIXED, self.fixes[topic[1]])]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import versions
 
-from oakum.core.versions.deb import compare, key
+from oakum.core.versions.deb import compare, is_version, key
 from oakum.core.versions.order import InvalidVersionError
 
 VECTORS = """
@@ -92,3 +92,14 @@ def test_any_text_is_a_version_or_an_error_of_ours(text: str) -> None:
     """Nothing else is ever raised."""
     with suppress(InvalidVersionError):
         key(text)
+
+
+@given(st.text("0019aZ.+:~-_ \n", max_size=12))
+def test_what_is_called_a_version_has_a_key(text: str) -> None:
+    """The quick question and the full one have one answer."""
+    try:
+        key(text)
+    except InvalidVersionError:
+        assert not is_version(text)
+    else:
+        assert is_version(text)

@@ -1,6 +1,7 @@
 """CycloneDX 1.6 (ECMA-424) as VEX: a component for each package of a host, and how it stands."""
 
 from collections.abc import Iterator
+from tempfile import TemporaryFile
 
 from oakum.adapters.exports.common import action, compact, identity, listed, purl
 from oakum.core.advisories.signals import CveSignals
@@ -24,9 +25,11 @@ METHODS = {"CVSS:4.0": "CVSSv4", "CVSS:3.1": "CVSSv31", "CVSS:3.0": "CVSSv3"}
 
 
 def cyclonedx_vex(export: Export, hosts: Iterator[HostFindings]) -> Iterator[str]:
-    """Give one document; each host is a component that holds its packages."""
-    known = list(hosts)
-    serial = identity("export", export.made_at.isoformat(), *(of.host.id for of in known))
+    """Give one document; each host is a component that holds its packages.
+
+    How packages stand comes after all of them, so that it waits on disk until they are written.
+    """
+    serial = identity("export", export.made_at.isoformat(), *export.hosts)
     head = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -41,9 +44,17 @@ def cyclonedx_vex(export: Export, hosts: Iterator[HostFindings]) -> Iterator[str
         },
     }
     yield compact(head).removesuffix("}") + ',"components":['
-    yield from listed(compact(_host(of)) for of in known)
-    yield '\n],"vulnerabilities":['
-    yield from listed(compact(_finding(export, of, f)) for of in known for f in of.findings)
+    with TemporaryFile("w+", encoding="utf-8", errors="surrogatepass", newline="\n") as waiting:
+
+        def each() -> Iterator[str]:
+            for of in hosts:
+                waiting.writelines(f"{compact(_finding(export, of, f))}\n" for f in of.findings)
+                yield compact(_host(of))
+
+        yield from listed(each())
+        yield '\n],"vulnerabilities":['
+        waiting.seek(0)
+        yield from listed(line.removesuffix("\n") for line in waiting)
     yield "\n]}\n"
 
 

@@ -27,14 +27,14 @@ LEVELS = {
 
 def sarif(export: Export, hosts: Iterator[HostFindings]) -> Iterator[str]:
     """Give one log with one run."""
-    rules = [_rule(export.signals[cve]) for cve in sorted(export.signals)]
-    driver = {"name": "Oakum", "version": export.version, "rules": rules}
     yield f'{{"$schema":"{SCHEMA}","version":"2.1.0","runs":[{{'
-    yield f'"tool":{{"driver":{compact(driver)}}},'
     times = {"executionSuccessful": True, "endTimeUtc": f"{export.made_at:%Y-%m-%dT%H:%M:%SZ}"}
     yield f'"invocations":[{compact(times)}],"results":['
     yield from listed(compact(_result(of, finding)) for of in hosts for finding in of.findings)
-    yield "\n]}]}\n"
+    # Which rules there are is known when every host was told of.
+    rules = [_rule(export.signals[cve]) for cve in sorted(export.signals)]
+    driver = {"name": "Oakum", "version": export.version, "rules": rules}
+    yield f'\n],"tool":{{"driver":{compact(driver)}}}}}]}}\n'
 
 
 def _rule(signals: CveSignals) -> dict[str, object]:

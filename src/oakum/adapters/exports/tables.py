@@ -39,6 +39,13 @@ def json_document(export: Export, hosts: Iterator[HostFindings]) -> Iterator[str
     yield "\n]}\n"
 
 
+def json_lines(export: Export, hosts: Iterator[HostFindings]) -> Iterator[str]:
+    """Give a document for each finding, one a line."""
+    for of in hosts:
+        for finding in of.findings:
+            yield f"{compact(_row(export, of, finding))}\n"
+
+
 def _row(export: Export, of: HostFindings, finding: Finding) -> dict[str, object]:
     signals = export.signals.get(CveId(finding.cve))
     kev, epss, cvss = (

@@ -3,8 +3,11 @@
 The format is deb822 (dpkg(1), deb-control(5)): a stanza a package, a field a line.
 """
 
+import os
 import re
 from datetime import datetime
+from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 
 from oakum.adapters.facts.dpkg_words import ARCHITECTURE, NOT_ON_DISK, PACKAGE_NAME
@@ -15,9 +18,8 @@ from oakum.core.inventory.package import InstalledPackage
 from oakum.core.text import is_plain, one_line
 from oakum.core.versions.deb import is_version
 
-FIELD = re.compile(
-    r"^(Package|Status|Architecture|Source|Version|Built-Using): ?([^\n]*)", re.MULTILINE
-)
+FIELD = re.compile(rb"\n(Package|Status|Architecture|Source|Version|Built-Using): ?([^\n]*)")
+"""Begins with a character that can be searched for: a `^` would be tried at each one."""
 SOURCE = re.compile(r"(?P<name>\S+)(?: \((?P<version>\S+)\))?")
 WANTED = {"unknown": "u", "install": "i", "deinstall": "r", "hold": "h", "purge": "p"}
 ACTUAL = {
@@ -28,6 +30,12 @@ ERROR = {"ok": "", "reinstreq": "R"}
 
 
 MAX_BYTES = 64 * 1024 * 1024
+BEGIN = b"\n\nPackage: "
+"""How stanzas begin; a search for it is quicker than one for any empty line."""
+USUAL_BYTES = 4096
+"""Stanzas are seldom longer; those that are, are not remembered."""
+REMEMBERED = 1 << 14
+IN_ORDER = attrgetter("name", "architecture")
 
 
 def read_dpkg_status(path: Path, now: datetime) -> Facts:
@@ -38,7 +46,11 @@ def read_dpkg_status(path: Path, now: datetime) -> Facts:
     name = one_line(str(path), 200)
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            # Room for the largest that may come takes longer to get than a file takes to be read.
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(min(size, MAX_BYTES) + 1)
+            if len(content) > size:
+                content += file.read(MAX_BYTES + 1 - len(content))
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror}", hint=HINT) from error
     if len(content) > MAX_BYTES:
@@ -55,29 +67,50 @@ def parse_dpkg_status(content: bytes, name: str, now: datetime) -> Facts:
     That is the booted kernel, what processes still run, and from which archive packages come.
     Raises InputError when nothing in it is a package.
     """
-    packages: dict[tuple[str, str], InstalledPackage] = {}
+    packages: dict[tuple[str, str, str], InstalledPackage] = {}
     unreadable = []
-    for stanza in content.decode(errors="replace").split("\n\n"):
-        if not stanza.strip():
-            continue
-        package = _package(stanza)
-        if package is None or (package.key, package.version) in packages:
-            unreadable.append(UnreadableLine("packages", one_line(stanza)))
-        elif package.status[1] not in NOT_ON_DISK:
-            packages[package.key, package.version] = package
+    first, *others = (b"\n\n" + content).split(BEGIN)
+    for text in (first, *(BEGIN + other for other in others)):
+        known = _known_packages(text) if len(text) < USUAL_BYTES else _packages(text)
+        for number, package in enumerate(known):
+            if package is not None:
+                key = (package.name, package.architecture, package.version)
+                if key not in packages:
+                    if package.status[1] not in NOT_ON_DISK:
+                        packages[key] = package
+                    continue
+            unreadable.append(_unreadable(_stanzas(text)[number]))
     if not packages:
         raise InputError(f"{one_line(name, 200)} names no installed package", hint=HINT)
     base = next((p.version for p in packages.values() if p.name == "base-files"), "")
     return Facts(
         now, name, "", "", "", system_by_base_files(base), RunningKernel("", ""), has_systemd=False,
         is_container=False,
-        packages=tuple(sorted(packages.values(), key=lambda p: (p.name, p.architecture))),
+        packages=tuple(sorted(packages.values(), key=IN_ORDER)),
         saw_all_processes=False, has_package_indices=False, unreadable=tuple(unreadable),
     )  # fmt: skip
 
 
-def _package(stanza: str) -> InstalledPackage | None:
-    fields = dict(FIELD.findall(stanza))
+def _unreadable(stanza: bytes) -> UnreadableLine:
+    return UnreadableLine("packages", one_line(stanza.decode(errors="replace")))
+
+
+def _packages(text: bytes) -> tuple[InstalledPackage | None, ...]:
+    """Return what these stanzas tell, which is nearly always one; None for what is unreadable."""
+    return tuple(_package(stanza) for stanza in _stanzas(text))
+
+
+_known_packages = lru_cache(REMEMBERED)(_packages)
+"""Hosts of one release have most stanzas in common, to the last letter."""
+
+
+def _stanzas(text: bytes) -> list[bytes]:
+    return [stanza for stanza in text.split(b"\n\n") if stanza.strip()]
+
+
+def _package(stanza: bytes) -> InstalledPackage | None:
+    found = FIELD.findall(b"\n" + stanza)
+    fields = {name.decode(): value.decode(errors="replace") for name, value in found}
     name, version = fields.get("Package", ""), fields.get("Version", "").strip()
     architecture, status = fields.get("Architecture", ""), _status(fields.get("Status", ""))
     source = SOURCE.fullmatch(fields.get("Source") or name)
@@ -101,6 +134,7 @@ def _package(stanza: str) -> InstalledPackage | None:
     )  # fmt: skip
 
 
+@lru_cache(REMEMBERED)
 def _status(text: str) -> str | None:
     """Return `hi` for `hold ok installed`, as dpkg abbreviates it; None for no such words."""
     words = text.split()

@@ -8,19 +8,21 @@ import json
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import date, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 import oakum
 from oakum.core.advisories.authority import decide
 from oakum.core.advisories.feed import FeedName, FeedState
-from oakum.core.advisories.statement import NoDsaReason, Urgency, VendorStatement, VendorStatus
+from oakum.core.advisories.statement import VendorStatement, stated
 from oakum.core.errors import StorageError
-from oakum.core.ids import CveId, Digest
+from oakum.core.ids import Digest
 from oakum.core.matching.component import Topic
 
 if TYPE_CHECKING:
@@ -32,9 +34,13 @@ READS = ("adapters/feeds", "core/advisories", "core/versions", "core/inventory")
 TABLES = """
 CREATE TABLE made_of (what TEXT NOT NULL);
 CREATE TABLE feed (state TEXT NOT NULL);
-CREATE TABLE said (release TEXT, name TEXT, rows TEXT NOT NULL, PRIMARY KEY (release, name))
+CREATE TABLE said (release TEXT, name TEXT, document BLOB NOT NULL, PRIMARY KEY (release, name))
   WITHOUT ROWID;
 """
+
+ASKED = 500
+"""How many packages one query names."""
+_statements = msgspec.json.Decoder(list[VendorStatement]).decode
 
 
 class CompactAdvisories:
@@ -49,14 +55,19 @@ class CompactAdvisories:
         rows = self._database.execute("SELECT state FROM feed").fetchall()
         return {state.feed: state for (row,) in rows for state in [_state(json.loads(row))]}
 
-    def rulings(self, topics: Collection[Topic]) -> Mapping[Topic, Iterable[VendorStatement]]:
+    def rulings(self, topics: Collection[Topic]) -> Mapping[Topic, Sequence[VendorStatement]]:
         """Return the statements that count about these packages. Raises StorageError."""
-        ask = "SELECT rows FROM said WHERE release = ? AND name = ?"
-        found: dict[Topic, Iterable[VendorStatement]] = {}
-        for topic in topics:
-            row = self._database.execute(ask, topic).fetchone()
-            if row is not None:
-                found[topic] = _said(topic, json.loads(row[0]))
+        by_release: dict[str, list[str]] = defaultdict(list)
+        for release, name in topics:
+            by_release[release].append(name)
+        found: dict[Topic, Sequence[VendorStatement]] = {}
+        for release, names in by_release.items():
+            for first in range(0, len(names), ASKED):
+                asked = names[first : first + ASKED]
+                marks = ",".join("?" * len(asked))
+                ask = f"SELECT name, document FROM said WHERE release = ? AND name IN ({marks})"  # noqa: S608 (marks)
+                for name, document in self._database.execute(ask, [release, *asked]):
+                    found[release, name] = _statements(document)
         return found
 
     @cached_property
@@ -99,7 +110,7 @@ class CompactAdvisories:
         database.executemany(
             "INSERT INTO said VALUES (?, ?, ?)",
             (
-                (*topic, json.dumps([_row(statement) for statement in said]))
+                (*topic, msgspec.json.encode([stated(statement) for statement in said]))
                 for topic, said in by_topic.items()
             ),
         )
@@ -131,32 +142,6 @@ def _files(place: str) -> Iterator[str]:
         else:
             known = entry.stat()
             yield f"{entry.path} {known.st_size} {known.st_mtime_ns}"
-
-
-Row = tuple[str, str, str, str, str, str, str, str, str, str | None]
-
-
-def _row(said: VendorStatement) -> Row:
-    issued = said.issued_on.isoformat() if said.issued_on else None
-    return (said.cve, said.status.value, said.fixed_version, said.urgency.value,
-            said.no_dsa.value, said.source, said.channel, said.module, said.advisory,
-            issued)  # fmt: skip
-
-
-def _said(topic: Topic, rows: Iterable[Row]) -> list[VendorStatement]:
-    release, name = topic
-    return [
-        VendorStatement(
-            release, name, CveId(cve), STATUS[status], fixed, URGENCY[urgency], NO_DSA[no_dsa],
-            source, channel, module, advisory, date.fromisoformat(issued) if issued else None,
-        )
-        for cve, status, fixed, urgency, no_dsa, source, channel, module, advisory, issued in rows
-    ]  # fmt: skip
-
-
-STATUS = {status.value: status for status in VendorStatus}
-URGENCY = {urgency.value: urgency for urgency in Urgency}
-NO_DSA = {reason.value: reason for reason in NoDsaReason}
 
 
 def _row_of_feed(state: FeedState) -> list[str | int]:

@@ -1,6 +1,6 @@
 """What a distribution says about one CVE in one package of one release."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from enum import Enum
 
@@ -81,3 +81,16 @@ class VendorStatement:
     def subject(self) -> Subject:
         """Return what the statement is on."""
         return (self.release, self.source_name, self.cve, self.channel, self.module)
+
+
+def stated(statement: VendorStatement) -> dict[str, object]:
+    """Return what of a statement is not at its default: of the many that are kept, little."""
+    return {
+        name: value
+        for name, default in DEFAULTS.items()
+        if (value := getattr(statement, name)) is not default and value != default
+    }
+
+
+DEFAULTS = {field.name: field.default for field in fields(VendorStatement)}
+"""MISSING for what has none: it is always written."""

@@ -37,7 +37,7 @@ def answer(component: Component, said: Sequence[VendorStatement]) -> Answer | No
     A fix that only subscribers get counts for those who have it installed or subscribed to; for
     others it is a fix that needs a subscription, unless there is one for everybody.
     """
-    if len(said) == 1 and not (said[0].channel or said[0].module or component.module):
+    if is_simple(said) and not component.module:
         # Nearly always: nothing is to be chosen.
         return _effective(component, _on_disk(component, said[0], component.version), said)
     own = [statement for statement in said if concerns(component, statement)]
@@ -49,6 +49,11 @@ def answer(component: Component, said: Sequence[VendorStatement]) -> Answer | No
     for statement in paid:
         found = _with_paid(component, found, statement)
     return None if found is None else _effective(component, found, free)
+
+
+def is_simple(said: Sequence[VendorStatement]) -> bool:
+    """Tell whether what is said of one CVE is the same for whoever has the package."""
+    return len(said) == 1 and not (said[0].channel or said[0].module)
 
 
 def concerns(component: Component, statement: VendorStatement) -> bool:
@@ -115,12 +120,20 @@ def _compared(component: Component, statement: VendorStatement, version: str) ->
         order = scheme.compare(version, statement.fixed_version)
     except InvalidVersionError as error:
         return Answer(statement, FindingState.UNKNOWN, error.message)
-    said = f" ({statement.advisory})" if statement.advisory else ""
     if order < 0:
-        rule = f"{version} < {statement.fixed_version} by {scheme.value}'s order{said}"
-        return Answer(statement, FindingState.AFFECTED_FIX_AVAILABLE, rule)
-    rule = f"{version} >= {statement.fixed_version} by {scheme.value}'s order{said}"
-    return Answer(statement, FindingState.FIXED, rule)
+        return lacking(version, statement)
+    return Answer(statement, FindingState.FIXED, _compared_in_words(version, ">=", statement))
+
+
+def lacking(version: str, statement: VendorStatement) -> Answer:
+    """Return the answer where it is known already that the version sorts before the fix."""
+    rule = _compared_in_words(version, "<", statement)
+    return Answer(statement, FindingState.AFFECTED_FIX_AVAILABLE, rule)
+
+
+def _compared_in_words(version: str, sign: str, fix: VendorStatement) -> str:
+    said = f" ({fix.advisory})" if fix.advisory else ""
+    return f"{version} {sign} {fix.fixed_version} by {scheme_of(fix.release).value}'s order{said}"
 
 
 AFFECTED = (FindingState.AFFECTED_FIX_AVAILABLE, FindingState.AFFECTED_NO_FIX)

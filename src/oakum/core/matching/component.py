@@ -7,6 +7,7 @@ once, however many hosts have it; so the cost of judging a fleet follows its var
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
 
 from oakum.core.advisories.statement import OF_SOURCE
@@ -21,7 +22,13 @@ from oakum.core.matching.coverage import (
     owner_of,
     why_no_kernel,
 )
-from oakum.core.matching.kernel import booted_kernel, is_kernel, kernel_source, tracked_as
+from oakum.core.matching.kernel import (
+    KERNEL_NAMES,
+    booted_kernel,
+    is_kernel,
+    kernel_source,
+    tracked_as,
+)
 from oakum.core.matching.memory import versions_in_memory
 from oakum.core.versions.scheme import Scheme, scheme_of
 
@@ -52,6 +59,10 @@ class Component:
     """Of a booted kernel, the newest one on disk; of anything else, empty."""
     livepatched: tuple[CveId, ...] = ()
     subscriptions: tuple[str, ...] = ()
+
+    def __hash__(self) -> int:
+        # What nearly always differs: whole fleets are looked up by it.
+        return hash((self.source, self.name, self.version))
 
     @property
     def topics(self) -> tuple[Topic, ...]:
@@ -87,31 +98,46 @@ def components_of(facts: Facts, earlier: Sequence[Facts] = ()) -> tuple[Componen
     None for a distribution without vendor data; `coverage` says so. Earlier scans of the host,
     newest first, tell what its old processes can have loaded.
     """
+    return tuple(component for component, _ in made_of(facts, earlier))
+
+
+def made_of(facts: Facts, earlier: Sequence[Facts] = ()) -> list[tuple[Component, Part]]:
+    """Return the components of a host, as `components_of`, each with what it is made of."""
     if facts.distribution.support is not Support.COVERED:
-        return ()
-    foreign = foreign_packages(facts)
-    own = [package for package in facts.packages if not foreign or package.key not in foreign]
-    kernels = [package for package in own if is_kernel(package)]
-    stale, loaded = stale_by_source(facts), versions_in_memory(facts, earlier)
+        return []
     release, seen = facts.distribution.judged_by, facts.saw_all_processes
     channel = fips_release(facts)
+    groups, kernels = _grouped(facts.packages, release)
+    own, own_kernels = set(groups), kernels
+    if foreign := foreign_packages(facts):
+        own = {of for of, packages in groups.items() if any(p.key not in foreign for p in packages)}
+        own_kernels = [package for package in kernels if package.key not in foreign]
+    stale, loaded = stale_by_source(facts), versions_in_memory(facts, earlier)
     found = [
-        Component(
-            channel if channel and is_fips(version) else release,
-            source,
-            name,
-            version,
-            module,
-            loaded=(loaded.get(source) or ANY_OLDER) if source in stale else "",
-            is_seen=seen,
-            subscriptions=facts.subscriptions,
+        (
+            _component(
+                channel if channel and is_fips(version) else release,
+                source,
+                name,
+                version,
+                module,
+                (loaded.get(source) or ANY_OLDER) if source in stale else "",
+                seen,
+                subscriptions=facts.subscriptions,
+            ),
+            Part(tuple(groups[source, name, version, module]), stale.get(source, ())),
         )
-        for source, name, version, module in _grouped(own, release)
+        for source, name, version, module in sorted(own)
     ]
-    kernel = _kernel(facts, kernels)
-    return tuple(sorted([*found, kernel] if kernel else found, key=ORDER))
+    kernel = _kernel(facts, own_kernels)
+    if kernel is not None:
+        found.append((kernel, _part_of_kernel(kernel, kernels)))
+        found.sort(key=lambda pair: ORDER(pair[0]))
+    return found
 
 
+_component = lru_cache(maxsize=1 << 16)(Component)
+"""Hosts have most components in common, and one that is known costs less than one that is made."""
 ORDER = attrgetter("source", "name", "version", "module")
 """What differs among the components of one host, so that they come in one order."""
 
@@ -123,17 +149,20 @@ def parts_of(
 ) -> Iterator[tuple[Component, Part]]:
     """Give each component with what of a host it is made of. Processes are by source package."""
     groups: dict[_Group, list[InstalledPackage]] | None = None
+    kernels: list[InstalledPackage] = []
     for component in components:
         if groups is None:
-            groups = _grouped(packages, component.release)
+            groups, kernels = _grouped(packages, component.release)
         if component.reboot_to:
-            own = [p for p in packages if is_kernel(p) and _is_of_kernel(p, component)]
-        else:
-            own = groups.get(
-                (component.source, component.name, component.version, component.module), []
-            )
-        old = processes.get(component.source, ()) if component.loaded else ()
-        yield component, Part(tuple(own), old)
+            yield component, _part_of_kernel(component, kernels)
+            continue
+        own = groups.get(
+            (component.source, component.name, component.version, component.module), []
+        )
+        yield (
+            component,
+            Part(tuple(own), processes.get(component.source, ()) if component.loaded else ()),
+        )
 
 
 _Group = tuple[str, str, str, str]
@@ -141,18 +170,26 @@ _Group = tuple[str, str, str, str]
 
 def _grouped(
     packages: Iterable[InstalledPackage], release: str
-) -> dict[_Group, list[InstalledPackage]]:
-    """Return packages that are no kernels by (source, name, version, module) as vendors know it."""
+) -> tuple[dict[_Group, list[InstalledPackage]], list[InstalledPackage]]:
+    """Return packages by (source, name, version, module) as vendors know it; and the kernels."""
     is_rpm = scheme_of(release) is Scheme.RPM
     groups: dict[_Group, list[InstalledPackage]] = defaultdict(list)
+    kernels = []
     for p in packages:
-        if is_kernel(p):
-            continue
-        if is_rpm:
-            groups[p.source_name, p.name, p.version, p.module].append(p)
+        source = p.source_name
+        if source.startswith(KERNEL_NAMES) and is_kernel(p):
+            kernels.append(p)
+        elif is_rpm:
+            groups[source, p.name, p.version, p.module].append(p)
+        elif p.built_using:
+            groups[source, *tracked_as(p), ""].append(p)
         else:
-            groups[p.source_name, *tracked_as(p), ""].append(p)
-    return groups
+            groups[source, source, p.source_version, ""].append(p)
+    return groups, kernels
+
+
+def _part_of_kernel(kernel: Component, packages: Iterable[InstalledPackage]) -> Part:
+    return Part(tuple(package for package in packages if _is_of_kernel(package, kernel)))
 
 
 def _kernel(facts: Facts, packages: Sequence[InstalledPackage]) -> Component | None:

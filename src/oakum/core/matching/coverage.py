@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 
 from oakum.core.inventory.distribution import FIPS_CHANNELS, Distribution, Support, base_of
 from oakum.core.inventory.facts import Facts, StaleProcess
@@ -139,6 +140,7 @@ def foreign_packages(facts: Facts) -> dict[str, str]:
     return dict(sorted((others | dict(facts.package_origins)).items()))
 
 
+@lru_cache(maxsize=1 << 16)  # hosts have most versions in common
 def _other_channel(version: str) -> str:
     """Return which other channel a version is of, whose fixes are numbered in another way."""
     if BACKPORT in version:
@@ -162,7 +164,7 @@ def why_no_kernel(facts: Facts) -> str:
     """Return why the booted kernel cannot be judged; empty when it can."""
     if facts.is_container:
         return "the kernel is the machine's"
-    kernels = [package for package in facts.packages if is_kernel(package)]
+    kernels = (package for package in facts.packages if is_kernel(package))
     booted = booted_kernel(facts, kernels)
     if booted is None:
         return f"no {vendor_of(facts.distribution)} build is named"
@@ -171,8 +173,10 @@ def why_no_kernel(facts: Facts) -> str:
     foreign = foreign_packages(facts)
     origins = {
         foreign.get(package.key, "")
-        for package in kernels
-        if is_image(package) and booted.version in (tracker_version(package), package.version)
+        for package in facts.packages
+        if is_kernel(package)
+        and is_image(package)
+        and booted.version in (tracker_version(package), package.version)
     }
     if origins and "" not in origins:
         return f"comes from {', '.join(sorted(origins))}, not {vendor_of(facts.distribution)}"

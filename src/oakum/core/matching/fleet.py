@@ -6,11 +6,13 @@ of some ten steps.
 """
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from itertools import accumulate
+from operator import or_
 from typing import Any
 
 from pyroaring import BitMap
@@ -130,10 +132,22 @@ class _Ladder:
         plain.sort(key=lambda rung: rung[0])
         self.keys = [sort_key for sort_key, _, _ in plain]
         self.rungs = [(component, hosts) for _, component, hosts in plain]
-        self.below = [HostSet()]
-        for _, hosts in self.rungs:
-            self.below.append(self.below[-1] | hosts)
         self._steps: dict[str, int | None] = {}
+
+    @cached_property
+    def below(self) -> Sequence[HostSet]:
+        """Return the hosts at or below each step, beginning with none."""
+        return list(accumulate((hosts for _, hosts in self.rungs), or_, initial=HostSet()))
+
+    @cached_property
+    def counts(self) -> Sequence[int]:
+        """Return how many hosts are at or below each step, beginning with none.
+
+        A host has seldom two versions of a package; where none has, nothing need be joined.
+        """
+        counts = list(accumulate((len(hosts) for _, hosts in self.rungs), initial=0))
+        every = HostSet.union(HostSet(), *(hosts for _, hosts in self.rungs))
+        return counts if counts[-1] == len(every) else [len(hosts) for hosts in self.below]
 
     def step(self, said: Sequence[VendorStatement]) -> int | None:
         """Return how many rungs a fix is above; None when more than the version decides."""
@@ -143,7 +157,10 @@ class _Ladder:
             return None
         if first.status not in COMPARED:
             return 0
-        version = first.fixed_version
+        return self.fix_step(first.fixed_version)
+
+    def fix_step(self, version: str) -> int | None:
+        """Return how many rungs a fix is above; None for what is no version."""
         if version not in self._steps:
             try:
                 self._steps[version] = bisect_left(self.keys, self.key(version))
@@ -203,7 +220,9 @@ class Fleet:
     def tally(self, index: AdvisoryIndex) -> Tally:
         """Return how many findings the fleet has in each state."""
         counts: dict[tuple[FindingState, bool], int] = defaultdict(int)
-        for source in self.ladders:
+        for source, ladders in self.ladders.items():
+            if len(ladders) == 1 and _counted(ladders[0], index, counts):
+                continue
             alike: dict[object, list[int]] = {}
             examples: dict[object, _Named] = {}
             for said, named in self._topics(source, index):
@@ -260,13 +279,57 @@ class Fleet:
             yield named[0][1][0], named
 
 
+def _counted(
+    ladder: _Ladder, index: AdvisoryIndex, counts: dict[tuple[FindingState, bool], int]
+) -> bool:
+    """Count the findings in a package that is all of its source, if versions decide alone.
+
+    Then no host is in two states, and numbers of hosts are enough. That is nearly always.
+    """
+    said = None if ladder.others else index.only_said_of(ladder.any)
+    if said is None:
+        return False
+    alike = Counter(
+        [
+            (
+                s.status,
+                s.fixed_version,
+                s.urgency is Urgency.UNIMPORTANT,
+                s.channel or s.module or s.release != ladder.any.release,
+            )
+            for s in said
+        ]
+    )
+    if any(special for *_, special in alike):
+        return False
+    steps = {
+        version: ladder.fix_step(version) for status, version, *_ in alike if status in COMPARED
+    }
+    if None in steps.values():
+        return False
+    every = ladder.counts[-1]
+    for (status, version, is_minor, _), number in alike.items():
+        step = steps.get(version) if status in COMPARED else None
+        if step is not None:
+            affected = ladder.counts[step]
+            counts[COMPARED[status], is_minor] += number * affected
+            counts[ladder.fixed, is_minor] += number * (every - affected)
+        elif every:
+            found = answer(ladder.any, [next(s for s in said if s.status is status)])
+            if found is not None:
+                counts[found.state, is_minor] += number * every
+    return True
+
+
 def _effect(cve: CveId, named: _Named) -> object:
     """Return a value that is equal for CVEs which concern the same hosts in the same way."""
     steps = []
     for ladder, said in named:
-        step = None if ladder.others else ladder.step(said)
-        if step is None:
+        if ladder.others:
             return cve
+        step: object = ladder.step(said)
+        if step is None:
+            step = tuple((s.status, s.fixed_version, s.channel, s.module) for s in said)
         steps.append((id(ladder), said[0].status, step))
     return tuple(steps)
 

@@ -44,6 +44,8 @@ def booted_kernel(facts: Facts, packages: Iterable[InstalledPackage]) -> BootedK
 
     `packages` are those kernel packages of the host that come from the distribution.
     """
+    if not (facts.kernel.release or facts.kernel.version):
+        return None  # a host that nobody asked: its packages need not be looked at
     scheme = scheme_of(facts.distribution.release)
     images = [package for package in packages if is_image(package)]
     name, version = _booted(facts, images, scheme)
@@ -118,7 +120,7 @@ def is_image(package: InstalledPackage) -> bool:
 def is_kernel(package: InstalledPackage) -> bool:
     """Tell whether a package comes of a kernel's source: headers, tools and libc's headers too."""
     source = package.source_name
-    if source.startswith(("linux", "kernel")):
+    if source.startswith(KERNEL_NAMES):
         return (
             source in KERNEL_SOURCES
             or source.startswith(SIGNED)
@@ -129,6 +131,8 @@ def is_kernel(package: InstalledPackage) -> bool:
     return False
 
 
+KERNEL_NAMES = ("linux", "kernel")
+"""How every source of a kernel begins, and few others."""
 KERNEL_SOURCES = frozenset({KERNEL, "kernel", "kernel-default", "kernel-rt", *ALPINE_IMAGES})
 
 

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from oakum.core.errors import InputError
-from oakum.core.matching.finding import Finding
 from oakum.core.text import counted, one_line
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import application
@@ -36,14 +35,13 @@ def export(
 ) -> None:
     """Write findings for other programs; open ones, without those called unimportant."""
     chosen = application()
-
-    def wanted(finding: Finding) -> bool:
-        return every or (finding.state.is_open and not finding.is_minor)
-
     with chosen.reading() as work:
         hosts = choose_hosts(host, work)
-        made = (chosen.clock.now(), metadata.version("oakum"))
-        parts = export_findings(work, chosen.exporter(form), hosts, wanted, made)
+    made = (chosen.clock.now(), metadata.version("oakum"))
+    with output.progress_beside("hosts written", is_data_shown=to is None) as report:
+        parts = export_findings(
+            chosen.begin, chosen.exporter(form), hosts, made, every=every, report=report
+        )
         if to is None:
             for part in parts:
                 output.write(part)

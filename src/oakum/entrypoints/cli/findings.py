@@ -1,6 +1,6 @@
 """oakum findings: which vulnerabilities expose which hosts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,6 +9,7 @@ import typer
 from oakum.core.advisories.cve import parse_cve
 from oakum.core.errors import InputError
 from oakum.core.ids import CveId, HostId
+from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.text import counted
@@ -17,10 +18,12 @@ from oakum.entrypoints.cli.context import application
 from oakum.entrypoints.cli.moments import parse_past
 from oakum.entrypoints.cli.reconcile import reconcile
 from oakum.entrypoints.cli.words import Knowledge, age_lines
+from oakum.ports.stores import UnitOfWork
 from oakum.services.choose import choose_hosts, require_sources
-from oakum.services.find_exposure import findings_about
+from oakum.services.list_findings import PART, About, FindingsReader, listed
 
 SHOWN_GAPS = 3
+CVE_WIDTH, NAME_WIDTH = 16, 26
 
 
 def register(app: typer.Typer) -> None:
@@ -58,26 +61,37 @@ def findings(
     chosen, wanted_cve = application(), parse_cve(cve) if cve else None
     now = chosen.clock.now()
     moment = parse_past(as_of, "--as-of", now) if as_of else None
+    about = About(
+        # A person is told as well what is left out.
+        wanted_cve, package, moment, only_open=json and not every and state is None,
+    )  # fmt: skip
     with chosen.begin() as work:
         hosts = {h.id: h for h in choose_hosts(host, work)}
-        found = findings_about(work, hosts, wanted_cve, package, moment)
+        reader = FindingsReader.of(work, list(hosts), about)
+        if package and (moment is not None or not reader.hosts):
+            require_sources([package], _facts_of(work, list(hosts)))
+    seen = _Seen(_Filters(wanted_cve, package, state, every=every))
+    with output.progress_beside("hosts listed", is_data_shown=True) as report:
+        parts = (
+            [f for of in part for f in of.findings if seen.take(f)]
+            for part in listed(chosen.begin, reader, report)
+        )
+        if json:
+            output.print_json_list(parts)
+            return
+        rows = ([_row(finding, hosts[finding.host]) for finding in part] for part in parts)
+        count = output.print_rows(_columns(hosts.values()), rows)
+    # It takes seconds to learn of a large fleet, for which the first lines need not wait.
+    with chosen.begin() as work:
         feeds = work.advisories.feeds()
         knowledge = Knowledge.of(list(hosts.values()), work)
         scanned = work.facts.scanned(moment)
-        if package:
-            require_sources([package], work.facts.latest_of(hosts).values())
-    filters = _Filters(wanted_cve, package, state, every=every)
-    listed = [finding for finding in found if filters.take(finding)]
-    if json:
-        output.print_json(listed)
-        return
-    _show(listed, hosts)
     output.say(
-        f"{counted(len(listed), 'finding')} on {counted(len(hosts), 'host')}, "
+        f"{counted(count, 'finding')} on {counted(len(hosts), 'host')}, "
         f"{len(scanned & hosts.keys())} of them scanned"
         + (f" by {moment:%Y-%m-%d %H:%M} UTC" if moment else "")
     )
-    for line in filters.left_out(found, listed):
+    for line in seen.left_out():
         output.say(line)
     if moment is not None:
         for name in sorted(hosts[identity].name for identity in hosts.keys() - scanned):
@@ -108,34 +122,57 @@ class _Filters:
             and self.state in (None, finding.state)
         )
 
-    def left_out(self, found: Sequence[Finding], listed: Sequence[Finding]) -> Iterator[str]:
+
+@dataclass
+class _Seen:
+    """What was seen of the findings while they went by."""
+
+    filters: _Filters
+    listed: int = 0
+    others: int = 0
+    unseen: int = 0
+    """Fixed on disk, where memory could not be read."""
+
+    def take(self, finding: Finding) -> bool:
+        """Tell whether a finding is wanted, and count it."""
+        is_wanted = self.filters.take(finding)
+        self.listed += is_wanted
+        self.others += not is_wanted
+        self.unseen += finding.state is FindingState.FIXED_ON_DISK
+        return is_wanted
+
+    def left_out(self) -> Iterator[str]:
         """Give a line for what an empty or short list must not be taken for."""
-        unseen = sum(finding.state is FindingState.FIXED_ON_DISK for finding in found)
-        if unseen and self.state is None:
+        filters, found = self.filters, self.listed + self.others
+        if self.unseen and filters.state is None:
             yield (
-                f"{counted(unseen, 'finding')} fixed on disk, where memory could not be read: "
+                f"{counted(self.unseen, 'finding')} fixed on disk, where memory could not be read: "
                 f"--state '{FindingState.FIXED_ON_DISK.value}' shows them"
             )
-        if self.cve and not any(finding.cve == self.cve for finding in found):
+        if filters.cve and not found:
             yield (
-                f"{self.cve} is in no advisory about what is installed there: the vendor has not "
-                "named it, or it concerns nothing that these hosts have"
+                f"{filters.cve} is in no advisory about what is installed there: the vendor has "
+                "not named it, or it concerns nothing that these hosts have"
             )
-        elif not listed and found and not self.every:
-            yield f"{counted(len(found), 'finding')} in other states: --all shows them too"
+        elif not self.listed and found and not filters.every:
+            yield f"{counted(found, 'finding')} in other states: --all shows them too"
 
 
-def _show(listed: Sequence[Finding], hosts: Mapping[HostId, Host]) -> None:
-    rows = [
-        (
-            hosts[f.host].name,
-            f.cve,
-            f.source_name,
-            f.state.value,
-            f.evidence.installed_version,
-            f.evidence.fixed_version or "none",
-            f.no_dsa.value,
-        )
-        for f in listed
-    ]
-    output.print_table(("host", "CVE", "package", "state", "installed", "fixed in", "vendor"), rows)
+def _facts_of(work: UnitOfWork, hosts: Sequence[HostId]) -> Iterator[Facts]:
+    """Give what hosts reported last, a part of them at a time."""
+    for first in range(0, len(hosts), PART):
+        yield from work.facts.latest_of(hosts[first : first + PART]).values()
+
+
+def _columns(hosts: Iterable[Host]) -> Sequence[tuple[str, int]]:
+    longest = max(len(state.value) for state in FindingState)
+    names = max(len(host.name) for host in hosts)
+    return (("host", names), ("CVE", CVE_WIDTH), ("package", NAME_WIDTH), ("state", longest),
+            ("installed", NAME_WIDTH), ("fixed in", NAME_WIDTH), ("vendor", 0))  # fmt: skip
+
+
+def _row(finding: Finding, host: Host) -> Sequence[str]:
+    evidence = finding.evidence
+    return (host.name, finding.cve, finding.source_name, finding.state.value,
+            evidence.installed_version, evidence.fixed_version or "none",
+            finding.no_dsa.value)  # fmt: skip

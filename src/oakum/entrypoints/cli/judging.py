@@ -1,9 +1,10 @@
 """What `oakum judge` does, without Typer: it is asked about many hosts, and must begin at once."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from oakum.core.advisories.feed import FeedState
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.versions.scheme import Scheme
 from oakum.entrypoints.cli import output
@@ -27,20 +28,27 @@ def judge_at_once(words: Sequence[str]) -> int | None:
 
 
 def judge_files(files: Iterable[Path], *, as_json: bool) -> int:
-    """Judge copies of dpkg's list and print what is open; return the exit status.
+    """Judge copies of dpkg's list and print what is open, each as it is read; return the status.
 
     Raises InputError for a file that is none, StorageError where advisories cannot be kept.
     """
-    chosen = application()
-    judged = list(judge_lists(map(chosen.read_dpkg_status, files), chosen.shipped_rulings))
+    chosen, status, feeds = application(), 0, tuple[FeedState, ...]()
+
+    def each() -> Iterator[JudgedList]:
+        nonlocal status, feeds
+        for judged in judge_lists(map(chosen.read_dpkg_status, files), chosen.shipped_rulings):
+            feeds = judged.feeds
+            if any(finding.is_to_patch for finding in judged.findings):
+                status = EXIT_WORK_TO_DO
+            yield judged
+
     if as_json:
-        output.print_json(judged)
-    else:
-        for host in judged:
-            _show(host)
-        _show_ages(judged[0])
-    is_work = any(finding.is_to_patch for host in judged for finding in host.findings)
-    return EXIT_WORK_TO_DO if is_work else 0
+        output.print_json_list([host] for host in each())
+        return status
+    for host in each():
+        _show(host)
+    _show_ages(feeds)
+    return status
 
 
 def _show(judged: JudgedList) -> None:
@@ -73,9 +81,9 @@ def _rows(findings: Iterable[Finding]) -> list[tuple[object, ...]]:
     ]
 
 
-def _show_ages(judged: JudgedList) -> None:
+def _show_ages(feeds: Iterable[FeedState]) -> None:
     from oakum.entrypoints.cli.words import age_lines  # noqa: PLC0415 (JSON needs none of it)
 
     chosen = application()
-    for line in age_lines(judged.feeds, chosen.feed_limits(), chosen.clock.now()):
+    for line in age_lines(feeds, chosen.feed_limits(), chosen.clock.now()):
         output.say(line)

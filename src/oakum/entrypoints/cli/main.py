@@ -9,6 +9,7 @@ from pathlib import Path
 
 from oakum.core.errors import OakumError
 from oakum.core.text import harmless
+from oakum.entrypoints.cli.output import ReaderLeftError
 
 EXIT_INTERRUPTED = 130
 EXIT_DEFECT = 70
@@ -31,7 +32,7 @@ def main() -> None:
         if ended.code == EXIT_INTERRUPTED:  # Typer's own word for Ctrl-C
             _tell("interrupted; what was stored before stays, and the command can be run again")
         raise
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderLeftError):
         # The reader of our output has seen enough; Python must not complain at its end either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

@@ -3,7 +3,7 @@
 # ruff: noqa: PLC0415 (what prints JSON needs nothing of Rich, and must begin quickly)
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -51,13 +51,75 @@ def show(line: str = "", style: str = "") -> None:
 
 def write(text: str) -> None:
     """Write a part of a document as it is: what reads it wants every character."""
-    sys.stdout.write(text)
+    with _reader():
+        sys.stdout.write(text)
+
+
+class ReaderLeftError(Exception):
+    """What reads our output has seen enough: no failure, but nothing more is to be done."""
+
+
+@contextmanager
+def _reader() -> Iterator[None]:
+    """Tell a reader that left from other errors: Typer would take it for a failure of ours."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderLeftError from error
 
 
 def print_json(value: object) -> None:
     """Print a value as one JSON document."""
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
     sys.stdout.flush()
+
+
+def print_json_list(parts: Iterable[Sequence[object]]) -> int:
+    """Print one JSON list, a line for each value, part by part; return how many values.
+
+    Nothing is kept. A list that was broken off lacks its end, so that none is taken for whole.
+    """
+    out, count = sys.stdout.buffer, 0
+    out.write(b"[")
+    for part in parts:
+        with _reader():
+            for value in part:
+                out.write((b",\n" if count else b"\n") + _encode(value))
+                count += 1
+            out.flush()
+    with _reader():
+        out.write(b"\n]\n")
+        out.flush()
+    return count
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def print_rows(
+    columns: Sequence[tuple[str, int]], parts: Iterable[Sequence[Sequence[object]]]
+) -> int:
+    """Print rows under their headings, part by part; return how many rows.
+
+    Columns have their width beforehand: what is longer moves the rest of its row, and none is cut.
+    """
+    count, widths = 0, [width for _, width in columns]
+    _print_row(widths, [heading for heading, _ in columns])
+    for part in parts:
+        with _reader():
+            for row in part:
+                _print_row(widths, row)
+                count += 1
+            sys.stdout.flush()
+    return count
+
+
+def _print_row(widths: Sequence[int], row: Sequence[object]) -> None:
+    cells = (
+        harmless(" ".join(str(cell).split())).ljust(width)
+        for cell, width in zip(row, widths, strict=True)
+    )
+    sys.stdout.write(f"{' '.join(cells).rstrip()}\n")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
@@ -103,6 +165,19 @@ def progress_bar() -> Iterator[ProgressCall]:
             bar.update(tasks[what], completed=done, total=total or None)
 
         yield report
+
+
+@contextmanager
+def progress_beside(what: str, *, is_data_shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that shows progress, where a person waits and no data would be torn by it.
+
+    That is on a terminal, unless the data goes to one too.
+    """
+    if not sys.stderr.isatty() or (is_data_shown and sys.stdout.isatty()):
+        yield lambda _done, _total: None
+        return
+    with progress_bar() as report:
+        yield lambda done, total: report(what, done, total)
 
 
 def _sparse_lines() -> ProgressCall:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import date, datetime
 from itertools import chain
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
 from oakum.adapters.persistence.documents import from_document, to_document
-from oakum.adapters.persistence.parts import NAMED, WRITTEN, in_parts
+from oakum.adapters.persistence.parts import WRITTEN, in_parts
 from oakum.adapters.persistence.tables import feeds, rulings, signals, statements, support
 from oakum.core.advisories.authority import COVERING, decide
 from oakum.core.advisories.feed import FeedName, FeedState
@@ -21,10 +21,16 @@ from oakum.core.advisories.statement import (
     Urgency,
     VendorStatement,
     VendorStatus,
+    stated,
 )
 from oakum.core.ids import CveId
 from oakum.core.inventory.support import ReleaseSupport, Supported
 from oakum.core.matching.component import Topic
+
+READ = 1_000
+"""Rows that are fetched at a time."""
+FEW = 10_000
+"""Up to so many packages are asked for by name; of more, all of a release are read."""
 
 
 class SqlAdvisoryStore:
@@ -76,12 +82,16 @@ class SqlAdvisoryStore:
         """Return what counts now about these packages."""
         wanted = set(topics)
         releases = sorted({release for release, _ in wanted})
-        query = select(rulings).where(rulings.c.release.in_(releases))
-        if len(wanted) <= NAMED:
-            query = query.where(rulings.c.name.in_(sorted({name for _, name in wanted})))
+        of_releases = select(rulings).where(rulings.c.release.in_(releases))
+        queries = [of_releases]
+        if len(wanted) <= FEW:
+            names = sorted({name for _, name in wanted})
+            queries = [of_releases.where(rulings.c.name.in_(part)) for part in in_parts(names)]
         return {
             (release, name): from_document(document, tuple[VendorStatement, ...], "a ruling")
-            for release, name, document in self._connection.execute(query)
+            for query in queries
+            for rows in self._connection.execute(query).partitions(READ)
+            for release, name, document in rows
             if (release, name) in wanted
         }
 
@@ -106,7 +116,7 @@ class SqlAdvisoryStore:
             found = [_statement(row) for row in self._connection.execute(others)]
             by_name = defaultdict[str, list[dict[str, object]]](list)
             for said in decide(chain(by_release[release], found), made_on):
-                document = _compact(said)
+                document = stated(said)
                 if said.source == feed.value:
                     document["known_since"] = since[said.subject]
                 by_name[said.source_name].append(document)
@@ -262,16 +272,3 @@ def _statement_row(feed: FeedName, statement: VendorStatement) -> dict[str, obje
         "channel": statement.channel,
         "module": statement.module,
     }
-
-
-def _compact(statement: VendorStatement) -> dict[str, object]:
-    """Return a statement as a document without what is at its default."""
-    return {
-        name: value
-        for name, default in DEFAULTS.items()
-        if (value := getattr(statement, name)) is not default and value != default
-    }
-
-
-DEFAULTS = {f.name: f.default for f in fields(VendorStatement)}
-"""MISSING for what has none: it is always written."""
