@@ -79,7 +79,13 @@ BREAKERS = (
 )
 """The rule is of a kind that a restart of systemd-networkd once flushed on every host at once."""
 
-service = SmallPackage("oak-service", "1.0", {UNIT_PATH: UNIT}, PROGRAM)
+service = SmallPackage(
+    "oak-service",
+    "1.0",
+    {UNIT_PATH: UNIT},
+    PROGRAM,
+    {"postinst": "systemctl daemon-reload && systemctl start oak-service.service"},
+)
 service_dead = SmallPackage(
     "oak-service",
     "1.2",

@@ -74,8 +74,9 @@ class Trial:
         *,
         soak_seconds: int = 0,
         measurement: Measurement | None = None,
+        is_followed: bool = True,
     ) -> Rollout:
-        """Install the old version, then roll the new one out in two rings."""
+        """Install the old version, then roll the new one out in two rings, or in the first alone."""
         self.archive.add(old, new)
         deb = self.archive.path_of(old).read_bytes()
         for host in self.hosts.values():
@@ -84,15 +85,16 @@ class Trial:
         manifest = manifest_of(self.archive, ((old, new),))
         changed = replace(
             PLAN.classes[0],
-            hosts=(FIRST, LATER),
+            hosts=(FIRST, LATER) if is_followed else (FIRST,),
             changes=changes_of(self.archive, ((old, new),)),
             restarts=(),
         )
+        rings = (Ring("ring 1", (FIRST,), soak_seconds), Ring("ring 2", (LATER,), 0))
         plan = replace(
             PLAN,
             snapshot=manifest.id,
             classes=(changed,),
-            rings=(Ring("ring 1", (FIRST,), soak_seconds), Ring("ring 2", (LATER,), 0)),
+            rings=rings if is_followed else rings[:1],
             budget=Budget(concurrency=2, max_failed=BORNE),
             window=Window(None, None),
             groups=(),

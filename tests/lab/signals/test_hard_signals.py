@@ -35,11 +35,14 @@ class Lab:
     network: Network
     home: Path
 
-    def roll_out(self, old: SmallPackage, new: SmallPackage) -> Rollout:
+    def roll_out(
+        self, old: SmallPackage, new: SmallPackage, *, is_followed: bool = True
+    ) -> Rollout:
         """Roll the new version out; the second ring's host is not there, and may not be touched."""
         url = self.archive.access.url.replace(self.network.ours, "snapshot.oak.test")
         access = replace(self.archive.access, url=url)
-        return Trial({FIRST: self.host}, self.archive, access, self.home).roll_out(old, new)
+        trial = Trial({FIRST: self.host}, self.archive, access, self.home)
+        return trial.roll_out(old, new, is_followed=is_followed)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +123,7 @@ def test_a_unit_that_the_transaction_killed_stops_too(lab: Lab) -> None:
     ended = lab.roll_out(service, service_dead)
     run = ended.run_of(FIRST)
     assert ended.phase is Phase.ROLLED_BACK, (ended.reason, run.reason)
-    assert HardSignal.CRITICAL_UNIT in run.signals
+    assert HardSignal.CRITICAL_UNIT in run.signals, run.reason
     assert "oak-service.service" in ended.reason
     assert lab.host.shell("systemctl is-active oak-service.service").strip() == "active"
 
@@ -132,7 +135,7 @@ def test_what_was_lost_before_is_not_blamed_on_the_change(lab: Lab) -> None:
     lab.host.shell("cp /etc/oak-resolv.conf /etc/resolv.conf")
     # The snapshot must be found all the same.
     lab.host.shell(f"echo '{lab.network.ours} snapshot.oak.test' >>/etc/hosts")
-    ended = lab.roll_out(harmless.old, harmless.new)
+    ended = lab.roll_out(harmless.old, harmless.new, is_followed=False)
     first = ended.run_of(FIRST)
     assert first.state is RunState.SUCCEEDED, first.reason
     assert first.vitals_before is not None

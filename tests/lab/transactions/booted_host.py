@@ -57,7 +57,7 @@ class ThrowAwayHost:
         command = [
             *("systemd-nspawn", "-q", "-D", str(self.root), f"--machine={name}", "--boot"),
             *("--register=no", "--keep-unit", "--resolv-conf=off", "--console=pipe"),
-            *((f"--network-namespace-path=/run/netns/{self.network}",) if self.network else ()),
+            *self._own_network(),
         ]
         self.container = subprocess.Popen(
             command,
@@ -67,6 +67,15 @@ class ThrowAwayHost:
             start_new_session=True,
         )
         self.wait_until_up()
+
+    def _own_network(self) -> tuple[str, ...]:
+        """Return how to be in its network, and master of it: a private one alone would give that."""
+        if not self.network:
+            return ()
+        return (
+            f"--network-namespace-path=/run/netns/{self.network}",
+            "--capability=CAP_NET_ADMIN",
+        )
 
     def wait_until_up(self) -> None:
         deadline = time.monotonic() + BOOT_SECONDS
