@@ -76,7 +76,7 @@ class Trial:
         measurement: Measurement | None = None,
         is_followed: bool = True,
     ) -> Rollout:
-        """Install the old version, then roll the new one out in two rings, or in the first alone."""
+        """Install the old version, then roll the new one out in two rings, or in one."""
         self.archive.add(old, new)
         deb = self.archive.path_of(old).read_bytes()
         for host in self.hosts.values():

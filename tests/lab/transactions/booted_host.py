@@ -69,7 +69,7 @@ class ThrowAwayHost:
         self.wait_until_up()
 
     def _own_network(self) -> tuple[str, ...]:
-        """Return how to be in its network, and master of it: a private one alone would give that."""
+        """Return how to be in its network, and master of it as of a private one."""
         if not self.network:
             return ()
         return (

@@ -261,8 +261,9 @@ fi
 
 section phased
 # Updates that are not for all hosts yet; Ubuntu phases those of its `-updates`, and nothing else.
-index_files 2>/dev/null | grep -e '-updates_' | while IFS= read -r index; do
-  read_index "$index" | awk '
+for index in "$@"; do
+  case $index in *-updates_*) ;; *) continue ;; esac
+  case $index in *_Packages) cat "$index" ;; *) unpacked "$index" ;; esac | awk '
     function flush() { if (p != "" && part != "") print (s == "" ? p : s) "\t" (sv == "" ? v : sv) "\t" part; p = s = v = sv = part = "" }
     /^Package: /{p=$2} /^Version: /{v=$2} /^Source: /{s=$2; sv=$3; gsub(/[()]/, "", sv)}
     /^Phased-Update-Percentage: /{part=$2} /^$/{flush()} END{flush()}'
