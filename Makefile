@@ -29,8 +29,16 @@ check: .venv/ready ## The fast part: format, lint, types, layers, unit and golde
 	$(BIN)/pytest -q tests/unit
 
 .PHONY: test
-test: check ## All tests: check, then conformance, integration, lab and end to end (root)
-	$(BIN)/pytest -q tests/fuzz tests/conformance tests/integration tests/lab tests/e2e
+test: check ## All tests: check, then all others, in two processes side by side (root)
+	$(MAKE) -j2 test-services test-hosts
+
+.PHONY: test-services
+test-services: .venv/ready ## Of those: parsers, every adapter, databases and servers, and the whole loop
+	$(BIN)/pytest -q --durations=15 tests/fuzz tests/conformance tests/integration tests/e2e
+
+.PHONY: test-hosts
+test-hosts: .venv/ready ## Of those: transactions, signals and faults on booted hosts (root)
+	$(BIN)/pytest -q --durations=15 tests/lab
 
 .PHONY: fuzz
 fuzz: .venv/ready ## A million hostile inputs for all parsers; FUZZ_FLAGS as docs/robustness.md says

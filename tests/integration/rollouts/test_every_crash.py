@@ -142,7 +142,7 @@ def _control(home: Path, rollout: RolloutId, stage: Stage, number: int, at: int)
         lambda _: None, lambda _: None,
     )  # fmt: skip
     drive_run.POLL_SECONDS = drive_run.RECONNECT_SECONDS = group_commit.GATHERING_SECONDS = 0.001
-    run_rollout.TICK_SECONDS = 0.05
+    run_rollout.TICK_SECONDS = 0.01
     asyncio.run(reconciler.run())
     engine.dispose()
 
