@@ -280,7 +280,8 @@ def test_no_hook_is_run_twice_wherever_a_controller_is_killed(
         for host in HOOKED.hosts:
             deeds = [deed.split()[0] for deed in DiskMemory(home / "hosts").deeds(host)]
             # A host that failed is put back into service only when it was rolled back.
-            after = ["2.undo", "undo", "1.undo"] if host in bad else ["2.undo", "3", "1.undo"]
+            good = ["2.undo", "confirm", "3", "1.undo"]
+            after = ["2.undo", "undo", "1.undo"] if host in bad else good
             undone = ["undo"] if bad and host not in bad else []
             assert deeds == ["1", "2", "upgrade", *after, *undone]
 
