@@ -73,6 +73,11 @@ class FindingsReader:
         asked = set(index.by_topic)
         return cls([h for h in hosts if h in concerned], about, concerned, made_from, index, asked)
 
+    @property
+    def is_about_some(self) -> bool:
+        """Tell whether there are hosts, and it is known of each that what was named concerns it."""
+        return bool(self.hosts) and self._sources is not None
+
     def parts(self) -> Iterator[Sequence[HostId]]:
         """Give the hosts, so many at a time."""
         first, size = 0, FIRST_PART

@@ -164,7 +164,7 @@ def test_an_older_worker_works_for_the_present_controller(older: Older, upgrade:
     stage.until(lambda: stage.changed() > 1)
     stage.worker("worker")
     controller.finish()
-    stage.require_all_good()
+    stage.require_all_good(confirmed=False)
     actors = set().union(*stage.actors().values())
     assert "older worker" in actors
     assert actors <= {"older worker", "worker"}
@@ -178,7 +178,7 @@ def test_an_older_controller_decides_for_present_workers(older: Older, upgrade: 
         stage.worker(name)
     controller.communicate(timeout=120)
     assert controller.returncode == 0
-    stage.require_all_good()
+    stage.require_all_good(confirmed=False)
 
 
 def test_all_are_upgraded_one_after_the_other(older: Older, upgrade: Upgrade) -> None:
@@ -190,4 +190,4 @@ def test_all_are_upgraded_one_after_the_other(older: Older, upgrade: Upgrade) ->
     stage.until(lambda: stage.changed() > 3)
     controller.kill()
     stage.controller("present").finish()
-    stage.require_all_good()
+    stage.require_all_good(confirmed=False)

@@ -68,7 +68,7 @@ def findings(
     with chosen.begin() as work:
         hosts = {h.id: h for h in choose_hosts(host, work)}
         reader = FindingsReader.of(work, list(hosts), about)
-        if package and (moment is not None or not reader.hosts):
+        if package and not reader.is_about_some:
             require_sources([package], _facts_of(work, list(hosts)))
     seen = _Seen(_Filters(wanted_cve, package, state, every=every))
     with output.progress_beside("hosts listed", is_data_shown=True) as report:
