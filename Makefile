@@ -33,12 +33,12 @@ test: check ## All tests: check, then all others, in two processes side by side 
 	$(MAKE) -j2 test-services test-hosts
 
 .PHONY: test-services
-test-services: .venv/ready ## Of those: parsers, every adapter, databases and servers, and the whole loop
-	$(BIN)/pytest -q --durations=15 tests/fuzz tests/conformance tests/integration tests/e2e
+test-services: .venv/ready ## Of those: parsers, adapters, databases and servers
+	$(BIN)/pytest -q --durations=15 tests/fuzz tests/conformance tests/integration
 
 .PHONY: test-hosts
-test-hosts: .venv/ready ## Of those: transactions, signals and faults on booted hosts (root)
-	$(BIN)/pytest -q --durations=15 tests/lab
+test-hosts: .venv/ready ## Of those: transactions, signals, faults and the whole loop on booted hosts (root)
+	$(BIN)/pytest -q --durations=15 tests/lab tests/e2e
 
 .PHONY: fuzz
 fuzz: .venv/ready ## A million hostile inputs for all parsers; FUZZ_FLAGS as docs/robustness.md says
