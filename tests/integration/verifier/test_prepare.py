@@ -16,6 +16,7 @@ from tests.integration.verifier.orders import Approver, approvers
 OAKUM = Path(sys.executable).with_name("oakum")
 FILES = (
     "/usr/lib/oakum/facts.sh",
+    "/usr/lib/oakum/hook.sh",
     "/usr/lib/oakum/simulate.sh",
     "/usr/lib/oakum/transaction.sh",
     "/usr/lib/oakum/verifier",
