@@ -33,12 +33,12 @@ test: check ## All tests: check, then all others, in two processes side by side 
 	$(MAKE) -j2 test-services test-hosts
 
 .PHONY: test-services
-test-services: .venv/ready ## Of those: parsers, adapters, databases and servers
-	$(BIN)/pytest -q --durations=15 tests/fuzz tests/conformance tests/integration
+test-services: .venv/ready ## Of those: parsers, adapters, databases and servers, and what hosts lose (root)
+	$(BIN)/pytest -q --durations=15 tests/fuzz tests/conformance tests/integration tests/lab/signals
 
 .PHONY: test-hosts
-test-hosts: .venv/ready ## Of those: transactions, signals, faults and the whole loop on booted hosts (root)
-	$(BIN)/pytest -q --durations=15 tests/lab tests/e2e
+test-hosts: .venv/ready ## Of those: transactions, faults and the whole loop on booted hosts (root)
+	$(BIN)/pytest -q --durations=15 tests/lab tests/e2e --ignore=tests/lab/signals
 
 .PHONY: fuzz
 fuzz: .venv/ready ## A million hostile inputs for all parsers; FUZZ_FLAGS as docs/robustness.md says
