@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, event
+from tests import plans
 from tests.fakes.fleet import (
     DiskMemory,
     FakeFleet,
@@ -36,8 +37,8 @@ from oakum.adapters.persistence.database import open_database
 from oakum.adapters.persistence.group_commit import GroupCommit
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 from oakum.core.audit.event import Action
-from oakum.core.ids import RolloutId
-from oakum.core.planning.hook import Hook, HookKind, HookMoment, HookPlace, UndoWhen
+from oakum.core.ids import HostId, RolloutId
+from oakum.core.planning.hook import HookKind, HookMoment, HookPlace, UndoWhen
 from oakum.core.planning.plan import Plan
 from oakum.core.rollout.hooks import HookState
 from oakum.core.rollout.measuring import counts
@@ -240,18 +241,7 @@ def _kill_everywhere(
     return place - 1
 
 
-DRAIN = Hook(
-    name="drain",
-    kind=HookKind.DRAIN,
-    moment=HookMoment.BEFORE,
-    place=HookPlace.CONTROLLER,
-    command=("/bin/drain",),
-    timeout_seconds=60,
-    must_pass=True,
-    undo=("/bin/back",),
-    undo_when=UndoWhen.WELL,
-    hosts=("h0", "h1"),  # type: ignore[arg-type]
-)
+DRAIN = replace(plans.DRAIN, name="drain", hosts=(HostId("h0"), HostId("h1")))
 HOOKED = replace(
     plan_for(("h0", "h1")),
     hooks=(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
+from tests import plans
 from tests.conformance.postgres_server import PostgresServer, running_postgres
 from tests.fakes.fleet import measured, plan_for, store
 from tests.integration.rollouts.machines import (
@@ -23,7 +24,7 @@ from oakum.adapters.persistence.database import open_database
 from oakum.adapters.system_clock import SystemClock
 from oakum.core.audit.event import Action
 from oakum.core.ids import HostId
-from oakum.core.planning.hook import Hook, HookKind, HookMoment, HookPlace, UndoWhen
+from oakum.core.planning.hook import Hook, HookPlace
 from oakum.core.rollout.rollout import Rollout
 from oakum.core.rollout.state import Phase, RunState
 from oakum.ports.deliveries import Job
@@ -201,18 +202,7 @@ def test_a_worker_that_is_killed_is_followed_by_another(make_stage: MakeStage) -
     stage.until(lambda: stage.queued() == 0)
 
 
-DRAIN = Hook(
-    name="drain",
-    kind=HookKind.DRAIN,
-    moment=HookMoment.BEFORE,
-    place=HookPlace.HOST,
-    command=("/bin/drain",),
-    timeout_seconds=60,
-    must_pass=True,
-    undo=("/bin/back",),
-    undo_when=UndoWhen.WELL,
-    hosts=tuple(HostId(host) for host in HOSTS),
-)
+DRAIN = replace(plans.DRAIN, place=HookPlace.HOST, hosts=tuple(HostId(host) for host in HOSTS))
 
 
 def test_hooks_are_run_once_though_a_worker_is_killed(make_stage: MakeStage) -> None:

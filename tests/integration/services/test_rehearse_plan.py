@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from tests import plans
 from tests.fakes.fleet import FakeFleet, ProcessMemory, assignments, facts_of, plan_for, store
 
 from oakum.core.audit.event import Action
 from oakum.core.ids import HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
-from oakum.core.planning.hook import Hook, HookKind, HookMoment, HookPlace, UndoWhen
+from oakum.core.planning.hook import HookKind, HookMoment, HookPlace, UndoWhen
 from oakum.core.planning.plan import Plan
 from oakum.core.staging.check import Verdict
 from oakum.core.staging.rehearsal import Stage, StageResult
@@ -23,19 +24,14 @@ from oakum.services import rehearse_plan
 from oakum.services.rehearse_plan import Rehearser
 
 WEB = HostId("web")
-REST = Hook(
+DRAIN = replace(plans.DRAIN, name="leave", hosts=(WEB,))
+REST = replace(
+    DRAIN,
     name="rest",
     kind=HookKind.QUIESCE,
-    moment=HookMoment.BEFORE,
     place=HookPlace.HOST,
-    command=("/bin/rest",),
-    timeout_seconds=60,
-    must_pass=True,
-    undo=("/bin/wake",),
     undo_when=UndoWhen.ALWAYS,
-    hosts=(WEB,),
 )
-DRAIN = replace(REST, name="leave", kind=HookKind.DRAIN, place=HookPlace.CONTROLLER)
 TRY = replace(REST, name="try", kind=HookKind.SMOKE, moment=HookMoment.AFTER, undo=())
 PLAN = replace(plan_for([WEB]), hooks=(DRAIN, REST, TRY))
 

@@ -10,7 +10,7 @@ from oakum.core.text import one_line
 from oakum.ports.hooks import HookJob
 
 SCRIPT: Final = (resources.files(__package__) / "hook.sh").read_text("utf-8")
-ANOTHER, DID_NOT_START = 4, 5
+ANOTHER = 4
 END = "end\tok"
 STATES = {
     "ended": Progress.ENDED,

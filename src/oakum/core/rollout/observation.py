@@ -86,9 +86,6 @@ class Unreachable:
     """After how long it goes back by itself, which may be what lets it be heard again."""
 
 
-Answer = ChecksDone | TransactionSeen | Booted | Verified | HookBegins | HookSeen
-
-
 @dataclass(frozen=True, slots=True)
 class WentBack:
     """The host goes back, or has gone back, by itself: nobody had confirmed it in time."""
@@ -96,4 +93,6 @@ class WentBack:
     reason: str
 
 
+Answer = ChecksDone | TransactionSeen | Booted | Verified | HookBegins | HookSeen
+"""What a host that was asked says of itself."""
 Observation = Answer | Measured | Unreachable | WentBack

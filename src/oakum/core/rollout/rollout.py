@@ -48,6 +48,8 @@ class HostRun:
     """From its beginning until it was found well for the first time."""
     silent_since: datetime | None = None
     """When it was first found unreachable, if it was not heard of since."""
+    at_work_since: datetime | None = None
+    """When the transaction of its state was first found without an end."""
     vitals_before: str | None = None
     """As `core/staging/vitals.py` writes them; None where an older Oakum began the run."""
     asked_round: int = 0
@@ -83,9 +85,6 @@ class HostRun:
             and self.state in WELL
             and any(hook.must_pass and hook.is_left for hook in self.hooks)
         )
-
-    at_work_since: datetime | None = None
-    """When the transaction of its state was first found without an end."""
 
     @property
     def is_unknown(self) -> bool:
