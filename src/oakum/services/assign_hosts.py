@@ -16,7 +16,7 @@ from oakum.core.staging.vitals import NOTHING_DECLARED, VitalQuestions
 from oakum.ports.package_manager import SnapshotAccess
 from oakum.ports.stores import UnitOfWork
 from oakum.services.drive_host import Assignment
-from oakum.services.order_plan import order_of, signed_order
+from oakum.services.order_plan import signed_orders
 
 
 def assign_hosts(
@@ -39,7 +39,8 @@ def assign_hosts(
         questions = VitalQuestions((*vital.names, *name), units, packages)
         asked |= dict.fromkeys(c.hosts, questions)
     found: dict[HostId, Assignment] = {}
-    document, hosts = b"", work.hosts.these(plan.hosts)
+    hosts = work.hosts.these(plan.hosts)
+    orders = signed_orders(plan, hosts.values(), access, work)
     for identity in plan.hosts:
         if identity not in hosts:
             raise RefusedError(
@@ -47,8 +48,6 @@ def assign_hosts(
                 hint="create the plan anew",
             )
         host = hosts[identity]
-        if host.guard is not None and not document:
-            document = order_of(plan, access, work)
         found[identity] = Assignment(
             host=host,
             plan=plan,
@@ -57,7 +56,7 @@ def assign_hosts(
             manifest=manifest,
             access=access,
             checks=checks_for(host, checks),
-            order=signed_order(plan, host, document, work),
+            order=orders.get(identity),
             vital=asked[identity],
             metrics=() if plan.measurement is None else plan.measurement.of(identity),
         )

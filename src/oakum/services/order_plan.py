@@ -1,6 +1,9 @@
 """Order a plan: its order for prepared hosts, and the signatures that approvers gave it."""
 
+from collections.abc import Iterable
+
 from oakum.core.errors import RefusedError
+from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.core.orders.order import (
     OrderSignature,
@@ -21,22 +24,30 @@ def order_of(plan: Plan, access: SnapshotAccess, work: UnitOfWork) -> bytes:
     return write_order(plan, manifest, Origin(access.url, access.suite, access.public_key))
 
 
-def signed_order(plan: Plan, host: Host, document: bytes, work: UnitOfWork) -> SignedOrder | None:
-    """Return the order with what this host counts of its signatures; None without a guard."""
-    if host.guard is None:
-        return None
-    return SignedOrder(document, signatures_for(host.guard, document, _signatures(plan, work)))
+def signed_orders(
+    plan: Plan, hosts: Iterable[Host], access: SnapshotAccess, work: UnitOfWork
+) -> dict[HostId, SignedOrder]:
+    """Return, for each of these hosts that is prepared, the order with what it will count of it.
+
+    Hosts with the same guard share one: a fleet has few guards, and an order is large.
+    """
+    guarded = [(host.id, host.guard) for host in hosts if host.guard is not None]
+    if not guarded:
+        return {}
+    document, signatures = order_of(plan, access, work), _signatures(plan, work)
+    orders = {
+        guard: SignedOrder(document, signatures_for(guard, document, signatures))
+        for guard in {guard for _, guard in guarded}
+    }
+    return {host: orders[guard] for host, guard in guarded}
 
 
 def require_signatures(plan: Plan, access: SnapshotAccess, work: UnitOfWork) -> None:
     """Raise RefusedError while a host of the plan would refuse its order for want of signatures."""
-    guarded = [host for host in work.hosts.all() if host.id in plan.hosts and host.guard]
-    if not guarded:
-        return
-    document = order_of(plan, access, work)
-    for host in guarded:
-        order = signed_order(plan, host, document, work)
-        signed = 0 if order is None else len(order.signatures)
+    hosts = work.hosts.these(plan.hosts)
+    orders = signed_orders(plan, hosts.values(), access, work)
+    for identity, order in orders.items():
+        host, signed = hosts[identity], len(order.signatures)
         if host.guard is not None and signed < host.guard.threshold:
             raise RefusedError(
                 f"{host.name} obeys {host.guard.in_words()} approvers, and "
@@ -47,5 +58,5 @@ def require_signatures(plan: Plan, access: SnapshotAccess, work: UnitOfWork) -> 
 
 
 def _signatures(plan: Plan, work: UnitOfWork) -> list[OrderSignature]:
-    approvals = work.plans.approvals(plan.id)
-    return [a.signature for a in approvals if a.digest == plan.digest and a.signature is not None]
+    approvals, digest = work.plans.approvals(plan.id), plan.digest
+    return [a.signature for a in approvals if a.digest == digest and a.signature is not None]

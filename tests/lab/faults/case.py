@@ -82,7 +82,7 @@ class CaseRunner:
                 extra,
                 self.login,
                 reboots=reboots,
-                deadman_seconds=case.kind.deadman_seconds,
+                deadman_seconds=case.kind.waits_seconds,
             )
             run = asyncio.run(self._play(case, job))
             end, reason = _end_of(run), run.reason

@@ -23,8 +23,14 @@ NOT_STOPPED_IN_DPKG = (
 )
 """An orderly shutdown waits until the packages are installed; the rest is done after it."""
 
-UNTIL_ENDED = "while systemctl -q is-active 'oakum-*.service'; do sleep 0.1; done"
+UNTIL_ENDED = (
+    "while systemctl list-units --plain --no-legend 'oakum-*.service'"
+    " | grep -qv '^oakum-\\(deadman\\|watch\\)-'; do sleep 0.1; done"
+)
 """Nobody ends it: it must come to its end by itself."""
+
+LONG_ENOUGH = 1800
+"""Seconds in which every case has ended: what watches over the host is there, and never fires."""
 
 
 class End(Enum):
@@ -77,8 +83,8 @@ class Kind:
     extra: Extra = Extra.NOTHING
     may_reboot: bool = False
     """Whether the plan reboots a host that needs it."""
-    deadman_seconds: int = 0
-    """How long the host waits to be confirmed."""
+    waits_seconds: int = LONG_ENOUGH
+    """How long the host waits to be confirmed before it goes back by itself."""
     hurries: bool = False
     """Whether the controller's patience runs out sooner, as the host will not answer."""
     hangs: bool = False
@@ -217,7 +223,7 @@ KINDS = (
         inject=_own(LOST_UNTIL_BACK),
         mend="systemctl stop 'oak-fault-*'; systemctl start ssh",
         points=SINCE_CHANGED,
-        deadman_seconds=6,
+        waits_seconds=6,
     ),
     Kind(
         "sshd upgraded",
@@ -348,7 +354,7 @@ def may_end(kind: Kind, point: Point) -> frozenset[End]:
     """Return how a case may end: by its kind, and by whether anything was changed before."""
     if not kind.cause:
         return frozenset({End.HEALTHY})
-    if kind.deadman_seconds:
+    if kind.waits_seconds < LONG_ENOUGH:
         return frozenset({End.BY_ITSELF})
     if point in UNTIL_CHANGED:
         return frozenset({End.REFUSED, End.PUT_BACK, End.FAILED, End.HEALTHY})

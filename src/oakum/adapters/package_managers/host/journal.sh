@@ -6,9 +6,9 @@ setting() {
   sed -n "s/^$1$TAB//p" "$T/settings"
 }
 
-# journal STEP OUTCOME DETAIL
+# journal STEP OUTCOME [DETAIL]
 journal() {
-  printf '%s\t%s\t%s\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" "$(printf '%s' "$3" | one_line)" >>"$T/journal"
+  printf '%s\t%s\t%s\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" "$(printf '%s' "${3-}" | one_line)" >>"$T/journal"
   sync -d "$T/journal"
 }
 
