@@ -39,7 +39,7 @@ from benchmarks.peers.ansible import KEY_EXCHANGE, Ansible, Endpoint
 from benchmarks.peers.peer import Cost, run
 from oakum.adapters.machines.images import Images
 from oakum.adapters.machines.nspawn import NspawnProvider
-from oakum.bootstrap import Application
+from oakum.bootstrap.application import Application
 from oakum.core.staging.lab import MAKE_USER, SUDOERS
 from oakum.ports.machines import MachineFile, MachineSpec, PackagePin
 from oakum.settings import read_settings
@@ -216,7 +216,7 @@ def _yard(hosts: int) -> Iterator[Yard]:
         fleet.configure()
         chosen = Application(read_settings({**os.environ, "OAKUM_HOME": str(fleet.home)}))
         directory = fleet.home / "lab" / "machines" / "nspawn"
-        images = Images(chosen.settings.cache / "images", chosen.distribution_archives)
+        images = Images(chosen.settings.cache / "images", chosen.snapshots.distribution_archives)
         names = tuple(f"host-{number}" for number in range(1, hosts + 1))
         yard = Yard(fleet, NspawnProvider(directory, images), directory, names)
         try:

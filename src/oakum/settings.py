@@ -256,6 +256,11 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hosts_at_once: AtLeastOne = 100
     """How many hosts one worker drives at a time."""
 
+    @property
+    def is_distributed(self) -> bool:
+        """Tell whether workers elsewhere drive the hosts."""
+        return self.kind == "distributed"
+
 
 class CheckSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One `[[checks]]` table."""

@@ -7,7 +7,7 @@ import pytest
 from demo.fleet import Fleet
 from tests.lab.leftovers import leftovers
 
-from oakum.bootstrap import Application
+from oakum.bootstrap.application import Application
 from oakum.core.staging.fidelity import compare_packages
 from oakum.settings import read_settings
 
@@ -76,7 +76,7 @@ async def _twin(fleet: Fleet, name: str) -> tuple[list[str], list[str], tuple[st
     with application.begin() as work:
         host = work.hosts.named(name)
         facts = work.facts.latest(host.id)
-        access = application.access(work.snapshots.get("latest"))
+        access = application.snapshots.access(work.snapshots.get("latest"))
     assert facts is not None
     builder = application.rehearser("a test", lambda *_: None, lambda _: None).builder
     async with (

@@ -13,7 +13,7 @@ import pytest
 from tests.conformance.postgres_server import PostgresServer, running_postgres
 from tests.fakes.fleet import plan_for, store
 
-from oakum.bootstrap import Application
+from oakum.bootstrap.application import Application
 from oakum.core.errors import RefusedError
 from oakum.services.start_rollout import start_rollout
 from oakum.settings import read_settings

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from oakum.bootstrap import Application
+from oakum.bootstrap.application import Application
 from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import InputError
 from oakum.core.planning.hook import SHELL, Hook, HookKind, HookMoment, HookPlace, UndoWhen
@@ -40,7 +40,7 @@ def test_no_archive_is_built_in(tmp_path: Path) -> None:
 
 def test_configured_archives_are_used(tmp_path: Path) -> None:
     """What the file names is taken instead of apt's configuration."""
-    sources = Application(_settings(tmp_path, MIRROR)).archive_sources("bookworm")
+    sources = Application(_settings(tmp_path, MIRROR)).snapshots.sources("bookworm")
     keyring = "debian-archive-keyring.gpg"
     assert sources == (
         ArchiveSource("http://mirror.example/debian", "bookworm", ("main",), keyring),
@@ -50,15 +50,17 @@ def test_configured_archives_are_used(tmp_path: Path) -> None:
 def test_extra_archives_stand_beside_the_others(tmp_path: Path) -> None:
     """A company's own archive does not replace the distribution's, and builds no machine."""
     application = Application(_settings(tmp_path, MIRROR + EXTRA))
-    suites = [source.suite for source in application.archive_sources("bookworm")]
+    suites = [source.suite for source in application.snapshots.sources("bookworm")]
     assert suites == ["bookworm", "own"]
-    assert [a.suite for a in application.distribution_archives("bookworm")] == ["bookworm"]
+    assert [a.suite for a in application.snapshots.distribution_archives("bookworm")] == [
+        "bookworm"
+    ]
 
 
 def test_a_release_without_archives_is_an_error(tmp_path: Path) -> None:
     """Archives of one release say nothing about another."""
     with pytest.raises(InputError, match="trixie"):
-        Application(_settings(tmp_path, MIRROR)).archive_sources("trixie")
+        Application(_settings(tmp_path, MIRROR)).snapshots.sources("trixie")
 
 
 def test_an_unknown_key_is_an_error_with_its_place(tmp_path: Path) -> None:
@@ -119,10 +121,10 @@ def test_a_value_out_of_its_bounds_is_an_error_with_its_place(
 
 def test_lanes_are_as_the_file_says(tmp_path: Path) -> None:
     """Beside those that hold without it; a calm lane that is quicker than an urgent one is none."""
-    soaks = Application(_settings(tmp_path, "[lanes]\nimmediate = [5]")).soaks
+    soaks = Application(_settings(tmp_path, "[lanes]\nimmediate = [5]")).declared.soaks
     assert (soaks[PlanLane.NORMAL], soaks[PlanLane.IMMEDIATE]) == ((86400, 86400, 172800), (5,))
     with pytest.raises(InputError, match="ring 1 soaks for longer in the urgent lane"):
-        _ = Application(_settings(tmp_path, "[lanes]\nnormal = [5]")).soaks
+        _ = Application(_settings(tmp_path, "[lanes]\nnormal = [5]")).declared.soaks
 
 
 def test_a_home_below_a_file_is_said(tmp_path: Path) -> None:
@@ -227,7 +229,7 @@ reason = "end of the year"
 
 def test_windows_and_freezes_are_read(tmp_path: Path) -> None:
     """A window is in local time, of its own zone or of each host's."""
-    rules = Application(_settings(tmp_path, WINDOWS)).rules
+    rules = Application(_settings(tmp_path, WINDOWS)).declared.rules
     (window,), (frozen,) = rules.windows, rules.freezes
     assert (window.name, window.selector, window.zone) == ("nights", "role:web", "")
     assert window.duration == timedelta(hours=4)
@@ -249,7 +251,7 @@ def test_a_window_without_sense_is_an_error_with_its_place(
 ) -> None:
     """Before any plan is made of it."""
     with pytest.raises(InputError, match=words):
-        _ = Application(_settings(tmp_path, WINDOWS.replace(old, new))).rules
+        _ = Application(_settings(tmp_path, WINDOWS.replace(old, new))).declared.rules
 
 
 @pytest.mark.parametrize(
@@ -284,7 +286,7 @@ required = true
 
 def test_metrics_are_declared(tmp_path: Path) -> None:
     """What is left out is as the guide says."""
-    rules = Application(_settings(tmp_path, METRICS)).metric_rules
+    rules = Application(_settings(tmp_path, METRICS)).declared.metric_rules
     assert (rules.interval_seconds, rules.rounds_before) == (60, 5)
     latency, errors = rules.metrics
     assert (latency.selector, latency.worse, latency.is_required) == (
@@ -326,7 +328,7 @@ def test_hooks_are_read_with_what_their_kind_means(tmp_path: Path) -> None:
     """Drain and smoke: when they are run and undone follows, and can be said otherwise."""
     smoke = '[[hooks]]\nname = "try"\nkind = "smoke"\nscript = "true"\nhosts = "role:web"\n'
     text = f'{DRAIN}{smoke}must_pass = false\ntimeout_seconds = 5\nundo_script = "rm x"\n'
-    drain, trial = Application(_settings(tmp_path, text)).hooks
+    drain, trial = Application(_settings(tmp_path, text)).declared.hooks
     assert (drain.selector, trial.selector) == ("*", "role:web")
     assert drain.hook == Hook(
         name="leave",
@@ -353,7 +355,7 @@ def test_hooks_are_read_with_what_their_kind_means(tmp_path: Path) -> None:
         hosts=(),
     )
     other = f'{DRAIN}when = "after"\nundo_when = "always"\n'
-    (drain,) = Application(_settings(tmp_path, other)).hooks
+    (drain,) = Application(_settings(tmp_path, other)).declared.hooks
     assert (drain.hook.moment, drain.hook.undo_when) == (HookMoment.AFTER, UndoWhen.ALWAYS)
 
 
@@ -361,10 +363,10 @@ def test_a_hook_without_sense_is_named(tmp_path: Path) -> None:
     """With the file and the hook."""
     text = DRAIN.replace('undo = ["/bin/back"]', 'script = "true"')
     with pytest.raises(InputError, match=r"oakum.toml: hook 'leave' is given as words and as a"):
-        _ = Application(_settings(tmp_path, text)).hooks
+        _ = Application(_settings(tmp_path, text)).declared.hooks
     text = DRAIN.replace("/bin/drain", "drain")
     with pytest.raises(InputError, match=r"oakum.toml: hook 1 \('leave'\): its command must"):
-        _ = Application(_settings(tmp_path, text)).hooks
+        _ = Application(_settings(tmp_path, text)).declared.hooks
 
 
 @pytest.mark.parametrize("said", ['"auto"', '"off"', "900"])

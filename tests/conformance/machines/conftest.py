@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from oakum.bootstrap import Application
+from oakum.bootstrap.application import Application
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
 from oakum.ports.machines import Machine, MachineFile, MachineProvider, MachineSpec

@@ -13,7 +13,7 @@ from oakum.adapters.persistence.database import Turn, open_database
 from oakum.adapters.persistence.group_commit import GroupCommit
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 from oakum.adapters.system_clock import SystemClock
-from oakum.bootstrap import Application
+from oakum.bootstrap.application import Application
 from oakum.core.rollout.rollout import Rollout
 from oakum.core.rollout.state import Phase, RunState, Wish
 from oakum.ports.stores import UnitOfWork
@@ -87,7 +87,7 @@ def test_it_holds_what_has_not_begun_until_it_is_lifted(
             Driver("me", lambda _, host: jobs[host], may_act, writer, fleet, fleet.tools(clock)),
             seen.append,
             lambda _: None,
-            application._declared_freezes([job.host for job in jobs.values()]),
+            application.declared.freezes_of([job.host for job in jobs.values()]),
         )
 
     async def in_three_acts() -> Rollout:

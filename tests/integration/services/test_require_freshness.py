@@ -7,7 +7,7 @@ import pytest
 from tests.integration.services.conftest import SteppingClock
 
 from oakum.adapters.feeds.bundle import shipped_bundle
-from oakum.bootstrap import Application
+from oakum.bootstrap.application import Application
 from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import RefusedError
 from oakum.ports.stores import UnitOfWorkFactory
@@ -35,7 +35,7 @@ def test_fresh_advisories_are_acted_on(
     loaded: UnitOfWorkFactory, clock: SteppingClock, tmp_path: Path
 ) -> None:
     """And a feed that was never loaded stops nobody."""
-    require_freshness(loaded, application(tmp_path).refusal_limits("bookworm"), clock)
+    require_freshness(loaded, application(tmp_path).declared.refusal_limits("bookworm"), clock)
 
 
 def test_old_advisories_are_not(
@@ -43,7 +43,7 @@ def test_old_advisories_are_not(
 ) -> None:
     """The feed, its age and its limit are named; what only orders work is not asked."""
     clock.moment += timedelta(days=60)
-    limits = application(tmp_path).refusal_limits("bookworm")
+    limits = application(tmp_path).declared.refusal_limits("bookworm")
     with pytest.raises(RefusedError, match=r"debian-tracker is \d+ days old \(limit 30\)$"):
         require_freshness(loaded, limits, clock)
 
@@ -53,7 +53,7 @@ def test_feeds_of_others_are_not_asked(
 ) -> None:
     """Ubuntu's hosts are judged by Ubuntu's word."""
     clock.moment += timedelta(days=60)
-    require_freshness(loaded, application(tmp_path).refusal_limits("noble"), clock)
+    require_freshness(loaded, application(tmp_path).declared.refusal_limits("noble"), clock)
 
 
 def test_the_limit_is_the_administrator_s(
@@ -62,7 +62,7 @@ def test_the_limit_is_the_administrator_s(
     """Per feed; 0 is never."""
     clock.moment += timedelta(days=60)
     never = application(tmp_path, "[advisories]\ndebian_tracker.refuse_after_hours = 0\n")
-    require_freshness(loaded, never.refusal_limits("bookworm"), clock)
+    require_freshness(loaded, never.declared.refusal_limits("bookworm"), clock)
     kev = application(tmp_path, "[advisories]\nkev.refuse_after_hours = 24\n")
     with pytest.raises(RefusedError, match=r"kev is \d+ days old"):
-        require_freshness(loaded, kev.refusal_limits("noble"), clock)
+        require_freshness(loaded, kev.declared.refusal_limits("noble"), clock)

@@ -40,7 +40,7 @@ def update(
     chosen = application()
     with chosen.locks.hold("advisories", "oakum advisories update"), output.progress_bar() as bar:
         updater = AdvisoryUpdater(chosen.begin, chosen.clock, actor(), bar, allow_older=allow_older)
-        source = chosen.advisory_source(offline, file, feed or (), bar, may_be_unsigned=unsigned)
+        source = chosen.feeds.source(offline, file, feed or (), bar, may_be_unsigned=unsigned)
         outcomes = updater.update(source, feed or ())
     _tell(outcomes)
     failed = any(outcome.state is None for outcome in outcomes)
@@ -88,7 +88,7 @@ def bundle(
     chosen = application()
     with chosen.locks.hold("advisories", "oakum advisories bundle"):
         done = bundle_advisories(
-            chosen.begin, chosen.bundle_writer(path), path.name, chosen.clock, actor()
+            chosen.begin, chosen.feeds.bundle_writer(path), path.name, chosen.clock, actor()
         )
     for state in done.missing:
         output.say(
@@ -106,7 +106,7 @@ def bundle(
 @app.command()
 def key(json: Json = False) -> None:
     """Print the public key that bundles of this installation are signed with."""
-    public = application().bundle_key.public_key().rstrip()
+    public = application().feeds.bundle_key.public_key().rstrip()
     if json:
         output.print_json({"key": public})
     else:
@@ -122,7 +122,7 @@ def status(json: Json = False) -> None:
     if json:
         output.print_json(feeds)
         return
-    for line in age_lines(feeds.values(), chosen.feed_limits(), chosen.clock.now()):
+    for line in age_lines(feeds.values(), chosen.declared.feed_limits(), chosen.clock.now()):
         output.show(line)
     for state in feeds.values():
         output.show(f"  {state.feed.value}: {state.records} records, {state.origin}")

@@ -62,7 +62,7 @@ def backtest(
     """
     chosen = application()
     day = _day(on)
-    feeds = chosen.frozen_feeds(kev, until_kev, epss, cvss or (), advisories)
+    feeds = chosen.feeds.frozen(kev, until_kev, epss, cvss or (), advisories)
     found = backtest_order(feeds, chosen.assessor, _host(exposure, criticality), day, release or ())
     if json:
         output.print_json(found)

@@ -7,14 +7,14 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from oakum.bootstrap import Application
+    from oakum.bootstrap.application import Application
 
 T = TypeVar("T")
 
 
 def application() -> "Application":
     """Return the wired application; its adapters are made when they are first used."""
-    from oakum.bootstrap import Application
+    from oakum.bootstrap.application import Application
     from oakum.settings import read_settings
 
     return Application(read_settings())

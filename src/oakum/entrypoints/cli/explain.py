@@ -52,7 +52,7 @@ def explain(
             _section("plan", [f"{plan.plan.id}: never approved"])
     if not found.plans:
         _section("plan", ["none closes it yet"])
-    for line in age_lines(found.feeds, chosen.feed_limits(), chosen.clock.now()):
+    for line in age_lines(found.feeds, chosen.declared.feed_limits(), chosen.clock.now()):
         output.say(line)
 
 

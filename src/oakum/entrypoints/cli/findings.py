@@ -99,7 +99,7 @@ def findings(
         return
     for line in knowledge.gaps(SHOWN_GAPS, chosen.releases, now.date()):
         output.say(line)
-    for line in age_lines(feeds.values(), chosen.feed_limits(), now):
+    for line in age_lines(feeds.values(), chosen.declared.feed_limits(), now):
         output.say(line)
 
 

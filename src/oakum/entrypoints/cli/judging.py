@@ -36,7 +36,9 @@ def judge_files(files: Iterable[Path], *, as_json: bool) -> int:
 
     def each() -> Iterator[JudgedList]:
         nonlocal status, feeds
-        for judged in judge_lists(map(chosen.read_dpkg_status, files), chosen.shipped_rulings):
+        for judged in judge_lists(
+            map(chosen.read_dpkg_status, files), chosen.feeds.shipped_rulings
+        ):
             feeds = judged.feeds
             if any(finding.is_to_patch for finding in judged.findings):
                 status = EXIT_WORK_TO_DO
@@ -85,5 +87,5 @@ def _show_ages(feeds: Iterable[FeedState]) -> None:
     from oakum.entrypoints.cli.words import age_lines  # noqa: PLC0415 (JSON needs none of it)
 
     chosen = application()
-    for line in age_lines(feeds, chosen.feed_limits(), chosen.clock.now()):
+    for line in age_lines(feeds, chosen.declared.feed_limits(), chosen.clock.now()):
         output.say(line)

@@ -27,7 +27,9 @@ def _lab() -> Lab:
     if os.geteuid() != 0:
         raise InputError("the lab needs root: it boots machines", hint="run it with sudo")
     chosen = application()
-    return Lab(chosen.lab_files, chosen.lab_machines, chosen.distribution_archives, output.say)
+    return Lab(
+        chosen.lab_files, chosen.lab_machines, chosen.snapshots.distribution_archives, output.say
+    )
 
 
 @app.command()

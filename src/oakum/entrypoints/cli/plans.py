@@ -105,7 +105,7 @@ def create(
         ring_percents=_percents(rings) if rings else settings.ring_percents,
         max_canaries=settings.max_canaries if canaries is None else canaries,
         wish=LaneWish(
-            chosen.soaks,
+            chosen.declared.soaks,
             chosen.configuration.lanes.before_critical,
             soak,
             lane,
@@ -120,13 +120,15 @@ def create(
         ),
         restart_policy=restart,
         reboot_policy=reboot,
-        rules=chosen.rules,
-        metrics=chosen.metric_rules,
-        hooks=chosen.hooks,
+        rules=chosen.declared.rules,
+        metrics=chosen.declared.metric_rules,
+        hooks=chosen.declared.hooks,
         deadman_seconds=_deadman(deadman or str(settings.deadman)),
     )
-    require_freshness(chosen.reading, chosen.refusal_limits(frozen.manifest.release), chosen.clock)
-    chosen.require_served()
+    require_freshness(
+        chosen.reading, chosen.declared.refusal_limits(frozen.manifest.release), chosen.clock
+    )
+    chosen.snapshots.require_served()
     with output.progress_bar() as progress:
         maker = PlanMaker(
             chosen.begin,
@@ -137,7 +139,7 @@ def create(
             settings.concurrency,
             progress,
         )
-        plan = run(maker.create(request, chosen.access(frozen)))
+        plan = run(maker.create(request, chosen.snapshots.access(frozen)))
     if json:
         output.print_json({"id": plan.id, "digest": plan.digest, "plan": plan.to_json()})
         return
@@ -304,7 +306,7 @@ def sign_request(which: Which = "latest") -> None:
 def _order(plan: Plan) -> bytes:
     chosen = application()
     with chosen.reading() as work:
-        access = chosen.access(work.snapshots.get(plan.snapshot))
+        access = chosen.snapshots.access(work.snapshots.get(plan.snapshot))
         return order_of(plan, access, work)
 
 

@@ -64,7 +64,7 @@ def queue(
             output.say(line)
         for line in knowledge.gaps(0, chosen.releases, now.date()):
             output.say(line)
-        for line in age_lines(feeds.values(), chosen.feed_limits(), now):
+        for line in age_lines(feeds.values(), chosen.declared.feed_limits(), now):
             output.say(line)
         if answer:
             output.say("next: oakum snapshots create; then: oakum plan create")

@@ -54,7 +54,7 @@ def reconcile(
         _show(comparison, every=every)
     for line in (*_about_report(report, found), *_left_over(found)):
         output.say(line)
-    for line in age_lines(feeds.values(), chosen.feed_limits(), chosen.clock.now()):
+    for line in age_lines(feeds.values(), chosen.declared.feed_limits(), chosen.clock.now()):
         output.say(line)
 
 

@@ -28,7 +28,7 @@ def rehearse(
     chosen = application()
     with chosen.reading() as work:
         plan = work.plans.get(which)
-    chosen.require_served()
+    chosen.snapshots.require_served()
     with chosen.locks.hold("rehearsal", f"oakum rehearse {plan.id}"):
         rehearser = chosen.rehearser(actor(), _tell, output.say)
         rehearsal = run(rehearser.rehearse(plan, chosen.assignments(plan)))

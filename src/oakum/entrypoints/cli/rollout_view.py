@@ -26,7 +26,7 @@ from oakum.entrypoints.cli.context import actor, application, run
 from oakum.services.run_rollout import LostLeaseError, OnChange, is_idle
 
 if TYPE_CHECKING:
-    from oakum.bootstrap import Application
+    from oakum.bootstrap.application import Application
 
 LOOK_SECONDS = 1.0
 STYLES = {

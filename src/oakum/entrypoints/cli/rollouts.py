@@ -30,11 +30,11 @@ def start(plan: Plan, json: Json = False) -> None:
     chosen = application()
     with chosen.reading() as work:
         found = work.plans.get(plan)
-        access = chosen.access(work.snapshots.get(found.snapshot))
+        access = chosen.snapshots.access(work.snapshots.get(found.snapshot))
         require_signatures(found, access, work)
     release = found.release
-    require_freshness(chosen.reading, chosen.refusal_limits(release), chosen.clock)
-    chosen.require_served()
+    require_freshness(chosen.reading, chosen.declared.refusal_limits(release), chosen.clock)
+    chosen.snapshots.require_served()
     rollout = start_rollout(plan, actor(), chosen.begin, chosen.clock)
     output.say(f"{rollout.id} is started")
     drive(rollout.id, json=json)

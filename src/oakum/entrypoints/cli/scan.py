@@ -113,7 +113,7 @@ def scan_local(
     async def collect() -> Judgement:
         async with chosen.local_transport.connect(host) as session:
             facts = await chosen.collector.collect(session, now=now)
-        bundle = chosen.shipped_bundle()
+        bundle = chosen.feeds.shipped_bundle()
         return judge_host(host, facts, bundle, chosen.assessor, now.date())
 
     judged = run(collect())
@@ -124,7 +124,7 @@ def scan_local(
         release = judged.facts.distribution.named
         for line in ended_or_ending([release], chosen.releases, now.date()):
             output.say(line)
-        for line in age_lines(judged.feeds, chosen.feed_limits(), now):
+        for line in age_lines(judged.feeds, chosen.declared.feed_limits(), now):
             output.say(line)
     if judged.queue:
         raise typer.Exit(EXIT_WORK_TO_DO)

@@ -35,8 +35,8 @@ def create(
     ):
         freezer = Freezer(
             chosen.begin,
-            chosen.archive,
-            chosen.snapshot_store,
+            chosen.snapshots.archive,
+            chosen.snapshots.store,
             chosen.transport,
             chosen.package_manager,
             chosen.clock,
@@ -44,7 +44,7 @@ def create(
             progress,
             chosen.configuration.snapshots.phased_from,
         )
-        sources = chosen.archive_sources(release)
+        sources = chosen.snapshots.sources(release)
         frozen = run(freezer.freeze(release, sources, allow_missing=allow_missing))
     snapshot = frozen.snapshot
     if json:
@@ -138,7 +138,7 @@ def verify(which: Which = "latest", json: Json = False) -> None:
     with chosen.reading() as work:
         snapshot = work.snapshots.get(which)
     with output.progress_bar() as progress:
-        faults = chosen.snapshot_store.verify(snapshot.manifest, progress)
+        faults = chosen.snapshots.store.verify(snapshot.manifest, progress)
     if json:
         output.print_json({"id": snapshot.id, "faults": faults})
     if faults:
@@ -153,7 +153,7 @@ def verify(which: Which = "latest", json: Json = False) -> None:
 @app.command()
 def key(json: Json = False) -> None:
     """Print the public key that snapshots are signed with; hosts trust it and no other."""
-    armoured = application().snapshot_store.public_key()
+    armoured = application().snapshots.store.public_key()
     if json:
         output.print_json({"public_key": armoured})
     else:
@@ -174,7 +174,7 @@ def remove(which: Which, json: Json = False) -> None:
             )
         work.snapshots.remove(SnapshotId(snapshot.id))
         work.commit()
-        chosen.snapshot_store.remove(snapshot.id)
+        chosen.snapshots.store.remove(snapshot.id)
     if json:
         output.print_json({"id": snapshot.id})
     output.say(f"snapshot {short(snapshot.id)} is removed")
@@ -187,4 +187,4 @@ def serve(
     """Serve published snapshots to hosts until it is ended."""
     chosen = application()
     address = listen or chosen.configuration.snapshots.listen
-    chosen.serve_snapshots(address, lambda at: output.say(f"serving snapshots on http://{at}"))
+    chosen.snapshots.serve(address, lambda at: output.say(f"serving snapshots on http://{at}"))

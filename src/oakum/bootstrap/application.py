@@ -8,46 +8,32 @@ import os
 import socket
 import uuid
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import InputError, RefusedError
 from oakum.core.ids import HostId
-from oakum.core.staging.check import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
-    from datetime import timedelta
+    from collections.abc import Callable, Collection
+    from pathlib import Path
 
     from sqlalchemy import Engine
 
     from oakum.adapters.engines.procrastinate_engine import WorkerRole
-    from oakum.adapters.feeds.bundle import Bundle
-    from oakum.adapters.feeds.kept import KeptFeeds
     from oakum.adapters.machines.lab_files import DirectoryLabFiles
     from oakum.adapters.persistence.database import Turn
-    from oakum.adapters.signing.openpgp import OwnKey
-    from oakum.adapters.snapshots.store import DiskSnapshotStore
     from oakum.adapters.transports.asyncssh_transport import AsyncsshTransport
+    from oakum.bootstrap.declared import Declarations
+    from oakum.bootstrap.feeds import FeedAdapters
+    from oakum.bootstrap.snapshots import SnapshotAdapters
     from oakum.core.ids import RolloutId
     from oakum.core.inventory.facts import Facts
-    from oakum.core.inventory.host import Host
     from oakum.core.inventory.known_address import KnownAddress
     from oakum.core.inventory.support import Supported
     from oakum.core.matching.finding import Finding
-    from oakum.core.planning.hook import HookRule
-    from oakum.core.planning.lane import Soaks
-    from oakum.core.planning.metric import MetricRules
-    from oakum.core.planning.openings import HostFreeze
     from oakum.core.planning.plan import Plan
-    from oakum.core.planning.schedule import Rules
     from oakum.core.reconciling.report import ScannerReport
-    from oakum.core.repositories.archive import ArchiveSource
-    from oakum.core.repositories.snapshot import Snapshot
     from oakum.core.risk.assessment import Assessor
-    from oakum.ports.advisory_feed import AdvisorySource, BundleWriter, FrozenFeeds, Rulings
-    from oakum.ports.archive import PackageArchive
     from oakum.ports.clock import Clock
     from oakum.ports.deliveries import WorkerSeen
     from oakum.ports.engine import Engine as WorkEngine
@@ -55,9 +41,8 @@ if TYPE_CHECKING:
     from oakum.ports.fact_collector import FactCollector
     from oakum.ports.lab import ProviderChoice
     from oakum.ports.locks import CommandLocks
-    from oakum.ports.package_manager import PackageManager, SnapshotAccess
-    from oakum.ports.progress import Progress
-    from oakum.ports.signing import OrderSigner, Verifier
+    from oakum.ports.package_manager import PackageManager
+    from oakum.ports.signing import OrderSigner
     from oakum.ports.stores import UnitOfWork, Writer
     from oakum.ports.transport import Transport
     from oakum.services.drive_host import Assignment, Tools
@@ -65,7 +50,7 @@ if TYPE_CHECKING:
     from oakum.services.prepare_host import HostPreparer
     from oakum.services.rehearse_plan import Rehearser, Report
     from oakum.services.run_rollout import OnChange, Reconciler
-    from oakum.settings import ArchiveSettings, Configuration, Settings
+    from oakum.settings import Settings
 
 
 class Application:
@@ -74,6 +59,27 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.configuration = settings.configuration
+
+    @cached_property
+    def declared(self) -> Declarations:
+        """What oakum.toml declares."""
+        from oakum.bootstrap.declared import Declarations
+
+        return Declarations(self.settings, lambda: self.clock)
+
+    @cached_property
+    def feeds(self) -> FeedAdapters:
+        """Where advisories come from."""
+        from oakum.bootstrap.feeds import FeedAdapters
+
+        return FeedAdapters(self.settings, lambda: self.clock)
+
+    @cached_property
+    def snapshots(self) -> SnapshotAdapters:
+        """Where snapshots are made from, kept and served."""
+        from oakum.bootstrap.snapshots import SnapshotAdapters
+
+        return SnapshotAdapters(self.settings, lambda: self.clock)
 
     # time, storage, locks
 
@@ -92,7 +98,7 @@ class Application:
     @property
     def is_distributed(self) -> bool:
         """Tell whether workers elsewhere drive the hosts."""
-        return self.configuration.engine.kind == "distributed"
+        return self.configuration.engine.is_distributed
 
     def begin(self) -> UnitOfWork:
         """Begin a unit of work that decides: one after the other."""
@@ -224,124 +230,6 @@ class Application:
             hooks=HookRunners(HostHooks(), ControllerHooks(self.settings.home / "hooks")),
         )
 
-    @cached_property
-    def checks(self) -> tuple[Check, ...]:
-        """The declared checks."""
-        return tuple(
-            Check(
-                c.name,
-                c.kind,
-                c.hosts,
-                c.target,
-                c.expect_status,
-                c.expect_text,
-                c.timeout_seconds,
-            )
-            for c in self.configuration.checks
-        )
-
-    @cached_property
-    def rules(self) -> Rules:
-        """The declared maintenance windows and freezes. Raises InputError for one without sense."""
-        rules = self._rules_of(self.configuration)
-        rules.require_sense()
-        return rules
-
-    def _rules_of(self, configuration: Configuration) -> Rules:
-        from datetime import timedelta
-
-        from oakum.core.planning.openings import Freeze
-        from oakum.core.planning.schedule import FreezeRule, Rules, WindowRule
-
-        windows = tuple(
-            WindowRule(w.name, w.hosts, w.rule, w.starts, timedelta(minutes=w.minutes), w.zone)
-            for w in configuration.windows
-        )
-        freezes = tuple(
-            FreezeRule(f.hosts, Freeze(f.begins, f.ends, f.reason)) for f in configuration.freezes
-        )
-        return Rules(windows, freezes, str(self._configuration_file))
-
-    @property
-    def _configuration_file(self) -> Path:
-        from oakum.settings import CONFIG_NAME
-
-        return self.settings.home / CONFIG_NAME
-
-    def _declared_freezes(self, hosts: Sequence[Host]) -> Callable[[], tuple[HostFreeze, ...]]:
-        """Return what reads the freezes of these hosts anew, each time that it is called."""
-        from oakum.services.read_freezes import DeclaredFreezes
-        from oakum.settings import read_configuration
-
-        def read() -> Rules:
-            return self._rules_of(read_configuration(self._configuration_file))
-
-        return DeclaredFreezes(read, hosts, self.clock)
-
-    @cached_property
-    def metric_rules(self) -> MetricRules:
-        """The declared metrics. Raises InputError for one without sense."""
-        from oakum.core.planning.metric import MetricRule, MetricRules
-
-        rollout = self.configuration.rollout
-        declared = tuple(
-            MetricRule(
-                m.name, m.hosts, m.kind, m.target, m.worse, m.required, m.timeout_seconds, m.url
-            )
-            for m in self.configuration.metrics
-        )
-        rules = MetricRules(declared, rollout.measure_seconds, rollout.measure_before)
-        rules.require_sense()
-        return rules
-
-    @cached_property
-    def soaks(self) -> Soaks:
-        """How long rings soak in each lane. Raises InputError for lanes without sense."""
-        from oakum.core.planning.lane import PlanLane, require_sense
-
-        lanes = self.configuration.lanes
-        soaks = {
-            PlanLane.NORMAL: lanes.normal,
-            PlanLane.URGENT: lanes.urgent,
-            PlanLane.IMMEDIATE: lanes.immediate,
-        }
-        require_sense(soaks, str(self.settings.home / "oakum.toml"))
-        return soaks
-
-    @cached_property
-    def hooks(self) -> tuple[HookRule, ...]:
-        """The declared hooks. Raises InputError for one without sense."""
-        from oakum.core.planning.hook import (
-            DEFAULT_MOMENT,
-            DEFAULT_UNDO,
-            Hook,
-            HookRule,
-            command_of,
-            require_sense,
-        )
-
-        place = str(self.settings.home / "oakum.toml")
-        rules = tuple(
-            HookRule(
-                h.hosts,
-                Hook(
-                    name=h.name,
-                    kind=h.kind,
-                    moment=h.when or DEFAULT_MOMENT[h.kind],
-                    place=h.where,
-                    command=command_of(h.command, h.script, f"{place}: hook {h.name!r}"),
-                    timeout_seconds=h.timeout_seconds,
-                    must_pass=h.must_pass,
-                    undo=command_of(h.undo, h.undo_script, f"{place}: the undo of {h.name!r}"),
-                    undo_when=h.undo_when or DEFAULT_UNDO[h.kind],
-                    hosts=(),
-                ),
-            )
-            for h in self.configuration.hooks
-        )
-        require_sense(rules, place)
-        return rules
-
     def read_inventory(
         self, ssh_config: Path | None, ansible: Path | None, user: str
     ) -> tuple[KnownAddress, ...]:
@@ -366,120 +254,13 @@ class Application:
 
         return fingerprint(host_key)
 
-    # advisories and risk
-
-    def feed_limits(self) -> dict[FeedName, timedelta]:
-        """Return how old each feed may be."""
-        from datetime import timedelta
-
-        settings = self.configuration.advisories
-        return {feed: timedelta(hours=settings.of(feed).stale_after_hours) for feed in FeedName}
-
-    def refusal_limits(self, release: str) -> dict[FeedName, timedelta]:
-        """Return from which age on nothing is done to a release on a feed's word."""
-        from datetime import timedelta
-
-        from oakum.core.inventory.distribution import system_of
-
-        settings = self.configuration.advisories
-        rules = ((feed, settings.of(feed)) for feed in settings.about(system_of(release)))
-        return {
-            feed: timedelta(hours=rule.refuse_after_hours)
-            for feed, rule in rules
-            if rule.refuse_after_hours
-        }
-
-    def advisory_source(
-        self,
-        offline: str,
-        file: Path | None,
-        feeds: Collection[FeedName],
-        progress: Progress,
-        *,
-        may_be_unsigned: bool = False,
-    ) -> AdvisorySource:
-        """Return the network, a bundle (a path, or `shipped`), or one feed's own file."""
-        if file is not None:
-            from oakum.adapters.feeds.file import FeedFile
-
-            if len(feeds) != 1 or offline:
-                raise InputError("--file needs one --feed: which feed the file is of")
-            (feed,) = feeds
-            return FeedFile(file, feed, self.clock, self._kept_feeds)
-        if offline == "shipped":
-            return self.shipped_bundle().keeping(self._kept_feeds)
-        if offline:
-            from oakum.adapters.feeds.bundle import open_bundle
-
-            bundle = open_bundle(Path(offline), self._bundle_keys, may_be_unsigned=may_be_unsigned)
-            return bundle.keeping(self._kept_feeds)
-        import time
-
-        from oakum.adapters.feeds.download import DownloadedFeeds
-
-        settings = self.configuration.advisories
-        urls = {feed: settings.of(feed).urls for feed in settings.fetched()}
-        return DownloadedFeeds(
-            urls, self._kept_feeds, self.clock, pause=time.sleep, progress=progress
-        )
-
-    def bundle_writer(self, path: Path) -> BundleWriter:
-        """Return what writes the feeds that are kept here into a file."""
-        from oakum.adapters.feeds.bundle_writing import SignedBundle
-
-        return SignedBundle(path, self._kept_feeds, self.bundle_key)
-
-    @cached_property
-    def bundle_key(self) -> OwnKey:
-        """The key that bundles are signed with."""
-        from oakum.adapters.signing.openpgp import OwnKey
-
-        return OwnKey(self.settings.home / "keys" / "bundles.key", "Oakum bundles")
-
-    @cached_property
-    def _bundle_keys(self) -> Verifier:
-        from oakum.adapters.signing.openpgp import KnownKeys
-
-        files = self.configuration.advisories.bundle_keys
-        return KnownKeys([self.settings.home / file for file in files], self.bundle_key)
-
-    @cached_property
-    def _kept_feeds(self) -> KeptFeeds:
-        from oakum.adapters.feeds.kept import KeptFeeds
-
-        return KeptFeeds(self.settings.home / "feeds")
-
-    def shipped_bundle(self) -> Bundle:
-        """Return the bundle that ships with Oakum."""
-        from oakum.adapters.feeds.bundle import shipped_bundle
-
-        return shipped_bundle()
-
-    @cached_property
-    def shipped_rulings(self) -> Rulings:
-        """What counts of the shipped bundle, from the cache."""
-        from oakum.adapters.feeds.compact import CompactAdvisories
-
-        return CompactAdvisories(self.settings.cache, self.shipped_bundle)
-
     def read_dpkg_status(self, path: Path) -> Facts:
         """Return what a copy of dpkg's list tells of a host."""
         from oakum.adapters.facts.dpkg_status import read_dpkg_status
 
         return read_dpkg_status(path, self.clock.now())
 
-    def frozen_feeds(
-        self,
-        kev: Path,
-        until_kev: Path,
-        epss: Path | None,
-        severity: Iterable[Path],
-        advisories: Iterable[Path],
-    ) -> FrozenFeeds:
-        """Return feeds of a past day, from files."""
-        from oakum.adapters.feeds.frozen import FrozenFiles, read_frozen
-
-        return read_frozen(FrozenFiles(kev, until_kev, epss, tuple(severity), tuple(advisories)))
+    # risk, reports and exports
 
     @cached_property
     def assessor(self) -> Assessor:
@@ -516,90 +297,6 @@ class Application:
 
         with self.begin() as work:
             return laid_over(work.advisories.support(), shipped_releases())
-
-    # snapshots
-
-    @property
-    def published(self) -> Path:
-        """Where published snapshots are."""
-        return self.settings.home / "snapshots"
-
-    @cached_property
-    def archive(self) -> PackageArchive:
-        """Upstream archives."""
-        from oakum.adapters.archives.debian import DebianArchive
-
-        home = self.settings.home
-        return DebianArchive(home / "pool", home / "indices", self.clock)
-
-    @cached_property
-    def snapshot_store(self) -> DiskSnapshotStore:
-        """Snapshots on disk."""
-        from oakum.adapters.signing.openpgp import OwnKey
-        from oakum.adapters.snapshots.store import DiskSnapshotStore
-
-        home = self.settings.home
-        key = OwnKey(self._own_snapshot_key, "Oakum snapshots")
-        return DiskSnapshotStore(home / "pool", self.published, key)
-
-    def archive_sources(self, release: str) -> tuple[ArchiveSource, ...]:
-        """Return the archives that snapshots of a release are made from."""
-        extra = _archives(self.configuration.extra_archives, release)
-        return (*self.distribution_archives(release), *extra)
-
-    def distribution_archives(self, release: str) -> tuple[ArchiveSource, ...]:
-        """Return the configured archives of a release; without any, those of this machine's apt."""
-        from oakum.adapters.archives.apt_configuration import apt_sources
-
-        if not self.configuration.archives:
-            return apt_sources(release)
-        found = _archives(self.configuration.archives, release)
-        if not found:
-            raise InputError(
-                f"no [[archives]] are configured for {release}",
-                hint="docs/guides/configuration.md has an example",
-            )
-        return found
-
-    def serve_snapshots(self, listen: str, on_ready: Callable[[str], None]) -> None:
-        """Serve what is published until a signal to end comes."""
-        from oakum.adapters.snapshots.server import serve
-
-        serve(self.published, listen, on_ready)
-
-    def require_served(self) -> None:
-        """Raise RefusedError unless published snapshots can be fetched where hosts fetch them."""
-        from oakum.adapters.snapshots.reach import require_served
-
-        require_served(self.configuration.snapshots.url)
-
-    def access(self, snapshot: Snapshot) -> SnapshotAccess:
-        """Return how hosts get a snapshot."""
-        from oakum.ports.package_manager import SnapshotAccess
-
-        return SnapshotAccess(
-            snapshot=snapshot.id,
-            url=f"{self.configuration.snapshots.url}/snapshots/{snapshot.id}",
-            suite=snapshot.manifest.release,
-            public_key=self._snapshot_key(),
-        )
-
-    def _snapshot_key(self) -> str:
-        """Return the key that hosts must trust; a worker must not make one of its own."""
-        file = self.configuration.snapshots.public_key
-        if file:
-            return self.read_text(self.settings.home / file)
-        if self.is_distributed and not self._own_snapshot_key.exists():
-            raise RefusedError(
-                "the key that snapshots are signed with is not on this machine",
-                hint="`oakum snapshots key` prints it where they are frozen; name its file in "
-                "`[snapshots] public_key`",
-            )
-        return self.snapshot_store.public_key()
-
-    @property
-    def _own_snapshot_key(self) -> Path:
-        return self.settings.home / "keys" / "snapshots.key"
 
     # machines
 
@@ -638,7 +335,9 @@ class Application:
             snapshot = work.snapshots.get(plan.snapshot)
             signals = self.configuration.signals
             vital = VitalQuestions(signals.names, signals.units)
-            return assign_hosts(plan, self.access(snapshot), self.checks, work, vital)
+            return assign_hosts(
+                plan, self.snapshots.access(snapshot), self.declared.checks, work, vital
+            )
 
     def rehearser(self, actor: str, report: Report, say: Callable[[str], None]) -> Rehearser:
         """Return what rehearses plans."""
@@ -699,7 +398,7 @@ class Application:
             driver=driver,
             on_change=on_change,
             say=say,
-            freezes=self._declared_freezes([job.host for job in assignments.values()]),
+            freezes=self.declared.freezes_of([job.host for job in assignments.values()]),
         )
 
     async def work(self, groups: Collection[str], actor: str) -> None:
@@ -715,7 +414,7 @@ class Application:
         from oakum.services.remember_assignments import RememberedAssignments
 
         self._require_shared_database()
-        self._snapshot_key()
+        self.snapshots.public_key()
 
         def assign(rollout: RolloutId) -> dict[HostId, Assignment]:
             with self.reading() as work:
@@ -779,15 +478,5 @@ class Application:
         from oakum.adapters.machines.choice import ProviderChooser
 
         return ProviderChooser(
-            self.settings.home / below, self.settings.cache, self.distribution_archives
+            self.settings.home / below, self.settings.cache, self.snapshots.distribution_archives
         )
-
-
-def _archives(settings: Iterable[ArchiveSettings], release: str) -> tuple[ArchiveSource, ...]:
-    from oakum.core.repositories.archive import ArchiveSource
-
-    return tuple(
-        ArchiveSource(a.uri, a.suite, a.components, a.keyring)
-        for a in settings
-        if a.release == release
-    )

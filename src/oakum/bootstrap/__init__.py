@@ -1,0 +1,1 @@
+"""Choose the adapters, once, and hand them to the services."""
