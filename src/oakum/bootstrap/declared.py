@@ -114,7 +114,7 @@ class Declarations:
             PlanLane.URGENT: lanes.urgent,
             PlanLane.IMMEDIATE: lanes.immediate,
         }
-        require_sense(soaks, str(self._home / "oakum.toml"))
+        require_sense(soaks, str(self._configuration_file))
         return soaks
 
     @cached_property
@@ -129,7 +129,7 @@ class Declarations:
             require_sense,
         )
 
-        place = str(self._home / "oakum.toml")
+        place = str(self._configuration_file)
         rules = tuple(
             HookRule(
                 h.hosts,
