@@ -19,5 +19,6 @@ advice() {
       echo "dpkg was killed: see by what (dmesg; memory?), then start again" ;;
     *'Failed to fetch'* | *'Could not connect'* | *'Connection failed'* | *'Err:'*)
       echo "see that the host can reach the snapshot, then start again" ;;
+    *'cannot watch over itself'*) echo "see its systemd, or switch the deadman off" ;;
   esac
 }

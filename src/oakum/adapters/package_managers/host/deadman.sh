@@ -36,7 +36,18 @@ watching_unit() { # directory
 watch_over_us() {
   if has_systemd; then
     unit=$DEADMAN_UNITS/$(boot_unit "$T")
-    cat >"$unit" <<END && mkdir -p "$WANTED_AT_BOOT" && ln -sf "$unit" "$WANTED_AT_BOOT/" || { echo "cannot write $unit"; return 1; }
+    write_boot_unit "$unit" 2>"$T/deadman.log" || { echo "cannot write $unit: $(sed 's/.*: //' "$T/deadman.log" | one_line)"; return 1; }
+    systemd-run -q --collect --unit="$(watching_unit "$T")" --property=Restart=on-failure --property=RestartSec=5 \
+      --property=OOMScoreAdjust=-900 --property=StandardInput=null /bin/sh "$T/transaction.sh" deadman "$T" \
+      </dev/null 2>"$T/deadman.log" && return 0
+    one_line <"$T/deadman.log"
+    return 1
+  fi
+  watch_apart
+}
+
+write_boot_unit() { # file
+  cat >"$1" <<END && mkdir -p "$WANTED_AT_BOOT" && ln -sf "$1" "$WANTED_AT_BOOT/" && sync -d "$1" "$WANTED_AT_BOOT"
 [Unit]
 Description=Oakum goes back unless $(basename "$T") is confirmed
 [Service]
@@ -47,14 +58,6 @@ OOMScoreAdjust=-900
 [Install]
 WantedBy=multi-user.target
 END
-    sync -d "$unit" "$WANTED_AT_BOOT"
-    systemd-run -q --collect --unit="$(watching_unit "$T")" --property=Restart=on-failure --property=RestartSec=5 \
-      --property=OOMScoreAdjust=-900 --property=StandardInput=null /bin/sh "$T/transaction.sh" deadman "$T" \
-      </dev/null 2>"$T/deadman.log" && return 0
-    one_line <"$T/deadman.log"
-    return 1
-  fi
-  watch_apart
 }
 
 watch_apart() {

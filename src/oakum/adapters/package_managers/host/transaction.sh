@@ -59,7 +59,7 @@ upgrade() {
   invert_changes "$T/changes" >"$T/inverse.tsv"
   done_with
   begin deadman
-  problem=$(arm_deadman) || refuse "the host cannot watch over itself: ${problem:-is the disk full?}; see its systemd, or switch the deadman off"
+  problem=$(arm_deadman) || refuse "the host cannot watch over itself: ${problem:-is the disk full?}"
   done_with "$(deadman_in_words)"
   begin install
   mark_changed
