@@ -260,6 +260,20 @@ def test_a_host_that_cannot_watch_over_itself_is_not_changed(
     assert host.shell(STATE) == before
 
 
+def test_is_armed_when_a_shutdown_forbade_it_at_first(
+    host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
+) -> None:
+    """One that is taken up again after the boot must not change the host without it."""
+    transaction = of_everything(archive, LONGER)
+    host.shell(f"systemd-run --unit=oakum-watch-{transaction.id} sleep 300")
+    assert asyncio.run(carry_out(session, transaction)).state is TransactionState.REFUSED
+    # As a shutdown leaves it: without a result.
+    host.shell(f"rm /var/lib/oakum/transactions/{transaction.id}/result")
+    host.try_shell(f"systemctl stop oakum-watch-{transaction.id}")
+    done = asyncio.run(carry_out(session, transaction))
+    assert (done.state, done.deadman) == (TransactionState.SUCCEEDED, DeadmanState.ARMED)
+
+
 def test_without_systemd(plain_host: ThrowAwayHost, archive: SmallArchive) -> None:
     """It goes back or stays there too, for as long as it is up."""
     session = InsideSession(plain_host)

@@ -14,7 +14,9 @@ arm_deadman() {
   [ -s "$T/back.tsv" ] && [ -s "$T/back.settings" ] || { echo "the way back was not handed over"; return 1; }
   count_anew && : >"$T/deadman.armed" && sync "$T"/deadman.* "$T" || { echo "cannot write in $T"; return 1; }
   watch_over_us && return 0
-  settle_deadman "$T" withdrawn
+  # Off, and not withdrawn: a shutdown may be what forbids it, and after the boot it is armed like any other.
+  rm -f "$T/deadman.armed"
+  dismiss_deadman "$T" --now
   return 1
 }
 
