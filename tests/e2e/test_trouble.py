@@ -94,6 +94,9 @@ def test_a_changed_conffile_is_kept_and_comes_back(fleet: Fleet) -> None:
         fleet.run("approve", "latest", "--override-rehearsal", "--reason", "an end-to-end test")
         fleet.run("rollout", "start", "latest")
         assert fleet.ssh("web-1", "cat /etc/nginx/nginx.conf") == kept
+        diffs = fleet.run("rollout", "conffiles").out
+        is_other = fleet.ssh("web-1", "ls /etc/nginx/nginx.conf.dpkg-dist 2>/dev/null || :")
+        assert ("changed by the administrator" in diffs) == bool(is_other)
         rolled_back(fleet)
         assert fleet.ssh("web-1", "cat /etc/nginx/nginx.conf") == kept
         assert "changed by the administrator" in kept

@@ -224,6 +224,9 @@ class FakeFleet:
         self.fault(f"after {name} was confirmed")
         return self._decided(self.memory.deeds(name), transaction)
 
+    async def conffile_diffs(self, session: Session, transaction: TransactionId) -> str:
+        raise NotImplementedError
+
     async def reboot(self, session: Session, transaction: TransactionId) -> None:
         name = _name(session)
         self.fault(f"before {name} reboots")

@@ -132,6 +132,14 @@ class PackageManager(Protocol):
         """
         ...
 
+    async def conffile_diffs(self, session: Session, transaction: TransactionId) -> str:
+        """Return how the configuration files that an upgrade kept differ from the new versions.
+
+        Unified diffs; empty when it kept none. Raises RefusedError for a prepared host, which
+        shows them to nobody who comes over the network.
+        """
+        ...
+
     async def reboot(self, session: Session, transaction: TransactionId) -> None:
         """Reboot the host once for this transaction; a second call does nothing."""
         ...

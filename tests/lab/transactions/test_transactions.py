@@ -30,7 +30,7 @@ from oakum.core.errors import ConflictError, HostError, RefusedError
 from oakum.core.ids import TransactionId
 from oakum.core.planning.change import PackageChange
 from oakum.core.planning.plan import RestartPolicy
-from oakum.core.rollout.transaction import TransactionState, TransactionStatus
+from oakum.core.rollout.transaction import KeptConffile, TransactionState, TransactionStatus
 from oakum.ports.package_manager import Target, Transaction, TransactionMode
 
 pytestmark = pytest.mark.lab
@@ -141,6 +141,15 @@ def test_upgrade_and_way_back(
     assert done.starts == 1
     assert done.restarted == ("oak-service.service",)
     assert host.shell("cat /etc/oak/config /etc/oak/plain") == "mine\ntwo\n"
+    assert done.kept == (KeptConffile("/etc/oak/config", 2),)
+    diffs = asyncio.run(APT.conffile_diffs(session, TransactionId("t1")))
+    assert [line for line in diffs.splitlines() if line[:2] not in {"--", "++", "@@"}] == [
+        "-mine",
+        "+two",
+    ]
+    assert host.shell("stat -c %a /var/lib/oakum/transactions/t1/conffiles.diff") == "600\n"
+    with pytest.raises(HostError, match="does not know"):
+        asyncio.run(APT.conffile_diffs(session, TransactionId("t2")))
     assert "oak-extra" in host.shell("apt-mark showauto")
 
     back = asyncio.run(carry_out(session, way_back(archive, *everything_back(archive))))

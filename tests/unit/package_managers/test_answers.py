@@ -5,13 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oakum.adapters.package_managers.answers import (
+    parse_diffs,
     parse_repacked,
     parse_simulation,
     parse_status,
 )
 from oakum.core.errors import HostError
 from oakum.core.planning.change import ChangeKind
-from oakum.core.rollout.transaction import TransactionState
+from oakum.core.rollout.transaction import KeptConffile, TransactionState
 from oakum.core.text import is_plain
 
 SIMULATION = b"""problem\t/boot has 10 MB free and 250 MB are needed; make room
@@ -32,6 +33,7 @@ result\tstate\tsucceeded
 result\tstep\tself-check
 result\treason\t
 result\trestarted\tnginx.service
+result\tkept\t3\t/etc/nginx/mime types
 result\treboot\tdbus.service maps old libexpat
 end\tok
 """
@@ -66,8 +68,18 @@ def test_status_reads_journal_and_result() -> None:
     found = parse_status(STATUS)
     assert (found.state, found.step, found.starts) == (TransactionState.SUCCEEDED, "self-check", 1)
     assert found.restarted == ("nginx.service",)
+    assert found.kept == (KeptConffile("/etc/nginx/mime types", 3),)
     assert found.reboot_reason == "dbus.service maps old libexpat"
     assert [entry.outcome for entry in found.journal] == ["started", "started", "done"]
+
+
+def test_differences_are_read_as_they_are_and_colour_nothing() -> None:
+    """Tabs, spaces and letters of any language stay; an answer that is cut off is an error."""
+    said = "diff\t--- /etc/a\ndiff\t+\tdüster  \x1b[31m\ndiff\t\nend\tok\n".encode()
+    assert parse_diffs(said) == "--- /etc/a\n+\tdüster  \\x1b[31m\n\n"
+    assert parse_diffs(b"end\tok\n") == ""
+    with pytest.raises(HostError, match="cut off"):
+        parse_diffs(said[:20])
 
 
 def test_status_without_result() -> None:

@@ -12,7 +12,7 @@ from oakum.core.inventory.facts import Facts, RunningKernel, StaleProcess
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.planning.change import ChangeKind, PackageChange, RollbackClass
 from oakum.core.rollout.state import HardSignal
-from oakum.core.rollout.transaction import TransactionState, TransactionStatus
+from oakum.core.rollout.transaction import KeptConffile, TransactionState, TransactionStatus
 from oakum.core.staging.check import Check, CheckKind, CheckResult, Verdict, compare
 from oakum.core.staging.vitals import Losses
 from oakum.core.verification.verify import Effect, hard_signals, verify
@@ -82,6 +82,17 @@ def test_finds_each_planted_difference(faults: dict[str, str]) -> None:
     assert len(found.differences) == len(faults)
     for name, fault in faults.items():
         assert any(d.startswith(f"{name}:amd64") and fault in d for d in found.differences)
+
+
+def test_kept_configuration_files_are_named_and_no_difference() -> None:
+    """The plan said that they would be kept; how far they are from the new version is told."""
+    kept = tuple(KeptConffile(f"/etc/{n}", n) for n in range(1, 6))
+    found = verify(EXPECTED, facts(*AS_PLANNED), replace(GOOD, kept=kept))
+    assert found.is_good
+    assert found.detail == (
+        "effective; kept as changed there, other than the new version: "
+        "/etc/1 (1 line), /etc/2 (2 lines), /etc/3 (3 lines) and 2 more"
+    )
 
 
 def test_finds_what_should_be_gone_and_what_is_half_done() -> None:

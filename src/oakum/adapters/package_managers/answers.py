@@ -9,13 +9,15 @@ from oakum.core.planning.change import ChangeKind
 from oakum.core.rollout.transaction import (
     DeadmanState,
     JournalEntry,
+    KeptConffile,
     TransactionState,
     TransactionStatus,
 )
-from oakum.core.text import one_line
+from oakum.core.text import harmless, one_line
 from oakum.ports.package_manager import SimulatedChange, Simulation
 
 END = ("end", "ok")
+DIFF = "diff\t"
 SIMULATED = frozenset({"kept", "conffile", "restart", "reboot", "problem"})
 """Kinds of lines that say one thing each; a change has columns of its own."""
 RESULT_STATES = {
@@ -89,11 +91,20 @@ def parse_status(output: bytes) -> TransactionStatus:
         reason=facts.get("reason", ""),
         journal=journal,
         restarted=tuple(_rest(columns) for columns in result if columns[0] == "restarted"),
+        kept=tuple(_kept(columns) for columns in result if columns[0] == "kept"),
         reboot_reason=facts.get("reboot", ""),
         deadman=_deadman(lines),
         begun_by_host=next((e.detail for e in journal if (e.step, e.outcome) == BY_ITSELF), ""),
         starts=sum(entry.step == FIRST_BEGIN and entry.outcome == "started" for entry in journal),
     )
+
+
+def parse_diffs(output: bytes) -> str:
+    """Read the answer of conffiles.sh: unified diffs, made harmless."""
+    *lines, end = output.decode("utf-8", errors="replace").removesuffix("\n").split("\n")
+    if end != "\t".join(END):
+        raise _cut_off("differences of configuration files", end)
+    return "".join(f"{harmless(line.removeprefix(DIFF))}\n" for line in lines)
 
 
 def parse_confirmation(output: bytes) -> DeadmanState:
@@ -119,11 +130,15 @@ def _lines(output: bytes, what: str) -> Iterator[Line]:
         if line
     ]
     if not lines or lines[-1] != END:
-        raise HostError(
-            f"the host's answer ({what}) is cut off or is not ours: {one_line(text[-200:])!r}",
-            hint="look at the host's disk and shell start-up files, then ask again",
-        )
+        raise _cut_off(what, text[-200:])
     return iter(lines[:-1])
+
+
+def _cut_off(what: str, end: str) -> HostError:
+    return HostError(
+        f"the host's answer ({what}) is cut off or is not ours: {one_line(end)!r}",
+        hint="look at the host's disk and shell start-up files, then ask again",
+    )
 
 
 def _of(lines: tuple[Line, ...], kind: str) -> Iterator[Line]:
@@ -149,6 +164,12 @@ def _change(columns: list[str]) -> SimulatedChange | None:
         old_version="" if old == "-" else old,
         new_version="" if new == "-" else new,
     )
+
+
+def _kept(columns: Line) -> KeptConffile:
+    number = columns[1] if len(columns) > 1 else ""
+    is_number = number.isascii() and number.isdecimal()
+    return KeptConffile(_rest(columns, 2), int(number) if is_number else 0)
 
 
 def _entry(columns: Line) -> JournalEntry:

@@ -7,6 +7,7 @@ from oakum.adapters.package_managers.answers import (
     RepackAnswer,
     RepackedFile,
     parse_confirmation,
+    parse_diffs,
     parse_repacked,
     parse_simulation,
     parse_status,
@@ -109,11 +110,21 @@ class AptPackageManager:
         """Say that the host was found well; return what has been decided, by this or before."""
         result = await _about("confirm", HostScript.CONFIRM, session, transaction)
         if result.exit_status == UNKNOWN_HERE:
-            raise HostError(
-                f"the host does not know the transaction {transaction} any more",
-                hint="was /var/lib/oakum there removed, or the host put back from a backup?",
-            )
+            raise _unknown_there(transaction)
         return parse_confirmation(result.stdout)
+
+    async def conffile_diffs(self, session: Session, transaction: TransactionId) -> str:
+        """Return how the configuration files that an upgrade kept differ from the new versions."""
+        name = _safe_id(transaction)
+        if isinstance(session, GuardedSession):
+            raise RefusedError(
+                "a prepared host shows its configuration to nobody over the network",
+                hint=f"there: less /var/lib/oakum/transactions/{name}/conffiles.diff, as root",
+            )
+        result = await session.run(text_of(HostScript.CONFFILES), name, timeout_seconds=ASK_SECONDS)
+        if result.exit_status == UNKNOWN_HERE:
+            raise _unknown_there(transaction)
+        return parse_diffs(result.stdout)
 
     async def reboot(self, session: Session, transaction: TransactionId) -> None:
         """Reboot the host once for this transaction; a second call does nothing."""
@@ -163,6 +174,13 @@ class AptPackageManager:
             return {}
         back = self._files_of(transaction.deadman.back)
         return {"back.tsv": back["changes.tsv"], "back.settings": back["settings"]}
+
+
+def _unknown_there(transaction: TransactionId) -> HostError:
+    return HostError(
+        f"the host does not know the transaction {transaction} any more",
+        hint="was /var/lib/oakum there removed, or the host put back from a backup?",
+    )
 
 
 async def _about(

@@ -41,6 +41,7 @@ class HostScript(Enum):
         "boot_again",
         "verifier",
     )
+    CONFFILES = ("common", "conffiles")
     REPACK = ("common", "repack")
     FETCH = ("common", "fetch")
 

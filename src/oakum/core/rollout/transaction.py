@@ -46,6 +46,15 @@ class JournalEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptConffile:
+    """A configuration file that stayed as the administrator had changed it."""
+
+    path: str
+    differing: int
+    """Lines in which it and the new version's differ, counted in both."""
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionStatus:
     """What the host's journal says."""
 
@@ -57,6 +66,7 @@ class TransactionStatus:
     journal: tuple[JournalEntry, ...]
     restarted: tuple[str, ...] = ()
     """Units that were restarted."""
+    kept: tuple[KeptConffile, ...] = ()
     reboot_reason: str = ""
     """Why only a reboot makes the change effective; empty when it is effective."""
     deadman: DeadmanState = DeadmanState.OFF

@@ -8,7 +8,7 @@ from oakum.core.inventory.facts import Facts, StaleProcess
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.planning.change import PackageChange
 from oakum.core.rollout.state import HardSignal
-from oakum.core.rollout.transaction import TransactionState, TransactionStatus
+from oakum.core.rollout.transaction import KeptConffile, TransactionState, TransactionStatus
 from oakum.core.staging.check import Check, CheckKind, Comparison, Verdict
 from oakum.core.staging.vitals import Losses
 from oakum.core.text import counted
@@ -17,6 +17,7 @@ GONE = "nc"  # dpkg's second letter: not installed; only configuration files lef
 SESSION_UNITS = ("session-", "user@")
 KERNEL_IMAGE = "linux-image-"
 FINISH = "run dpkg --configure -a"
+NAMED_CONFFILES = 3
 
 
 class Effect(Enum):
@@ -38,6 +39,8 @@ class Verification:
     """What is not as planned; empty when the change did what it was to do."""
     pending: tuple[str, ...]
     """What will become effective later, and when: at a reboot, or when a session ends."""
+    notes: tuple[str, ...] = ()
+    """What people should know, though it is as planned."""
 
     @property
     def is_good(self) -> bool:
@@ -49,7 +52,7 @@ class Verification:
         """Return one line for people."""
         if self.differences:
             return "; ".join(self.differences)
-        return "; ".join((self.effect.value, *self.pending))
+        return "; ".join((self.effect.value, *self.pending, *self.notes))
 
 
 def verify(
@@ -87,6 +90,7 @@ def verify(
             *_blindness(facts),
         ),
         pending=_pending(facts, reboot_reason, restarts_allowed=restarts_allowed),
+        notes=_kept_conffiles(status.kept),
     )
 
 
@@ -111,6 +115,14 @@ def hard_signals(
         (HardSignal.CRITICAL_UNIT, lost.units),
     )
     return (*found, *(signal for signal, what in vital if what))
+
+
+def _kept_conffiles(kept: tuple[KeptConffile, ...]) -> tuple[str, ...]:
+    if not kept:
+        return ()
+    named = ", ".join(f"{k.path} ({counted(k.differing, 'line')})" for k in kept[:NAMED_CONFFILES])
+    more = f" and {len(kept) - NAMED_CONFFILES} more" if len(kept) > NAMED_CONFFILES else ""
+    return (f"kept as changed there, other than the new version: {named}{more}",)
 
 
 def _transaction_differences(status: TransactionStatus) -> tuple[str, ...]:

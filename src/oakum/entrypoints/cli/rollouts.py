@@ -1,20 +1,25 @@
 """oakum rollout: carry an approved plan out, ring by ring."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from oakum.core.ids import RolloutId
 from oakum.core.rollout.state import Phase, Wish
+from oakum.core.text import counted
 from oakum.entrypoints.cli import output
-from oakum.entrypoints.cli.context import actor, application
+from oakum.entrypoints.cli.context import actor, application, run
 from oakum.entrypoints.cli.rollout_view import drive, look, show_rollout
+from oakum.services.choose import choose_hosts
+from oakum.services.compare_conffiles import ConffileComparer, HostDiffs
 from oakum.services.order_plan import require_signatures
 from oakum.services.require_freshness import require_freshness
 from oakum.services.start_rollout import Wanted, start_rollout, want
 
 app = typer.Typer(help="Start, watch, pause, resume and abort rollouts.", no_args_is_help=True)
 
+ASKED_AT_ONCE = 50
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Which = Annotated[str, typer.Argument(help="Its id or the beginning of it; `latest`.")]
 Plan = Annotated[str, typer.Argument(help="A plan: its id or the beginning of it; `latest`.")]
@@ -80,6 +85,50 @@ def show(which: Which = "latest", json: Json = False) -> None:
         output.print_json(rollout)
     else:
         show_rollout(rollout)
+
+
+@app.command()
+def conffiles(
+    which: Which = "latest",
+    limit: Annotated[str, typer.Option(help="Of these hosts only: role:web.")] = "",
+    json: Json = False,
+) -> None:
+    """Show how configuration files that hosts kept as changed differ from their new versions.
+
+    Hosts are asked now; what they answer is stored nowhere.
+    """
+    chosen = application()
+    with chosen.reading() as work:
+        rollout, hosts = work.rollouts.get(which), choose_hosts(limit, work)
+    with output.progress_bar() as progress:
+        comparer = ConffileComparer(
+            chosen.transport, chosen.package_manager, ASKED_AT_ONCE, progress
+        )
+        answers = run(comparer.compare(rollout.runs, hosts))
+    if json:
+        output.print_json(
+            [{"host": a.host.name, "diffs": a.diffs, "problem": a.problem} for a in answers]
+        )
+    else:
+        _show_diffs(answers)
+    if any(answer.problem for answer in answers):
+        raise typer.Exit(1)
+
+
+def _show_diffs(answers: Sequence[HostDiffs]) -> None:
+    """Show each difference once, with all hosts that have it."""
+    same: dict[str, list[str]] = {}
+    for answer in answers:
+        if answer.problem:
+            output.say(f"{answer.host.name}: {answer.problem}")
+        elif answer.diffs:
+            same.setdefault(answer.diffs, []).append(answer.host.name)
+    for diffs, names in same.items():
+        output.show(f"{', '.join(names)}:")
+        output.write(f"{diffs}\n")
+    asked = sum(not answer.problem for answer in answers)
+    kept = sum(map(len, same.values()))
+    output.say(f"{kept} of {counted(asked, 'changed host')} kept configuration files of their own")
 
 
 @app.command()

@@ -48,6 +48,7 @@ finish() {
   {
     printf 'state\t%s\nstep\t%s\nreason\t%s\n' "$1" "$STEP" "$why"
     [ ! -f "$T/restarted" ] || sort -u "$T/restarted" | sed "s/^/restarted$TAB/"
+    [ ! -f "$T/kept" ] || sed "s/^/kept$TAB/" "$T/kept"
     [ ! -f "$T/reboot" ] || printf 'reboot\t%s\n' "$(reboot_reason <"$T/reboot" | one_line)"
   } >"$T/result.new"
   sync "$T/result.new" && mv "$T/result.new" "$T/result" && sync "$T"

@@ -218,9 +218,15 @@ touched_unit() {
     while IFS= read -r name; do grep -q "$TAB$name:" "$T/changes" && echo "$1"; done | head -n 1
 }
 
+# What differs may be a secret: it stays here, readable by root, until root asks for it.
 name_kept_conffiles() {
+  rm -f "$T/kept" && (umask 077 && : >"$T/conffiles.diff")
   find /etc -name '*.dpkg-dist' 2>/dev/null | sort | comm -13 "$R/leftovers" - | while IFS= read -r path; do
-    journal conffiles "done" "kept ${path%.dpkg-dist} as it was changed here; the new version is beside it as $path"
+    mine=${path%.dpkg-dist}
+    journal conffiles "done" "kept $mine as it was changed here; the new version is beside it as $path"
+    diff -u -- "$mine" "$path" | head -c 65536 >>"$T/conffiles.diff"
+    differing=$(diff -- "$mine" "$path" | grep -c '^[<>]')
+    printf '%s\t%s\n' "$differing" "$mine" >>"$T/kept"
   done
 }
 
