@@ -24,10 +24,21 @@ restart_units() {
   if grep -q "^1$TAB" "$T/stale"; then
     systemctl daemon-reexec && journal restarts "done" "systemd executed itself anew"
   fi
-  while IFS=$TAB read -r pid _; do unit_of "$pid"; done <"$T/stale" | sort -u | while IFS= read -r unit; do
+  {
+    while IFS=$TAB read -r pid _; do unit_of "$pid"; done <"$T/stale"
+    units_of_needrestart
+  } | sort -u | while IFS= read -r unit; do
     [ "$(treatment_of "$unit")" = restart ] || continue
     restart_unit "$unit"
   done
+}
+
+# Files of interpreted programs are mapped by nobody. Where the administrator has needrestart, it knows them too: it is
+# asked for a list and changes nothing, and what may be restarted is decided as for our own.
+units_of_needrestart() {
+  command -v needrestart >/dev/null || return 0
+  env -u NEEDRESTART_SUSPEND timeout -k 5 120 needrestart -b -l -r l </dev/null 2>"$T/needrestart.log" |
+    sed -n 's/^NEEDRESTART-SVC: //p' | grep -xE '[\A-Za-z0-9@:_.-]+\.service'
 }
 
 restart_unit() {
