@@ -32,6 +32,7 @@ from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import (
     PLAN_FORMAT,
     Budget,
+    Group,
     HostClass,
     Plan,
     RebootPolicy,
@@ -146,13 +147,13 @@ class PlanMaker:
             plan,
             schedule=_schedule(plan, request, facts),
             measurement=request.metrics.measurement(request.hosts, [c.hosts for c in plan.classes]),
+            groups=self._groups(plan),
         )
         plan = in_lane(plan, self._urgency(plan), _wish(plan, request))
         if plan.measurement is not None:
             plan.measurement.require_time(min(ring.soak_seconds for ring in plan.rings))
+        plan = replace(plan, hooks=_hooks(plan, request))
         with self.begin() as work:
-            plan = replace(plan, groups=groups_of(work.hosts.all(), plan.hosts))
-            plan = replace(plan, hooks=_hooks(plan, request))
             work.plans.add(plan)
             work.audit.append(
                 at=plan.created_at,
@@ -188,6 +189,10 @@ class PlanMaker:
                 default=None,
             ),
         )
+
+    def _groups(self, plan: Plan) -> tuple[Group, ...]:
+        with self.begin() as work:
+            return groups_of(work.hosts.all(), plan.hosts)
 
     def _known_facts(self, request: PlanRequest) -> Mapping[HostId, Facts]:
         with self.begin() as work:

@@ -239,6 +239,30 @@ def test_a_plan_that_would_be_late_is_refused_with_what_holds_it_up(
         assert work.plans.ids() == ()
 
 
+def test_a_pair_that_must_follow_each_other_counts_when_it_must_have_ended_by_a_time(
+    fleet: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """Both at once would be done by then, and a pair is never at work at once."""
+    twin = replace(WEB, id=HostId("web-2"), name="web-2", address="127.0.0.2")
+    with fleet() as work:
+        work.hosts.add(twin)
+        work.facts.save(twin.id, replace(FACTS, hostname=twin.name))
+        work.commit()
+    by = clock.now() + timedelta(seconds=100)
+    asked = replace(
+        request(), hosts=(WEB, twin), budget=Budget(2, 0),
+        wish=LaneWish(SOAKS, soak_seconds=0, by=by),
+    )  # fmt: skip
+    ends_at = make(fleet, clock, asked).created_at + timedelta(seconds=20 + 3 + 45)
+    assert ends_at < by
+    with fleet() as work:
+        for host in (WEB, twin):
+            work.hosts.update(replace(host, labels=("ha=web",)))
+        work.commit()
+    with pytest.raises(RefusedError, match="would not be done by"):
+        make(fleet, clock, asked)
+
+
 def test_an_update_that_the_snapshot_leaves_out_stays_with_its_reason(
     fleet: UnitOfWorkFactory, clock: Clock
 ) -> None:

@@ -10,7 +10,7 @@ from tests.plans import PLAN, WEB
 from oakum.core.ids import HostId
 from oakum.core.planning.group_prediction import walk
 from oakum.core.planning.metric import Measurement, Metric, MetricKind, Worse
-from oakum.core.planning.openings import HostOpenings, Opening
+from oakum.core.planning.openings import HostOpenings, Opening, union
 from oakum.core.planning.plan import Budget, Group, GroupKind, Plan, Ring, Window
 from oakum.core.planning.prediction import learnt_pace, predict, predicted_seconds, seconds_of
 
@@ -185,3 +185,64 @@ def test_a_prediction_keeps_all_that_a_rollout_keeps(
         for group in groups:
             if group.kind is not GroupKind.DOMAIN:
                 assert len(busy & set(group.hosts)) <= group.limit
+
+
+def _plainly(
+    lengths: dict[HostId, int],
+    concurrency: int,
+    bound: dict[HostId, HostOpenings],
+    groups: tuple[Group, ...],
+) -> list[tuple[HostId, datetime]] | None:
+    """Say when each begins by asking every waiting host again at every second."""
+    begun: dict[HostId, datetime] = {}
+    for second in range(HORIZON):
+        now = NOW + timedelta(seconds=second)
+        for host in lengths:
+            busy = {h for h, at in begun.items() if now < at + timedelta(seconds=lengths[h])}
+            if (
+                host not in begun
+                and len(busy) < concurrency
+                and (host not in bound or bound[host].may_begin(now))
+                and all(_bears(group, busy, groups) for group in groups if host in group.hosts)
+            ):
+                begun[host] = now
+    return list(begun.items()) if len(begun) == len(lengths) else None
+
+
+def _bears(group: Group, busy: set[HostId], groups: tuple[Group, ...]) -> bool:
+    if group.kind is not GroupKind.DOMAIN:
+        return len(busy & set(group.hosts)) < group.limit
+    others = (g for g in groups if g.kind is GroupKind.DOMAIN and g is not group)
+    return not any(busy & set(other.hosts) for other in others)
+
+
+HORIZON = 150
+
+
+@st.composite
+def _windows(draw: st.DrawFn) -> dict[HostId, HostOpenings]:
+    """Two sets of hosts, each with its openings; some hosts are bound by nothing."""
+    found: dict[HostId, HostOpenings] = {}
+    for members in (NAMES[:2], NAMES[3:5]):
+        if draw(st.booleans()):
+            starts = sorted(draw(st.sets(st.integers(0, 40), min_size=1, max_size=3)))
+            lasts = timedelta(seconds=draw(st.integers(1, 10)))
+            openings = (opening(timedelta(seconds=start), lasts) for start in starts)
+            found |= dict.fromkeys(members, HostOpenings(("w",), union(openings), members))
+    return found
+
+
+@given(
+    _groups(), _windows(), st.integers(1, 6), st.lists(st.integers(1, 12), min_size=6, max_size=6)
+)
+def test_a_prediction_begins_hosts_as_asking_all_at_every_second_does(
+    groups: tuple[Group, ...],
+    bound: dict[HostId, HostOpenings],
+    concurrency: int,
+    lengths: list[int],
+) -> None:
+    """Asking only whom something may have let go on leaves nobody out and hurries nobody."""
+    seconds = dict(zip(NAMES, lengths, strict=True))
+    begun = walk(seconds, NOW, concurrency, bound, groups)
+    found = None if begun is None else [(each.host, each.begins_at) for each in begun]
+    assert found == _plainly(seconds, concurrency, bound, groups)
