@@ -1,27 +1,20 @@
 """Create a plan: ask every host what exactly it would do with the snapshot, and write it down."""
 
-import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from oakum.core.audit.event import Action
-from oakum.core.canonical import digest_of
 from oakum.core.errors import (
     InputError,
-    NotFoundError,
-    OakumError,
     RefusedError,
     StorageError,
 )
-from oakum.core.ids import CveId, Digest, HostId
+from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Criticality, Host
-from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.finding import Finding, FindingState
-from oakum.core.matching.kernel import SIGNED, judged_as
-from oakum.core.planning.change import ChangeKind, PackageChange
 from oakum.core.planning.clusters import Cluster, clusters_of, fingerprint, touched_by
 from oakum.core.planning.groups import groups_of
 from oakum.core.planning.hook import Hook, HookRule, hooks_for
@@ -44,24 +37,21 @@ from oakum.core.planning.plan import (
 from oakum.core.planning.prediction import learnt_pace, seconds_of_hosts
 from oakum.core.planning.rings import form_rings, require_percents
 from oakum.core.planning.schedule import Rules, ScheduledHost
-from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
+from oakum.core.repositories.snapshot import Snapshot, SnapshotManifest
 from oakum.core.risk.assessment import Assessor
 from oakum.core.risk.queue import MILLION, risk_of
-from oakum.core.rollback.classes import class_of, verdict
+from oakum.core.rollback.classes import verdict
 from oakum.core.rollback.deadman import usual_seconds
 from oakum.core.text import is_plain
-from oakum.core.versions.deb import compare
 from oakum.ports.clock import Clock
 from oakum.ports.package_manager import (
-    PackageManager,
-    SimulatedChange,
-    Simulation,
     SnapshotAccess,
-    Target,
 )
 from oakum.ports.stores import UnitOfWorkFactory
-from oakum.ports.transport import Transport
+from oakum.services.ask_changes import ChangeAsker, Question, left_out
+from oakum.services.close_findings import closed_by, require_fixes, sources_of
 from oakum.services.find_exposure import findings_of
+from oakum.services.form_classes import form_classes
 from oakum.services.prioritise_findings import prioritise_fixes, removable_risk_of_fleet
 
 CRITICAL = frozenset({Criticality.HIGH, Criticality.VERY_HIGH})
@@ -100,12 +90,9 @@ class PlanMaker:
     """Makes plans."""
 
     begin: UnitOfWorkFactory
-    transport: Transport
-    package_manager: PackageManager
+    asker: ChangeAsker
     assessor: Assessor
     clock: Clock
-    concurrency: int
-    progress: Callable[[str, int, int], None]
 
     async def create(self, request: PlanRequest, access: SnapshotAccess) -> Plan:
         """Return the stored plan.
@@ -121,19 +108,19 @@ class PlanMaker:
         facts = self._known_facts(request)
         with self.begin() as work:
             findings = findings_of(work, [host.id for host in request.hosts])
-        _require_fixes(request, findings)
-        sources = request.sources | _sources_of(findings, request.cves)
-        simulations = await self._simulate_all(request, access, facts, sources)
-        left_out = {h: _left_out(known, request.snapshot, sources) for h, known in facts.items()}
-        simulations = {
-            host: replace(answer, kept_back=(*answer.kept_back, *left_out[host]))
-            for host, answer in simulations.items()
-        }
-        classes = _classes(request, facts, simulations)
+        require_fixes(request.cves, request.hosts, findings)
+        question = Question(
+            request.snapshot,
+            access,
+            request.sources | sources_of(findings, request.cves),
+            is_narrowed=bool(request.sources or request.cves),
+        )
+        simulations = await self.asker.ask(question, request.hosts, facts)
+        classes = form_classes(request.hosts, request.snapshot.manifest, facts, simulations)
         if not classes:
-            raise _nothing_to_do(left_out.values())
+            raise _nothing_to_do(left_out(known, question) for known in facts.values())
         fixable = [f for f in findings if f.state is FindingState.AFFECTED_FIX_AVAILABLE]
-        closed = _closed(classes, request.snapshot.manifest, request.reboot_policy, fixable)
+        closed = closed_by(classes, request.snapshot.manifest, request.reboot_policy, fixable)
         plan = _assemble(
             request,
             classes,
@@ -237,42 +224,6 @@ class PlanMaker:
                     ]
         return learnt_pace(done)
 
-    async def _simulate_all(
-        self,
-        request: PlanRequest,
-        access: SnapshotAccess,
-        facts: Mapping[HostId, Facts],
-        sources: frozenset[str],
-    ) -> dict[HostId, Simulation]:
-        narrowed = bool(request.sources or request.cves)
-        places = asyncio.Semaphore(self.concurrency)
-        failures: list[str] = []
-        done: dict[HostId, Simulation] = {}
-
-        async def simulate(host: Host) -> None:
-            targets = (
-                _targets(facts[host.id], request.snapshot.manifest, sources) if narrowed else None
-            )
-            if targets == ():
-                return
-            try:
-                async with places, self.transport.connect(host) as session:
-                    answer = await self.package_manager.simulate(session, access, targets)
-            except OakumError as error:
-                failures.append(f"{host.name}: {error.message}")
-            else:
-                failures.extend(f"{host.name}: {problem}" for problem in answer.problems)
-                done[host.id] = answer
-            self.progress("asking hosts what they would do", len(done), len(request.hosts))
-
-        await asyncio.gather(*(simulate(host) for host in request.hosts))
-        if failures:
-            raise RefusedError(
-                "some hosts cannot be planned for:\n  " + "\n  ".join(sorted(failures)),
-                hint="mend what is named, or leave the hosts out with --limit",
-            )
-        return done
-
 
 def _wish(plan: Plan, request: PlanRequest) -> LaneWish:
     """Return what is asked of the lane: only before critical hosts it lasts longer."""
@@ -304,67 +255,6 @@ def _hooks(plan: Plan, request: PlanRequest) -> tuple[Hook, ...]:
     return hooks_for(request.hooks, [by_id[host] for host in plan.hosts])
 
 
-def _require_fixes(request: PlanRequest, findings: Iterable[Finding]) -> None:
-    """Raise NotFoundError for a CVE that no host of the request can be freed from."""
-    hosts = {host.id for host in request.hosts}
-    fixable = FindingState.AFFECTED_FIX_AVAILABLE
-    closable = {f.cve for f in findings if f.host in hosts and f.state is fixable}
-    if others := sorted(request.cves - closable):
-        raise NotFoundError(
-            f"no update on these hosts fixes {', '.join(others)}",
-            hint=f"`oakum findings --all --cve {others[0]}` shows how they stand to it",
-        )
-
-
-def _sources_of(findings: Iterable[Finding], cves: frozenset[CveId]) -> frozenset[str]:
-    fixable = FindingState.AFFECTED_FIX_AVAILABLE
-    return frozenset(f.source_name for f in findings if f.cve in cves and f.state is fixable)
-
-
-def candidates(manifest: SnapshotManifest) -> dict[tuple[str, str], SnapshotPackage]:
-    """Return the package that the snapshot offers for each (name, architecture)."""
-    return {
-        (package.name, package.architecture): package
-        for package in manifest.packages
-        if Role.CANDIDATE in package.roles
-    }
-
-
-def _targets(
-    facts: Facts, manifest: SnapshotManifest, sources: frozenset[str]
-) -> tuple[Target, ...]:
-    """Return the newer versions of every installed package of the chosen sources, together.
-
-    Binaries of one source are never updated apart: libnetplan and netplan.io were, and hosts
-    lost their network (CloudAMQP, April 2021).
-    """
-    offered = candidates(manifest)
-    targets = []
-    for package in facts.packages:
-        candidate = offered.get((package.name, package.architecture))
-        if (
-            candidate is not None
-            and {candidate.source_name, judged_as(package)[0]} & sources
-            and compare(candidate.version, package.version) > 0
-        ):
-            targets.append(Target(package.name, package.architecture, candidate.version))
-    return tuple(targets)
-
-
-def _left_out(
-    facts: Facts, snapshot: Snapshot, sources: frozenset[str]
-) -> tuple[tuple[str, str], ...]:
-    """Return updates of a host that the snapshot leaves out, with the reason."""
-    updates = {(u.name, u.architecture): u for u in snapshot.manifest.left_out}
-    return tuple(
-        (package.key, update.reason)
-        for package in facts.packages
-        if (update := updates.get((package.name, package.architecture))) is not None
-        and (not sources or package.source_name in sources)
-        and compare(update.version, package.version) > 0
-    )
-
-
 def _nothing_to_do(left_out: Iterable[tuple[tuple[str, str], ...]]) -> RefusedError:
     reasons = dict.fromkeys(f"{key} {reason}" for of_host in left_out for key, reason in of_host)
     message = "there is nothing to do: no host would change anything"
@@ -376,109 +266,6 @@ def _nothing_to_do(left_out: Iterable[tuple[tuple[str, str], ...]]) -> RefusedEr
     return RefusedError(
         message, hint="`oakum queue` shows what is open, `oakum snapshots list` what is frozen"
     )
-
-
-def _classes(
-    request: PlanRequest, facts: Mapping[HostId, Facts], simulations: Mapping[HostId, Simulation]
-) -> tuple[HostClass, ...]:
-    """Group hosts on which exactly the same is done, under the same circumstances."""
-    groups: dict[Digest, list[Host]] = {}
-    for host in request.hosts:
-        simulation = simulations.get(host.id)
-        if simulation is not None and simulation.changes:
-            groups.setdefault(_circumstances(host, simulation), []).append(host)
-    named: dict[str, int] = {}
-    classes = []
-    for hosts in groups.values():
-        role = _role(hosts[0])
-        named[role] = named.get(role, 0) + 1
-        name = f"{role}-{named[role]}"
-        first = hosts[0].id
-        classes.append(_host_class(name, hosts, facts[first], simulations[first], request))
-    return tuple(classes)
-
-
-def _circumstances(host: Host, simulation: Simulation) -> Digest:
-    """Return what hosts must share for one twin to stand for all of them."""
-    return digest_of(
-        {
-            "role": _role(host),
-            "changes": [_simulated_line(change) for change in simulation.changes],
-            "conffiles": list(simulation.conffile_prompts),
-            "kept_back": [list(pair) for pair in simulation.kept_back],
-            "restarts": list(simulation.restarts),
-        }
-    )
-
-
-def _simulated_line(change: SimulatedChange) -> str:
-    return f"{change.kind.value} {change.key} {change.old_version} {change.new_version}"
-
-
-def _role(host: Host) -> str:
-    roles = [label.removeprefix("role=") for label in host.labels if label.startswith("role=")]
-    return (roles or list(host.labels) or ["hosts"])[0]
-
-
-def _host_class(
-    name: str, hosts: Sequence[Host], facts: Facts, simulation: Simulation, request: PlanRequest
-) -> HostClass:
-    manifest = request.snapshot.manifest
-    changes = tuple(
-        sorted(
-            (_change(change, facts, manifest) for change in simulation.changes),
-            key=lambda change: change.key,
-        )
-    )
-    return HostClass(
-        name=name,
-        hosts=tuple(host.id for host in hosts),
-        changes=changes,
-        restarts=simulation.restarts,
-        needs_reboot=bool(simulation.reboot_reason),
-        reboot_reason=simulation.reboot_reason,
-        download_bytes=sum(change.size_bytes for change in changes),
-        disk_bytes=sum(_growth(change, manifest) for change in changes),
-        kept_back=simulation.kept_back,
-        conffile_prompts=simulation.conffile_prompts,
-    )
-
-
-def _change(change: SimulatedChange, facts: Facts, manifest: SnapshotManifest) -> PackageChange:
-    installed = facts.package(change.key)
-    offered = manifest.find(change.name, change.new_version, change.architecture)
-    if change.kind is not ChangeKind.REMOVE and offered is None:
-        raise RefusedError(
-            f"{facts.hostname} would install {change.key} {change.new_version}, "
-            "which is not in the snapshot",
-            hint="create the snapshot anew: the fleet has changed since it was frozen",
-        )
-    source = _source_name(offered, installed)
-    return PackageChange(
-        kind=change.kind,
-        name=change.name,
-        architecture=change.architecture,
-        old_version=change.old_version,
-        new_version=change.new_version,
-        sha256=offered.sha256 if offered else Digest(""),
-        size_bytes=offered.size_bytes if offered else 0,
-        source_name=source,
-        rollback_class=class_of(source, change.name),
-    )
-
-
-def _source_name(offered: SnapshotPackage | None, installed: InstalledPackage | None) -> str:
-    if offered is not None:
-        return offered.source_name
-    return installed.source_name if installed is not None else ""
-
-
-def _growth(change: PackageChange, manifest: SnapshotManifest) -> int:
-    old = manifest.find(change.name, change.old_version, change.architecture)
-    new = manifest.find(change.name, change.new_version, change.architecture)
-    before = old.installed_size_kib if old else 0
-    after = new.installed_size_kib if new else 0
-    return 1024 * (after - before)
 
 
 def _assemble(
@@ -557,37 +344,3 @@ def _way_back(
 ) -> tuple[RollbackVerdict, tuple[str, ...]]:
     every = {change.line(): change for c in classes for change in c.changes}
     return verdict(tuple(every.values()), manifest)
-
-
-def _closed(
-    classes: tuple[HostClass, ...],
-    manifest: SnapshotManifest,
-    policy: RebootPolicy,
-    fixable: Sequence[Finding],
-) -> list[Finding]:
-    """Return the findings that the plan closes."""
-    reached: dict[tuple[HostId, str], str] = {}
-    for host_class in classes:
-        # A kernel that is only installed mends nothing yet.
-        reboots = host_class.needs_reboot and policy is RebootPolicy.WHEN_NEEDED
-        for change in host_class.changes:
-            new = manifest.find(change.name, change.new_version, change.architecture)
-            if new is not None and (reboots or not new.source_name.startswith(SIGNED)):
-                source, brought = _judged_as(new)
-                for host in host_class.hosts:
-                    reached[host, source] = brought
-    return [
-        f
-        for f in fixable
-        if (version := reached.get((f.host, f.source_name))) is not None
-        and compare(version, f.evidence.fixed_version) >= 0
-    ]
-
-
-def _judged_as(new: SnapshotPackage) -> tuple[str, str]:
-    """Return the source and version by which findings speak of a package of a snapshot."""
-    return judged_as(
-        InstalledPackage(
-            new.name, new.version, new.architecture, new.source_name, new.source_version
-        )
-    )

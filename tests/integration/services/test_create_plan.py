@@ -50,6 +50,7 @@ from oakum.ports.package_manager import (
 from oakum.ports.stores import UnitOfWorkFactory
 from oakum.ports.transport import Session
 from oakum.services.approve_plan import ApprovalRequest, approve_plan
+from oakum.services.ask_changes import ChangeAsker
 from oakum.services.assign_hosts import plan_of
 from oakum.services.create_plan import PlanMaker, PlanRequest
 from oakum.services.start_rollout import start_rollout
@@ -176,15 +177,10 @@ def _unasked(asked: Asked) -> Answer:
 def make(
     begin: UnitOfWorkFactory, clock: Clock, asked: PlanRequest, resolver: Resolver | None = None
 ) -> Plan:
-    maker = PlanMaker(
-        begin,
-        FakeTransport({host.name: FakeSession(_unasked) for host in asked.hosts}),
-        cast("PackageManager", resolver or Resolver()),
-        Assessor(shipped_tables(), ("bod-26-04",)),
-        clock,
-        1,
-        lambda *_: None,
-    )
+    transport = FakeTransport({host.name: FakeSession(_unasked) for host in asked.hosts})
+    manager = cast("PackageManager", resolver or Resolver())
+    asker = ChangeAsker(transport, manager, 1, lambda *_: None)
+    maker = PlanMaker(begin, asker, Assessor(shipped_tables(), ("bod-26-04",)), clock)
     access = SnapshotAccess(SnapshotId("a"), "http://127.0.0.1", "bookworm", "key")
     return asyncio.run(maker.create(asked, access))
 

@@ -24,6 +24,7 @@ from oakum.entrypoints.cli.context import actor, application, run
 from oakum.entrypoints.cli.moments import parse_moment
 from oakum.entrypoints.cli.plan_view import doubts_about, show_guards, show_plan
 from oakum.services.approve_plan import ApprovalRequest, approve_plan
+from oakum.services.ask_changes import ChangeAsker
 from oakum.services.choose import choose_hosts, require_sources
 from oakum.services.create_plan import PlanMaker, PlanRequest
 from oakum.services.order_plan import order_of
@@ -132,12 +133,9 @@ def create(
     with output.progress_bar() as progress:
         maker = PlanMaker(
             chosen.begin,
-            chosen.transport,
-            chosen.package_manager,
+            ChangeAsker(chosen.transport, chosen.package_manager, settings.concurrency, progress),
             chosen.assessor,
             chosen.clock,
-            settings.concurrency,
-            progress,
         )
         plan = run(maker.create(request, chosen.snapshots.access(frozen)))
     if json:
