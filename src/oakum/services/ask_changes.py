@@ -4,22 +4,14 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from oakum.core.errors import (
-    OakumError,
-    RefusedError,
-)
+from oakum.core.errors import OakumError, RefusedError
 from oakum.core.ids import HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.matching.kernel import judged_as
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
 from oakum.core.versions.deb import compare
-from oakum.ports.package_manager import (
-    PackageManager,
-    Simulation,
-    SnapshotAccess,
-    Target,
-)
+from oakum.ports.package_manager import PackageManager, Simulation, SnapshotAccess, Target
 from oakum.ports.transport import Transport
 
 

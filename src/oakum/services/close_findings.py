@@ -2,18 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from oakum.core.errors import (
-    NotFoundError,
-)
+from oakum.core.errors import NotFoundError
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.core.matching.kernel import SIGNED, judged_as
-from oakum.core.planning.plan import (
-    HostClass,
-    RebootPolicy,
-)
+from oakum.core.planning.plan import HostClass, RebootPolicy
 from oakum.core.repositories.snapshot import SnapshotManifest, SnapshotPackage
 from oakum.core.versions.deb import compare
 

@@ -6,11 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from oakum.core.audit.event import Action
-from oakum.core.errors import (
-    InputError,
-    RefusedError,
-    StorageError,
-)
+from oakum.core.errors import InputError, RefusedError, StorageError
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Criticality, Host
@@ -44,9 +40,7 @@ from oakum.core.rollback.classes import verdict
 from oakum.core.rollback.deadman import usual_seconds
 from oakum.core.text import is_plain
 from oakum.ports.clock import Clock
-from oakum.ports.package_manager import (
-    SnapshotAccess,
-)
+from oakum.ports.package_manager import SnapshotAccess
 from oakum.ports.stores import UnitOfWorkFactory
 from oakum.services.ask_changes import ChangeAsker, Question, left_out
 from oakum.services.close_findings import closed_by, require_fixes, sources_of

@@ -3,23 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from oakum.core.canonical import digest_of
-from oakum.core.errors import (
-    RefusedError,
-)
+from oakum.core.errors import RefusedError
 from oakum.core.ids import Digest, HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.planning.change import ChangeKind, PackageChange
-from oakum.core.planning.plan import (
-    HostClass,
-)
+from oakum.core.planning.plan import HostClass
 from oakum.core.repositories.snapshot import SnapshotManifest, SnapshotPackage
 from oakum.core.rollback.classes import class_of
-from oakum.ports.package_manager import (
-    SimulatedChange,
-    Simulation,
-)
+from oakum.ports.package_manager import SimulatedChange, Simulation
 
 
 def form_classes(
