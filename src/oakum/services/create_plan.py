@@ -127,7 +127,9 @@ class PlanMaker:
         plan = replace(
             plan,
             schedule=_schedule(plan, request, facts),
-            measurement=request.metrics.measurement(request.hosts, [c.hosts for c in plan.classes]),
+            measurement=request.metrics.measurement(
+                request.hosts, [*(c.hosts for c in plan.clusters), *(c.hosts for c in plan.classes)]
+            ),
             groups=self._groups(plan),
         )
         plan = in_lane(plan, self._urgency(plan), _wish(plan, request))

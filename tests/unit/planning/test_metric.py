@@ -38,6 +38,18 @@ def test_a_plan_takes_up_what_its_hosts_have() -> None:
     assert metric.in_words() == "latency (higher is worse): command cat /run/latency"
 
 
+def test_a_group_is_named_once_and_a_host_is_counted_once() -> None:
+    """A class that is one environment is no second group; one that is several, is."""
+    web = ALIKE[0]
+    found = MetricRules((RULE,), 60, 5).measurement(
+        HOSTS, [web[:1], web[1:], ALIKE[2], web, ALIKE[2]]
+    )
+    assert found is not None
+    (metric,) = found.metrics
+    assert metric.alike == (web[:1], web[1:], ALIKE[2], web)
+    assert metric.hosts == {"web1", "web2", "web3"}
+
+
 def test_metrics_of_no_host_measure_nothing() -> None:
     """A plan without such hosts is as if there were no metrics: its digest does not change."""
     rules = MetricRules((replace(RULE, selector="role:mail"),))

@@ -272,6 +272,21 @@ def test_each_host_is_in_one_pair_and_pairs_are_of_one_kind() -> None:
     assert (last.pairs, last.unpaired) == ((), ("latency",))
 
 
+def test_hosts_of_one_environment_are_paired_before_others_of_their_class() -> None:
+    """What is left over of an environment is paired within the class, and nobody twice."""
+    near, far, lonely = (tuple(HostId(f"{kind}{n}") for n in range(2)) for kind in "abc")
+    everybody = (*far, *near, *lonely)
+    ring_of = {"a0": 0, "a1": 1, "b0": 1, "b1": 1, "c0": 0, "c1": 0}
+    members = [Member(host, ring_of[host], is_unchanged=True) for host in everybody]
+    wanted = Measurement((replace(metric(), alike=(near, far, lonely, everybody)),), 30, 5)
+    found = pair_up(wanted, 0, members, Measuring())
+    assert [(p.changed, p.control) for p in found.pairs] == [
+        ("a0", "a1"),
+        ("c0", "b0"),
+        ("c1", "b1"),
+    ]
+
+
 def test_earlier_rings_still_count() -> None:
     """Evidence of the first ring is not forgotten when the second is measured."""
     pair = Pair("latency", HostId("h0"), HostId("h3"), (0.0,) * 4, (1.0,) * 5)

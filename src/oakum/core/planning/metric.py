@@ -42,7 +42,13 @@ class Metric:
     source: str
     """URL of the server that is queried; empty where none is."""
     alike: tuple[tuple[HostId, ...], ...]
-    """Hosts that have it; those together that the plan changes in the same way."""
+    """Hosts that have it, in the groups in which they are paired, those that are most alike first:
+    of one environment, then of one class. A host may be in several; its first pair counts."""
+
+    @property
+    def hosts(self) -> frozenset[HostId]:
+        """Return the hosts that have it."""
+        return frozenset(host for hosts in self.alike for host in hosts)
 
     def is_of(self, host: HostId) -> bool:
         """Tell whether a host has it."""
@@ -120,6 +126,8 @@ class MetricRule:
         selector = parse_selector(self.selector)
         named = {host.id for host in hosts if selector.matches(host)}
         groups = (tuple(host for host in group if host in named) for group in alike)
+        # A class that is one environment would be the same group again.
+        distinct = {frozenset(group): group for group in groups if group}
         return Metric(
             self.name,
             self.kind,
@@ -128,7 +136,7 @@ class MetricRule:
             self.is_required,
             self.timeout_seconds,
             self.source,
-            tuple(group for group in groups if group),
+            tuple(distinct.values()),
         )
 
 

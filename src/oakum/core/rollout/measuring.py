@@ -140,17 +140,15 @@ def pair_up(
 
 
 def _pairs_of(metric: Metric, ring: int, ring_of: dict[HostId, int]) -> list[Pair]:
-    columns = [
-        [
-            Pair(metric.name, changed, control)
-            for changed, control in zip(
-                (host for host in hosts if ring_of.get(host) == ring),
-                (host for host in hosts if ring_of.get(host, -1) > ring),
-                strict=False,
-            )
-        ]
-        for hosts in metric.alike
-    ]
+    columns: list[list[Pair]] = []
+    taken: set[HostId] = set()
+    for hosts in metric.alike:
+        free = [host for host in hosts if host not in taken]
+        changed = (host for host in free if ring_of.get(host) == ring)
+        later = (host for host in free if ring_of.get(host, -1) > ring)
+        column = [Pair(metric.name, *both) for both in zip(changed, later, strict=False)]
+        taken |= {host for pair in column for host in (pair.changed, pair.control)}
+        columns.append(column)
     # From each kind of host one, then a second: a kind that is rare is seen as well.
     depth = max((len(column) for column in columns), default=0)
     rows = (column[n] for n in range(depth) for column in columns if n < len(column))

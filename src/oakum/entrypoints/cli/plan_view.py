@@ -138,8 +138,8 @@ def _show_order(plan: Plan, names: Mapping[HostId, str], now: datetime) -> None:
 
 def _show_measurement(measurement: Measurement) -> None:
     for metric in measurement.metrics:
-        hosts = sum(len(group) for group in metric.alike)
-        output.show(f"  metric     {metric.in_words()}; of {counted(hosts, 'host')}")
+        hosts = counted(len(metric.hosts), "host")
+        output.show(f"  metric     {metric.in_words()}; of {hosts}")
     output.show(
         f"             read {counted(measurement.rounds_before, 'time')} before a ring is changed "
         f"and while it soaks, every {measurement.interval_seconds} s"
