@@ -171,7 +171,7 @@ class CaseRunner:
         if wrong and not case.delay_seconds and re.search(wrong, run.reason):
             faults.append(f"is no longer true: {run.reason}")
         self._heal(case.kind)
-        if run.state is RunState.FAILED:
+        if run.state in {RunState.FAILED, RunState.ROLLBACK_FAILED}:
             back = asyncio.run(self._roll_back(run, job))
             if back.state is not RunState.ROLLED_BACK:
                 faults.append(f"going back ended {back.state.value}: {back.reason}")
