@@ -1,12 +1,11 @@
 """Create a plan: ask every host what exactly it would do with the snapshot, and write it down."""
 
-import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from oakum.core.audit.event import Action
-from oakum.core.errors import InputError, RefusedError, StorageError
+from oakum.core.errors import InputError, RefusedError
 from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Criticality, Host
@@ -30,7 +29,7 @@ from oakum.core.planning.plan import (
     RollbackVerdict,
     Window,
 )
-from oakum.core.planning.prediction import learnt_pace, seconds_of_hosts
+from oakum.core.planning.prediction import seconds_of_hosts, seconds_of_plan
 from oakum.core.planning.rings import form_rings, require_percents
 from oakum.core.planning.schedule import Rules, ScheduledHost
 from oakum.core.repositories.snapshot import Snapshot, SnapshotManifest
@@ -46,11 +45,10 @@ from oakum.services.ask_changes import ChangeAsker, Question, left_out
 from oakum.services.close_findings import closed_by, require_fixes, sources_of
 from oakum.services.find_exposure import findings_of
 from oakum.services.form_classes import form_classes
+from oakum.services.learn_times import LearntTimes, learn_times
 from oakum.services.prioritise_findings import prioritise_fixes, removable_risk_of_fleet
 
 CRITICAL = frozenset({Criticality.HIGH, Criticality.VERY_HIGH})
-LEARNT_FROM = 20
-"""Rollouts, the newest, from which one learns how long hosts take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +100,7 @@ class PlanMaker:
         facts = self._known_facts(request)
         with self.begin() as work:
             findings = findings_of(work, [host.id for host in request.hosts])
+            times = learn_times(work)
         require_fixes(request.cves, request.hosts, findings)
         question = Question(
             request.snapshot,
@@ -122,8 +121,9 @@ class PlanMaker:
             closed,
             self.clock.now(),
             risk_removed_ppm=self._share_of_risk(closed),
-            pace_percent=self._pace(),
+            pace_percent=times.pace_percent,
         )
+        plan = replace(plan, hooks=_hooks(plan, request, times))
         plan = replace(
             plan,
             schedule=_schedule(plan, request, facts),
@@ -135,7 +135,6 @@ class PlanMaker:
         plan = in_lane(plan, self._urgency(plan), _wish(plan, request))
         if plan.measurement is not None:
             plan.measurement.require_time(min(ring.soak_seconds for ring in plan.rings))
-        plan = replace(plan, hooks=_hooks(plan, request))
         with self.begin() as work:
             work.plans.add(plan)
             work.audit.append(
@@ -205,21 +204,6 @@ class PlanMaker:
         removed = risk_of([f for f in closed if f.is_to_patch], hosts, signals)
         return MILLION * removed // total if total else 0
 
-    def _pace(self) -> int:
-        """Return how long hosts took lately, in percent of what was guessed of them."""
-        done: list[tuple[int, int]] = []
-        with self.begin() as work:
-            for rollout in work.rollouts.all()[-LEARNT_FROM:]:
-                with contextlib.suppress(StorageError):  # a damaged plan is told of elsewhere
-                    plan = work.plans.get(rollout.plan)
-                    guesses = seconds_of_hosts(plan.classes, 100)
-                    done += [
-                        (guesses[run.host], run.seconds)
-                        for run in rollout.runs
-                        if run.seconds is not None
-                    ]
-        return learnt_pace(done)
-
 
 def _wish(plan: Plan, request: PlanRequest) -> LaneWish:
     """Return what is asked of the lane: only before critical hosts it lasts longer."""
@@ -237,7 +221,7 @@ def end_of(day: date) -> datetime:
 def _schedule(
     plan: Plan, request: PlanRequest, facts: Mapping[HostId, Facts]
 ) -> tuple[HostOpenings, ...]:
-    seconds = seconds_of_hosts(plan.classes, plan.pace_percent)
+    seconds = seconds_of_plan(plan)
     planned = (
         ScheduledHost(host, facts[host.id].timezone, seconds[host.id])
         for host in request.hosts
@@ -246,9 +230,10 @@ def _schedule(
     return request.rules.schedule(planned, plan.created_at)
 
 
-def _hooks(plan: Plan, request: PlanRequest) -> tuple[Hook, ...]:
+def _hooks(plan: Plan, request: PlanRequest, times: LearntTimes) -> tuple[Hook, ...]:
     by_id = {host.id: host for host in request.hosts}
-    return hooks_for(request.hooks, [by_id[host] for host in plan.hosts])
+    hooks = hooks_for(request.hooks, [by_id[host] for host in plan.hosts])
+    return tuple(replace(hook, expected_seconds=times.of_hook(hook)) for hook in hooks)
 
 
 def _nothing_to_do(left_out: Iterable[tuple[tuple[str, str], ...]]) -> RefusedError:

@@ -486,11 +486,12 @@ def _first_ring_done(rollout: Rollout) -> Rollout:
 
 
 def test_the_hooks_of_its_hosts_are_in_the_plan(fleet: UnitOfWorkFactory, clock: Clock) -> None:
-    """As they are declared now; what is declared for others is not."""
+    """As they are declared now, with the time that they will take; those of others are not."""
     mine = HookRule("web-*", replace(DRAIN, hosts=()))
     others = HookRule("db-*", replace(DRAIN, name="others", hosts=()))
     plan = make(fleet, clock, replace(request(), hooks=(mine, others)))
-    assert plan.hooks == (replace(DRAIN, hosts=(WEB.id,)),)
+    assert plan.hooks == (replace(DRAIN, hosts=(WEB.id,), expected_seconds=10),)
+    assert plan.predicted_seconds == (20 + 3 + 45) + 10
     with fleet() as work:
         assert work.plans.get(plan.id) == plan
 

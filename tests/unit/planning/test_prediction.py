@@ -5,14 +5,21 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.plans import PLAN, WEB
+from tests.plans import DRAIN, PLAN, WEB
 
 from oakum.core.ids import HostId
 from oakum.core.planning.group_prediction import walk
 from oakum.core.planning.metric import Measurement, Metric, MetricKind, Worse
 from oakum.core.planning.openings import HostOpenings, Opening, union
 from oakum.core.planning.plan import Budget, Group, GroupKind, Plan, Ring, Window
-from oakum.core.planning.prediction import learnt_pace, predict, predicted_seconds, seconds_of
+from oakum.core.planning.prediction import (
+    learnt_pace,
+    learnt_seconds,
+    predict,
+    predicted_seconds,
+    seconds_of,
+    seconds_of_plan,
+)
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -72,6 +79,26 @@ def test_measuring_before_a_ring_takes_its_time() -> None:
     rings = len(plan().rings) - 1
     assert found.ends_at == NOW + timedelta(seconds=3 * EACH + 120 + rings * 600)
     assert found.bound_by == "is measuring hosts before they are changed"
+
+
+def test_hooks_take_their_time_and_are_named_where_they_take_most() -> None:
+    """Three rows of hosts, and hooks of a minute on one host of the last ring."""
+    slow = replace(DRAIN, hosts=(NAMES[5],), expected_seconds=60)
+    drained = replace(plan(soak=0), hooks=(slow,))
+    assert seconds_of_plan(drained)[NAMES[5]] == EACH + 60
+    assert predict(drained, NOW).ends_at == NOW + timedelta(seconds=3 * EACH + 60)
+    assert predict(drained, NOW).bound_by == "is work on 6 hosts, 2 at once"
+    slower = replace(plan(soak=0), hooks=(replace(slow, expected_seconds=600),))
+    assert predict(slower, NOW).bound_by == "is running hooks"
+
+
+def test_the_time_of_a_hook_is_learnt_and_never_longer_than_it_may_take() -> None:
+    """Four of five were as quick; of few it is guessed; and a time limit is one, with its undo."""
+    assert learnt_seconds([1, 1, 1, 30, 90], DRAIN) == 30
+    assert learnt_seconds([90] * 4, DRAIN) == 10
+    assert learnt_seconds([500] * 5, DRAIN) == 2 * DRAIN.timeout_seconds
+    assert learnt_seconds([], replace(DRAIN, timeout_seconds=2, undo=())) == 2
+    assert learnt_seconds([0] * 5, DRAIN) == 1
 
 
 def test_a_late_window_is_named_as_what_holds_it_up() -> None:

@@ -82,10 +82,12 @@ class Hook:
     undo_when: UndoWhen
     hosts: tuple[HostId, ...]
     """Those of the plan that it is for, in the order of the rings."""
+    expected_seconds: int = 0
+    """How long it and its undo are expected to take; 0 in plans that were stored without it."""
 
     def to_json(self) -> Json:
         """Return the canonical form, which the digest of the plan is made of."""
-        return {
+        document: dict[str, Json] = {
             "name": self.name,
             "kind": self.kind.value,
             "moment": self.moment.value,
@@ -97,6 +99,9 @@ class Hook:
             "undo_when": self.undo_when.value,
             "hosts": list(self.hosts),
         }
+        if self.expected_seconds:
+            document["expected"] = self.expected_seconds
+        return document
 
     def in_words(self) -> str:
         """Return when, where and how, as people read it."""

@@ -19,7 +19,7 @@ from oakum.core.planning.lane import (
     soak_of,
 )
 from oakum.core.planning.plan import Plan
-from oakum.core.planning.prediction import predict, predicted_seconds, seconds_of_hosts
+from oakum.core.planning.prediction import predict, predicted_seconds, seconds_of_plan
 
 TO_THE_MINUTE = timedelta(minutes=1)
 
@@ -87,7 +87,7 @@ def _soaking(plan: Plan, lane: PlanLane, wish: LaneWish) -> Plan:
         replace(ring, soak_seconds=soak, normal_soak_seconds=floor)
         for ring, soak, floor in zip(plan.rings, soaks, normal, strict=True)
     )
-    seconds = seconds_of_hosts(plan.classes, plan.pace_percent)
+    seconds = seconds_of_plan(plan)
     return replace(
         plan,
         rings=rings,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from oakum.core.ids import HostId
 from oakum.core.planning.group_prediction import walk
+from oakum.core.planning.hook import Hook
 from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import HostClass, Plan, Ring
 from oakum.core.planning.schedule import openings_by_host
@@ -16,6 +17,7 @@ from oakum.core.text import counted
 SECONDS_A_HOST = 20
 SECONDS_A_PACKAGE = 1
 SECONDS_A_REBOOT = 45
+SECONDS_A_HOOK = 10
 """First guesses: of a small host on a local network."""
 PERCENT = 100
 HUNG_AFTER = 20
@@ -72,6 +74,27 @@ def learnt_pace(done: Iterable[tuple[int, int]]) -> int:
     return max(1, math.ceil(ratios[math.ceil(len(ratios) * 4 / 5) - 1]))
 
 
+def learnt_seconds(done: Sequence[int], hook: Hook) -> int:
+    """Return how long a hook will take, from how long it took: four of five were as quick.
+
+    Of too few it is guessed. Never longer than it and its undo may, and never nothing.
+    """
+    usual = SECONDS_A_HOOK
+    if len(done) >= FEWEST:
+        usual = sorted(done)[math.ceil(len(done) * 4 / 5) - 1]
+    longest = hook.timeout_seconds * (2 if hook.undo else 1)
+    return max(1, min(usual, longest))
+
+
+def seconds_of_plan(plan: Plan) -> Mapping[HostId, int]:
+    """Return how long every host of a plan is expected to be at work, its hooks included."""
+    found = dict(seconds_of_hosts(plan.classes, plan.pace_percent))
+    for hook in plan.hooks:
+        for host in found.keys() & set(hook.hosts):
+            found[host] += hook.expected_seconds
+    return found
+
+
 def seconds_of_hosts(classes: Iterable[HostClass], pace_percent: int) -> Mapping[HostId, int]:
     """Return it for every host of these classes."""
     return {host: seconds_of(c, pace_percent) for c in classes for host in c.hosts}
@@ -90,11 +113,12 @@ def predicted_seconds(
 
 def predict(plan: Plan, now: datetime) -> Prediction:
     """Walk through the rings as a rollout would that begins now and in which nothing fails."""
-    seconds = seconds_of_hosts(plan.classes, plan.pace_percent)
+    seconds = seconds_of_plan(plan)
+    without_hooks = seconds_of_hosts(plan.classes, plan.pace_percent)
     bound = openings_by_host(plan.schedule)
     at = max(now, plan.window.opens_at or now)
     opening, waits = at - now, dict[tuple[str, ...], timedelta]()
-    work = soak = measured = apart = timedelta()
+    work = hooks = soak = measured = apart = timedelta()
     for ring in plan.rings:
         before = _measuring_of(ring, plan)
         at, measured = at + before, measured + before
@@ -107,7 +131,9 @@ def predict(plan: Plan, now: datetime) -> Prediction:
             return Prediction(None, _left_over(ring.hosts, bound, at))
         if plan.window.closes_at is not None and real_run.last_begin >= plan.window.closes_at:
             return Prediction(None, f"{ring.name} would go on when the plan's window closes")
-        work += free_run.ends_at - at
+        bare_run = _run(ring.hosts, at, plan.budget.concurrency, without_hooks, {})
+        bare = free_run.ends_at - at if bare_run is None else bare_run.ends_at - at
+        work, hooks = work + bare, hooks + (free_run.ends_at - at - bare)
         held = timed_run.ends_at - free_run.ends_at
         waits[timed_run.held_by] = waits.get(timed_run.held_by, timedelta()) + held
         apart += max(timedelta(), real_run.ends_at - timed_run.ends_at)
@@ -116,6 +142,7 @@ def predict(plan: Plan, now: datetime) -> Prediction:
     hosts = counted(len(plan.hosts), "host")
     parts = [
         (work, f"is work on {hosts}, {plan.budget.concurrency} at once"),
+        (hooks, "is running hooks"),
         (apart, "is keeping pairs, quorums and failure domains apart"),
         (soak, "is soaking"),
         (measured, "is measuring hosts before they are changed"),

@@ -128,6 +128,15 @@ def planned_hooks(hooks: Sequence[Hook]) -> Mapping[HostId, Hooks]:
     return found
 
 
+def seconds_until_well(hooks: Hooks) -> int:
+    """Return how long hooks took before their host could be found well.
+
+    Those before the change, and waking what they had brought to rest.
+    """
+    before = [h.done.seconds or 0 for h in hooks if h.moment is HookMoment.BEFORE]
+    return sum(before) + sum(h.undone.seconds or 0 for h in hooks if h.kind is HookKind.QUIESCE)
+
+
 def next_hook(hooks: Hooks, moment: HookMoment) -> HookStep | None:
     """Return the first hook of a moment that has not ended."""
     for number, hook in enumerate(hooks):
