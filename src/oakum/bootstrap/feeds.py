@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from oakum.adapters.feeds.kept import KeptFeeds
     from oakum.adapters.signing.openpgp import OwnKey
     from oakum.core.advisories.feed import FeedName
-    from oakum.ports.advisory_feed import AdvisorySource, BundleWriter, FrozenFeeds, Rulings
+    from oakum.ports.advisory_feed import Advisories, AdvisorySource, BundleWriter, FrozenFeeds
     from oakum.ports.clock import Clock
     from oakum.ports.progress import Progress
     from oakum.ports.signing import Verifier
@@ -99,7 +99,7 @@ class FeedAdapters:
         return shipped_bundle()
 
     @cached_property
-    def shipped_rulings(self) -> Rulings:
+    def shipped_advisories(self) -> Advisories:
         """What counts of the shipped bundle, from the cache."""
         from oakum.adapters.feeds.compact import CompactAdvisories
 

@@ -9,6 +9,7 @@ from oakum.core.advisories.feed import FeedName, FeedState
 from oakum.core.advisories.first_fix import AdvisoryFix
 from oakum.core.advisories.signals import CveSignals
 from oakum.core.advisories.statement import VendorStatement
+from oakum.core.ids import CveId
 from oakum.core.inventory.support import ReleaseSupport
 
 
@@ -72,6 +73,18 @@ class Rulings(Protocol):
         self, topics: Collection[tuple[str, str]]
     ) -> Mapping[tuple[str, str], Sequence[VendorStatement]]:
         """Return what counts by (release, package). Raises StorageError when it cannot be read."""
+        ...
+
+
+class Advisories(Rulings, Protocol):
+    """Gives besides what is known of their CVEs outside any distribution."""
+
+    def all_feeds(self) -> Mapping[FeedName, FeedState]:
+        """Return every feed, those of signals too. Raises StorageError."""
+        ...
+
+    def signals(self, cves: Collection[CveId]) -> Mapping[CveId, CveSignals]:
+        """Return what is known of these CVEs; without those of which nothing is."""
         ...
 
 

@@ -12,10 +12,10 @@ from oakum.core.matching.component import components_of
 from oakum.core.matching.coverage import Coverage, coverage, outline_of
 from oakum.core.matching.finding import Finding
 from oakum.core.matching.fleet import Fleet, Holding, HostSet
-from oakum.core.matching.matcher import AdvisoryIndex, match
+from oakum.core.matching.matcher import AdvisoryIndex, match, topics_of
 from oakum.core.risk.assessment import Assessor
 from oakum.core.risk.queue import FleetView, Population, QueueItem, build_queue
-from oakum.ports.advisory_feed import AdvisorySource
+from oakum.ports.advisory_feed import Advisories
 
 ONLY = 0
 """The number of the one host."""
@@ -33,25 +33,17 @@ class Judgement:
 
 
 def judge_host(
-    host: Host, facts: Facts, source: AdvisorySource, assessor: Assessor, today: date
+    host: Host, facts: Facts, source: Advisories, assessor: Assessor, today: date
 ) -> Judgement:
-    """Match a machine with a bundle and order what it needs."""
-    contents = {feed: source.load(feed) for feed in source.feeds()}
-    index = AdvisoryIndex.of(
-        {feed: content.state for feed, content in contents.items()},
-        (statement for content in contents.values() for statement in content.statements),
-    )
+    """Match a machine with advisories and order what it needs. Raises StorageError."""
+    feeds = source.all_feeds()
+    index = AdvisoryIndex.of_rulings(feeds, source.rulings(topics_of(facts)))
     findings = match(HostId(host.id), facts, index)
     holding = Holding(today, is_successor=False, hosts=HostSet([ONLY]))
     fleet = Fleet(dict.fromkeys(components_of(facts), (holding,)), HostSet([ONLY]))
     exposed = list(fleet.exposed(index))
     wanted = {fix.statement.cve for found in exposed for fix in found.fixes}
-    signals = {cve: CveSignals(cve) for cve in wanted}
-    for content in contents.values():
-        for signal in content.signals:
-            if signal.cve in wanted:
-                signals[signal.cve] = signals[signal.cve].laid_over(signal)
+    signals = {cve: CveSignals(cve) for cve in wanted} | dict(source.signals(wanted))
     view = FleetView(Population({ONLY: host}, signals), assessor, lambda *_: today)
     known = coverage(outline_of(facts), index.covered)
-    states = tuple(content.state for content in contents.values())
-    return Judgement(facts, findings, build_queue(exposed, view), known, states)
+    return Judgement(facts, findings, build_queue(exposed, view), known, tuple(feeds.values()))

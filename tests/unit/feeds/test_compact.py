@@ -1,6 +1,7 @@
 import os
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from oakum.adapters.feeds import compact
 from oakum.adapters.feeds.compact import NAME, CompactAdvisories
 from oakum.core.advisories.feed import FeedName, FeedState
+from oakum.core.advisories.signals import CveSignals, KevEntry, Reservation
 from oakum.core.advisories.statement import NoDsaReason, Urgency, VendorStatement, VendorStatus
 from oakum.core.errors import StorageError
 from oakum.core.ids import CveId, Digest
@@ -26,6 +28,18 @@ FIX = VendorStatement(
 STRAY = VendorStatement("bookworm", "curl", CVE, VendorStatus.NOT_AFFECTED)
 
 
+OTHER = CveId("CVE-2026-0002")
+SIGNALS = {
+    FeedName.DEBIAN_TRACKER: (CveSignals(CVE, summary="a summary"), CveSignals(OTHER)),
+    FeedName.KEV: (
+        CveSignals(
+            CVE, KevEntry(CVE, date(2026, 11, 1), None, is_used_by_ransomware=True),
+            summary="another", reservation=Reservation.DISPUTED,
+        ),
+    ),
+}  # fmt: skip
+
+
 class FakeSource:
     """Gives statements of the tracker, and counts how often it is read."""
 
@@ -39,7 +53,8 @@ class FakeSource:
     def load(self, feed: FeedName) -> FeedContent:
         self.reads += 1
         state = FeedState(feed, NOW, NOW, Digest("0" * 64), 1, "test")
-        return FeedContent(state, tuple(s for s in self.said if s.source == feed.value))
+        said = tuple(s for s in self.said if s.source == feed.value)
+        return FeedContent(state, said, SIGNALS.get(feed, ()))
 
 
 def advisories(tmp_path: Path, source: FakeSource) -> CompactAdvisories:
@@ -64,6 +79,19 @@ def test_only_what_counts_is_kept(tmp_path: Path) -> None:
     )  # fmt: skip
     topic = ("bookworm", "openssl")
     assert advisories(tmp_path, FakeSource(OPEN, early)).rulings([topic]) == {topic: [OPEN]}
+
+
+def test_what_is_known_of_a_cve_is_laid_together(tmp_path: Path) -> None:
+    """The first feed that knows something is believed; of CVEs that nobody names nothing is."""
+    found = advisories(tmp_path, FakeSource(OPEN))
+    (kev,) = SIGNALS[FeedName.KEV]
+    assert found.signals([CVE, OTHER]) == {CVE: replace(kev, summary="a summary")}
+    assert set(found.all_feeds()) == {
+        FeedName.DEBIAN_TRACKER,
+        FeedName.DEBIAN_DSA,
+        FeedName.KEV,
+    }
+    assert set(found.feeds()) == {FeedName.DEBIAN_TRACKER}
 
 
 def test_it_is_read_once(tmp_path: Path) -> None:

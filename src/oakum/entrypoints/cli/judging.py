@@ -37,7 +37,7 @@ def judge_files(files: Iterable[Path], *, as_json: bool) -> int:
     def each() -> Iterator[JudgedList]:
         nonlocal status, feeds
         for judged in judge_lists(
-            map(chosen.read_dpkg_status, files), chosen.feeds.shipped_rulings
+            map(chosen.read_dpkg_status, files), chosen.feeds.shipped_advisories
         ):
             feeds = judged.feeds
             if any(finding.is_to_patch for finding in judged.findings):

@@ -113,8 +113,7 @@ def scan_local(
     async def collect() -> Judgement:
         async with chosen.local_transport.connect(host) as session:
             facts = await chosen.collector.collect(session, now=now)
-        bundle = chosen.feeds.shipped_bundle()
-        return judge_host(host, facts, bundle, chosen.assessor, now.date())
+        return judge_host(host, facts, chosen.feeds.shipped_advisories, chosen.assessor, now.date())
 
     judged = run(collect())
     if json:
