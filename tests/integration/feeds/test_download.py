@@ -192,6 +192,27 @@ def test_what_cannot_be_understood_keeps_the_last_good_copy(
             load()
 
 
+@pytest.mark.parametrize(
+    "broken", [b"", b"<html>please log in</html>", b"CVE-2026-1 (x", b"\xff\xfe"]
+)
+def test_debians_list_of_cves_is_fetched_and_no_page_in_its_place(
+    upstream: Upstream, tmp_path: Path, broken: bytes
+) -> None:
+    """It is text without a form of its own: what is none of it replaces nothing."""
+    upstream.content = (GOLDEN / "debian-cve.list").read_bytes()
+    url = f"http://127.0.0.1:{upstream.port}/list"
+    feeds = downloaded({FeedName.DEBIAN_CVE: [url]}, tmp_path)
+    good = feeds.load(FeedName.DEBIAN_CVE)
+    assert good.statements
+    assert feeds.load(FeedName.DEBIAN_CVE).statements == good.statements
+    assert upstream.asked[-1]["If-None-Match"] == upstream.etag
+    whole, upstream.content = upstream.content, broken
+    with pytest.raises(InputError):
+        feeds.load(FeedName.DEBIAN_CVE)
+    upstream.content = whole
+    assert feeds.load(FeedName.DEBIAN_CVE).statements == good.statements
+
+
 def test_a_server_that_is_not_there_is_an_error_with_words(tmp_path: Path) -> None:
     """Refused connections and addresses that are none end alike."""
     for url in (
