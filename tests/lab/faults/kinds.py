@@ -147,7 +147,7 @@ KINDS = (
     Kind(
         "full /var",
         "/var has no byte left",
-        r"No space left|MB free|disk full",
+        r"No space left|[KM]B free|disk full",
         r"make room",
         inject=_fill("/var"),
         mend="rm -f /var/fill",

@@ -69,10 +69,16 @@ errors_of() {
   printf '%s\n' "$said" | one_line | grep .
 }
 
-# Print that a file may be incomplete as there is no room for more of it.
+# Print that a file may be incomplete as there is no room for more of it. A child of dpkg that dies of that says nothing
+# itself, and what it had written is free again afterwards: hardly any room is named as well, as what it is.
 why_unwritten() { # file
   place=$(dirname "$1")
-  [ "$(free_bytes "$place")" -ge 65536 ] || echo "No space left on device: $place"
+  free=$(free_bytes "$place")
+  if [ "$free" -lt 65536 ]; then
+    echo "No space left on device: $place"
+  elif [ "$free" -lt 2097152 ]; then
+    echo "$place has only $((free / 1024)) KB free; make room"
+  fi
 }
 
 read_errors() {
