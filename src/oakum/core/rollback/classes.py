@@ -67,8 +67,6 @@ RULES: tuple[ClassRule, ...] = (
 KERNEL_BINARIES = ("linux-image-*", "linux-modules-*")
 """Of a kernel's source package only these are booted; its headers and tools are mere files."""
 
-NO_WAY_BY_PACKAGE = frozenset({RollbackClass.KERNEL, RollbackClass.ONE_WAY})
-
 
 def class_of(source_name: str, package_name: str = "") -> RollbackClass:
     """Return how packages of this source are undone; one that no rule names is as a library is."""
