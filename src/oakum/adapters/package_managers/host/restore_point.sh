@@ -45,7 +45,7 @@ keep_old_packages() { # changes
 # A signed order says what the old packages are; a snapshot that offers others under their names leads back to nothing.
 require_ordered_packages() {
   [ -f "$T/undo.tsv" ] || return 0
-  awk -F '\t' '$5 != "-" { print $5 }' "$T/undo.tsv" | sort -u >"$T/old.ordered"
+  digests_of "$T/undo.tsv" >"$T/old.ordered"
   find "$R/debs" -name '*.deb' -exec sha256sum {} + | cut -d ' ' -f 1 | sort -u >"$T/old.fetched"
   cmp -s "$T/old.ordered" "$T/old.fetched" && return 0
   echo "the old packages are not those of the order (sha256 differs): there is no way back that was approved" >"$T/why"

@@ -151,18 +151,22 @@ download() {
   # shellcheck disable=SC2046
   run_apt $(removal_option) --allow-downgrades --download-only install $(apt_targets "$T/left") ||
     refuse "download failed: $(errors_of "$T/step.log")"
-  find "$A/archives" -maxdepth 1 -name '*.deb' -exec sha256sum {} + | cut -d ' ' -f 1 | sort -u >"$T/sums"
-  awk -F '\t' '$5 != "-" { print $5 }' "$T/left" | sort -u >"$T/sums.planned"
-  comm -13 "$T/sums" "$T/sums.planned" >"$T/sums.missing"
+  # What there is no room to write down must not look like a package that is lacking, or that nobody planned.
+  find "$A/archives" -maxdepth 1 -name '*.deb' -exec sha256sum {} + | cut -d ' ' -f 1 | sort -u >"$T/sums" &&
+    digests_of "$T/left" >"$T/sums.planned" && digests_of "$T/changes" >"$T/sums.all" &&
+    comm -13 "$T/sums" "$T/sums.planned" >"$T/sums.missing" || refuse "cannot write in $T; is the disk full?"
   if [ -s "$T/sums.missing" ]; then
     wrong=$(grep -F -f "$T/sums.missing" "$T/left" | cut -f 2 | head -n 4)
     refuse "the packages are not those that were approved (sha256 differs): $(printf '%s' "$wrong" | one_line); verify the snapshot"
   fi
   # What lies there beside them could be taken in their place.
-  awk -F '\t' '$5 != "-" { print $5 }' "$T/changes" | sort -u >"$T/sums.all"
   strange=$(comm -23 "$T/sums" "$T/sums.all" | wc -l)
   [ "$strange" = 0 ] || refuse "$strange packages were fetched that are not in the plan; verify the snapshot"
   done_with "$(wc -l <"$T/sums.planned") packages, each with the planned sha256"
+}
+
+digests_of() { # changes
+  awk -F '\t' '$5 != "-" { print $5 }' "$1" | sort -u
 }
 
 # undo REASON: the last rung. The true reason is kept; that the host was put back is said beside it.
