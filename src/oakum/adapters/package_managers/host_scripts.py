@@ -8,9 +8,10 @@ from importlib import resources
 class HostScript(Enum):
     """A script and the parts that it is made of, in their order."""
 
-    SIMULATE = ("common", "apt", "problems", "processes", "simulate")
+    SIMULATE = ("common", "packages", "apt", "problems", "processes", "simulate")
     TRANSACTION = (
         "common",
+        "packages",
         "launch",
         "apt",
         "problems",
@@ -41,7 +42,7 @@ class HostScript(Enum):
         "boot_again",
         "verifier",
     )
-    REPACK = ("common", "repack")
+    REPACK = ("common", "packages", "repack")
     FETCH = ("common", "fetch")
 
 
