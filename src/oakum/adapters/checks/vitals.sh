@@ -58,8 +58,10 @@ if [ -d /run/systemd/system ]; then
   units() {
     given unit
     given package | while IFS= read -r package; do
-      cat "/var/lib/dpkg/info/$package.list" "/var/lib/dpkg/info/$package":*.list 2>/dev/null
-    done | sed -n 's,^.*/systemd/system/\([^/@]*\.\(service\|socket\|timer\|mount\)\)$,\1,p'
+      for list in "/var/lib/dpkg/info/$package.list" "/var/lib/dpkg/info/$package":*.list; do
+        [ ! -f "$list" ] || printf '%s\0' "$list"
+      done
+    done | xargs -0 -r cat 2>/dev/null | sed -n 's,^.*/systemd/system/\([^/@]*\.\(service\|socket\|timer\|mount\)\)$,\1,p'
   }
   # shellcheck disable=SC2046  # names of units hold no blanks
   systemctl show --property=Id,LoadState,ActiveState,SubState,UnitFileState -- \

@@ -164,13 +164,33 @@ stale=$(grep -s -H '^[^ ]* ..x.* (deleted)$' /proc/[0-9]*/maps | awk '
     if (path !~ /^\// || path ~ /^\/(SYSV00000000|drm|dev\/|memfd:|\[aio\]|tmp\/|var\/tmp\/|run\/|var\/run\/)/) next
     if (!seen[pid, path]++) print pid "\t" path
   }')
-[ -z "$stale" ] || here=$(stat -L -c %d:%i / 2>/dev/null)
-printf '%s\n' "$stale" | while IFS="$tab" read -r pid path; do
+comm_of() { # the process $1 into $comm: its name without tabs and ends of lines
+  comm=
+  while IFS= read -r line || [ -n "$line" ]; do comm=$comm$line; done 2>/dev/null <"/proc/$1/comm"
+  while [ "$comm" != "${comm%%"$tab"*}" ]; do comm=${comm%%"$tab"*}${comm#*"$tab"}; done
+}
+group_of() { # the process $1 into $group: where systemd has it, or the one hierarchy
+  group=
+  while IFS= read -r line; do
+    case $line in [0-9]:name=systemd:* | [0-9][0-9]:name=systemd:* | [0-9]::* | [0-9][0-9]::*) group=${line#*:*:}; return ;; esac
+  done 2>/dev/null <"/proc/$1/cgroup"
+}
+if [ -n "$stale" ]; then
   # A process with another root is a container's, and runs files of its own.
-  [ -n "$pid" ] && [ "$(stat -L -c %d:%i "/proc/$pid/root" 2>/dev/null)" = "$here" ] || continue
-  printf '%s\t%s\t%s\t%s\n' "$pid" "$(tr -d '\t\n' <"/proc/$pid/comm" 2>/dev/null)" \
-    "$(sed -n 's,^[0-9]*:\(name=systemd\)\{0\,1\}:,,p' "/proc/$pid/cgroup" 2>/dev/null | head -n 1)" "$path"
-done
+  here=$(stat -L -c %d:%i / 2>/dev/null)
+  ours=$(printf '%s\n' "$stale" | awk -F '\t' '!seen[$1]++ {print "/proc/" $1 "/root"}' |
+    xargs stat -L -c '%d:%i %n' 2>/dev/null | awk -v here="$here" '$1 == here {print $2}')
+  known=
+  printf '%s\n' "$stale" | while IFS="$tab" read -r pid path; do
+    case "
+$ours
+" in *"
+/proc/$pid/root
+"*) ;; *) continue ;; esac
+    [ "$pid" = "$known" ] || { comm_of "$pid"; group_of "$pid"; known=$pid; }
+    printf '%s\t%s\t%s\t%s\n' "$pid" "$comm" "$group" "$path"
+  done
+fi
 
 section unread
 # Processes whose memory could not be opened: one that ended meanwhile is none, nor is a kernel

@@ -8,9 +8,10 @@ from importlib import resources
 class HostScript(Enum):
     """A script and the parts that it is made of, in their order."""
 
-    SIMULATE = ("common", "apt", "problems", "processes", "simulate")
+    SIMULATE = ("common", "packages", "apt", "problems", "processes", "simulate")
     TRANSACTION = (
         "common",
+        "packages",
         "launch",
         "apt",
         "problems",
@@ -42,7 +43,7 @@ class HostScript(Enum):
         "verifier",
     )
     CONFFILES = ("common", "conffiles")
-    REPACK = ("common", "repack")
+    REPACK = ("common", "packages", "repack")
     FETCH = ("common", "fetch")
 
 

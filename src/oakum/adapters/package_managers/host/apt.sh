@@ -127,11 +127,14 @@ read_simulation() {
     }' "$1" -
 }
 
+# apt says of the whole whether anything is downgraded: only then each version has to be compared.
 say_which_way() {
+  downgrades=$(grep 'DOWNGRADED' "$A/simulation")
   while IFS=$TAB read -r kind key old new; do
     case "$kind" in
       change)
         if [ "$old" = - ]; then kind=install
+        elif [ -z "$downgrades" ] && [ "$old" != "$new" ]; then kind=upgrade
         elif dpkg --compare-versions "$old" lt "$new"; then kind=upgrade
         elif dpkg --compare-versions "$old" gt "$new"; then kind=downgrade
         else kind='?'; key="$key would be installed again at the same version $new"; old=; new=
@@ -141,22 +144,15 @@ say_which_way() {
   done
 }
 
-# apt_targets FILE [SEPARATOR]: the arguments for apt-get that bring about the changes in FILE.
+# apt_targets FILE: the arguments for apt-get that bring about the changes in FILE.
 apt_targets() {
-  while IFS=$TAB read -r kind key _ new _; do
-    case "$kind" in
-      remove) printf '%s-\n' "$(apt_name "$key")" ;;
-      *) printf '%s=%s\n' "$(apt_name "$key")" "$new" ;;
-    esac
-  done <"$1"
+  awk -F '\t' -v native="$NATIVE" '
+    { sub(":(all|" native ")$", "", $2); print ($1 == "remove" ? $2 "-" : $2 "=" $4) }' "$1"
 }
 
 # Configuration files of the given packages (one name:arch a line on stdin), as `md5 path`.
 list_conffiles() {
-  while IFS= read -r key; do
-    apt_name "$key"
-    echo
-  done | xargs -r dpkg-query -W -f '${Conffiles}\n' 2>/dev/null | awk '
+  apt_names | xargs -r dpkg-query -W -f '${Conffiles}\n' 2>/dev/null | awk '
     $NF == "obsolete" || $NF == "remove-on-upgrade" || $NF == "newconffile" || NF < 2 { next }
     { md5 = $NF; path = $0; sub(/^ /, "", path); sub(/ [^ ]+$/, "", path); print md5 "  " path }'
 }

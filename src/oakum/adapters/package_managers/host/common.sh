@@ -33,23 +33,3 @@ printable() {
 has_systemd() {
   [ -d /run/systemd/system ] && [ "$(stat -L -c %d:%i /proc/1/root 2>/dev/null)" = "$(stat -c %d:%i /)" ]
 }
-
-# Print name:architecture in the words of apt: the native architecture goes without saying.
-apt_name() {
-  case "$1" in
-    *:all | *:"$NATIVE") printf '%s' "${1%:*}" ;;
-    *) printf '%s' "$1" ;;
-  esac
-}
-
-# Every package that dpkg knows, as `status name:architecture version`, separated by tabs.
-list_packages() {
-  dpkg-query -W -f '${db:Status-Abbrev}\t${Package}:${Architecture}\t${Version}\n' | sort
-}
-
-# The names (without architecture) of packages that the administrator holds.
-list_held() {
-  dpkg-query -W -f '${db:Status-Abbrev}\t${Package}\n' | sed -n 's/^h.*\t//p' | sort -u
-}
-
-NATIVE=$(dpkg --print-architecture)

@@ -66,7 +66,7 @@ go_back_with_dpkg() { # changes
     run_dpkg --force-downgrade --unpack $(find "$T/debs" -name '*.deb' | sort)
   fi
   run_dpkg --configure -a
-  awk -F '\t' '$1 == "remove" { print $2 }' "$1" | while IFS= read -r key; do apt_name "$key"; echo; done >"$T/purge"
+  awk -F '\t' '$1 == "remove" { print $2 }' "$1" | apt_names >"$T/purge"
   # One that dpkg was stopped in wants its archive again, and it is going.
   # shellcheck disable=SC2046
   [ ! -s "$T/purge" ] || run_dpkg --force-remove-reinstreq --purge $(cat "$T/purge")

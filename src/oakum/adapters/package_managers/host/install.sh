@@ -120,8 +120,10 @@ say_why() {
 # restore_marks: put automatic and manual marks and holds back to what the restore point says, for all that is installed.
 restore_marks() {
   for mark in auto manual; do
+    lost=$(lost_marks "$mark")
+    [ -n "$lost" ] || continue
     # All at once, as apt reads everything anew for each call; then each that a name apt does not know kept back.
-    lost_marks "$mark" | xargs -r apt-mark -q "$mark" >/dev/null 2>&1
+    printf '%s\n' "$lost" | xargs apt-mark -q "$mark" >/dev/null 2>&1
     lost_marks "$mark" | while IFS= read -r name; do
       apt-mark -q "$mark" "$name" >/dev/null 2>&1
     done
@@ -132,8 +134,5 @@ lost_marks() { apt-mark "show$1" | sort | comm -13 - "$R/$1"; }
 
 # New names came as dependencies of others: automatic, so that a later autoremove knows.
 mark_new_packages() { # changes
-  awk -F '\t' '$1 == "install" { print $2 }' "$1" | while IFS= read -r key; do
-    apt_name "$key"
-    echo
-  done | xargs -r apt-mark -q auto >/dev/null 2>&1
+  awk -F '\t' '$1 == "install" { print $2 }' "$1" | apt_names | xargs -r apt-mark -q auto >/dev/null 2>&1
 }

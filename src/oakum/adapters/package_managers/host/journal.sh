@@ -3,12 +3,14 @@
 # $T is the transaction's directory.
 
 setting() {
-  sed -n "s/^$1$TAB//p" "$T/settings"
+  while IFS=$TAB read -r name value; do [ "$name" != "$1" ] || printf '%s\n' "$value"; done <"$T/settings"
 }
 
 # journal STEP OUTCOME [DETAIL]
 journal() {
-  printf '%s\t%s\t%s\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" "$(printf '%s' "${3-}" | one_line)" >>"$T/journal"
+  detail=${3-}
+  [ -z "$detail" ] || detail=$(printf '%s' "$detail" | one_line)
+  printf '%s\t%s\t%s\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" "$detail" >>"$T/journal"
   sync -d "$T/journal"
 }
 

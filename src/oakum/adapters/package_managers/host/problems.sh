@@ -3,21 +3,27 @@
 
 # Print every reason not to begin, one a line. Nothing printed means healthy.
 find_problems() {
+  find_obstacles
+  find_lock_holder 0
+}
+
+# The same without what apt says: whoever waited for dpkg's lock has heard that.
+find_obstacles() {
   [ "$(id -u)" = 0 ] || echo "not root: Oakum cannot change packages; allow sudo for its user"
   for place in / /usr /var /etc /boot; do
     [ ! -d "$place" ] || [ -w "$place" ] || echo "$place is read-only; remount it for writing"
   done
   find_broken_states
-  find_lock_holder 0
 }
 
 # Print what dpkg left unfinished.
 find_broken_states() {
   list_packages | awk -F '\t' '$1 !~ /^.[icn] *$/ { print $2 " " $3 " is in state " $1 "; run dpkg --configure -a" }'
-  dpkg --audit 2>&1 | grep . | head -n 4 | one_line | sed 's/^\(..*\)/dpkg --audit says: \1/'
-  if find /var/lib/dpkg/updates -name '[0-9]*' | grep -q .; then
-    echo "dpkg was interrupted (its updates directory is not empty); run dpkg --configure -a"
-  fi
+  audit=$(dpkg --audit 2>&1)
+  [ -z "$audit" ] || echo "dpkg --audit says: $(printf '%s\n' "$audit" | grep . | head -n 4 | one_line)"
+  for file in /var/lib/dpkg/updates/[0-9]*; do
+    [ ! -e "$file" ] || { echo "dpkg was interrupted (its updates directory is not empty); run dpkg --configure -a"; break; }
+  done
 }
 
 # find_lock_holder SECONDS: wait that long for dpkg's lock, then print who has it. Also says what apt finds broken.
@@ -38,10 +44,15 @@ free_bytes() {
 # need_room PATH BYTES: print a problem when there is less.
 need_room() {
   [ -d "$1" ] || return 0
-  free=$(free_bytes "$1")
-  if [ "$free" -lt "$2" ]; then
-    echo "$1 has $((free / 1048576)) MB free and $(($2 / 1048576)) MB are needed; make room"
-  fi
-  inodes=$(df -P -i "$1" | awk 'END { if ($2 > 0) print $4; else print 100000 }')
-  [ "$inodes" -ge 2000 ] || echo "$1 has only $inodes inodes free and 2000 are needed; make room"
+  df -B1 --output=avail,itotal,iavail "$1" | {
+    free=0 has_inodes=0
+    read -r _ && read -r free has_inodes inodes
+    if [ "$free" -lt "$2" ]; then
+      echo "$1 has $((free / 1048576)) MB free and $(($2 / 1048576)) MB are needed; make room"
+    fi
+    # Some file systems count none, and say 0 or `-`.
+    case "$has_inodes" in
+      [1-9]*) [ "$inodes" -ge 2000 ] || echo "$1 has only $inodes inodes free and 2000 are needed; make room" ;;
+    esac
+  }
 }

@@ -26,7 +26,7 @@ list_stale() {
 
 # Print `pid path`, one for each process that runs a file of the packages (name:arch a line on stdin).
 list_users_of_packages() {
-  while IFS= read -r key; do dpkg-query -L "$(apt_name "$key")" 2>/dev/null; done | sed 's|^/usr/|/|' | sort -u >"$W/files"
+  apt_names | xargs -r dpkg-query -L 2>/dev/null | sed 's|^/usr/|/|' | sort -u >"$W/files"
   # /usr/lib and /lib are one place on a merged host: paths are compared without /usr.
   list_mapped | awk -F '\t' '
     FILENAME != "-" { file[$0]; next }

@@ -22,14 +22,13 @@ make_restore_point() { # changes
   [ ! -e /var/lib/apt/extended_states ] || set -- "$@" var/lib/apt/extended_states
   tar -C / -czf "$R/dpkg.tar.gz" "$@" || return 1
   take_snapshot
-  sync "$R"/* && : >"$R/complete" && sync "$R/complete" "$R"
+  find "$R" -exec sync {} + && : >"$R/complete" && sync "$R/complete" "$R"
 }
 
 # Fetch every version that is about to be replaced: without it there is no way back, and no way forward.
 keep_old_packages() { # changes
-  while IFS=$TAB read -r _ key old _ _; do
-    [ "$old" = - ] || printf '%s=%s\n' "$(apt_name "$key")" "$old"
-  done <"$1" >"$T/old.targets"
+  awk -F '\t' -v native="$NATIVE" '
+    $3 != "-" { sub(":(all|" native ")$", "", $2); print $2 "=" $3 }' "$1" >"$T/old.targets"
   [ -s "$T/old.targets" ] || return 0
   # shellcheck disable=SC2046
   if ! (cd "$R/debs" && apt-get -q download $(cat "$T/old.targets")) </dev/null >"$T/old.log" 2>&1; then
@@ -62,23 +61,18 @@ list_units() {
 
 # Swap old and new: the changes that undo the changes in a file, with the kept packages' digests.
 invert_changes() { # changes
-  (cd "$R/debs" && for deb in *.deb; do
-    [ ! -f "$deb" ] || printf '%s\t%s\n' "$(deb_identity "$deb")" "$(sha256sum <"$deb" | cut -d ' ' -f 1)"
-  done) >"$T/old.sha256"
-  while IFS=$TAB read -r kind key old new _; do
-    case "$kind" in
-      upgrade) kind=downgrade ;;
-      downgrade) kind=upgrade ;;
-      install) kind=remove ;;
-      remove) kind=install ;;
-    esac
-    sha=-
-    [ "$old" = - ] || sha=$(awk -F '\t' -v n="${key%:*}" -v v="$old" '$1 == n && $2 == v { print $3; exit }' "$T/old.sha256")
-    printf '%s\t%s\t%s\t%s\t%s\n' "$kind" "$key" "$new" "$old" "$sha"
-  done <"$1"
-}
-
-deb_identity() {
-  # shellcheck disable=SC2016  # the names are dpkg's
-  dpkg-deb -W --showformat '${Package}\t${Version}' "$1"
+  find "$R/debs" -name '*.deb' -exec sha256sum {} + >"$T/old.sha256"
+  # apt named the files: name_version_architecture.deb, with %3a for a colon.
+  awk -F '\t' -v OFS='\t' -v native="$NATIVE" '
+    function same(key) { sub(/:all$/, ":" native, key); return key }
+    BEGIN {
+      undoes["upgrade"] = "downgrade"; undoes["downgrade"] = "upgrade"
+      undoes["install"] = "remove"; undoes["remove"] = "install"
+    }
+    FILENAME == ARGV[1] {
+      file = $0; sub(/.*\//, "", file); sub(/\.deb$/, "", file); gsub(/%3a/, ":", file)
+      split(file, part, "_"); digest[same(part[1] ":" part[3]), part[2]] = substr($0, 1, 64)
+      next
+    }
+    { print undoes[$1], $2, $4, $3, ($3 == "-" ? "-" : digest[same($2), $3]) }' "$T/old.sha256" "$1"
 }

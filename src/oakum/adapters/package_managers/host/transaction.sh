@@ -91,10 +91,11 @@ preflight() {
   short=$(check_room)
   [ -z "$short" ] || refuse "$(printf '%s' "$short" | one_line)"
   wait=$(setting lock_seconds)
-  locked_by=$(find_lock_holder "$wait" | grep -i 'lock')
+  said=$(find_lock_holder "$wait")
+  locked_by=$(printf '%s' "$said" | grep -i 'lock')
   [ -z "$locked_by" ] || refuse "$locked_by; waited $wait seconds"
   if [ ! -e "$T/changed" ]; then
-    problems=$(find_problems)
+    problems=$(find_obstacles; printf '%s' "$said")
     [ -z "$problems" ] || refuse "$(printf '%s' "$problems" | head -n 4 | one_line)"
     list_held | while IFS= read -r name; do cut -f 2 "$T/changes" | sed 's/:[^:]*$//' | grep -xF "$name"; done >"$T/held"
     [ ! -s "$T/held" ] || refuse "held by the administrator: $(one_line <"$T/held"); unhold or plan without"
@@ -122,8 +123,9 @@ compare_with_plan() {
 
 # A pin that came after the plan is the administrator's word too.
 refuse_pinned() {
+  has_pins || return 0
   # shellcheck disable=SC2046
-  names=$(cut -f 2 "$T/changes" | while IFS= read -r key; do apt_name "$key"; echo; done)
+  names=$(cut -f 2 "$T/changes" | apt_names)
   # shellcheck disable=SC2086
   apt-cache policy $names >"$T/policy" 2>/dev/null
   # shellcheck disable=SC2086
@@ -133,6 +135,11 @@ refuse_pinned() {
   done
   pinned=$(comm -23 "$T/policy.short" "$T/policy.pinned.short" | one_line)
   [ -z "$pinned" ] || refuse "pinned by the administrator: $pinned; remove the pin or plan without"
+}
+
+has_pins() {
+  for file in /etc/apt/preferences /etc/apt/preferences.d/*; do [ ! -e "$file" ] || return 0; done
+  return 1
 }
 
 # After an interruption: let dpkg finish, then see what of the plan is left.
@@ -146,7 +153,7 @@ resume() {
 
 # Everything is on disk and checked before anything changes: the network cannot fail in the middle.
 download() {
-  remaining "$T/changes" >"$T/left" 2>/dev/null
+  # What is left the comparison has just written down.
   [ -s "$T/left" ] || { done_with "nothing is left to fetch"; return; }
   # shellcheck disable=SC2046
   run_apt $(removal_option) --allow-downgrades --download-only install $(apt_targets "$T/left") ||

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Packages as dpkg knows them, and their names.
+
+NATIVE=$(dpkg --print-architecture)
+
+# Print name:architecture in the words of apt: the native architecture goes without saying.
+apt_name() {
+  case "$1" in
+    *:all | *:"$NATIVE") printf '%s' "${1%:*}" ;;
+    *) printf '%s' "$1" ;;
+  esac
+}
+
+# The same for many, one a line on stdin: a process for all of them.
+apt_names() { sed "s/:all\$//; s/:$NATIVE\$//"; }
+
+# Every package that dpkg knows, as `status name:architecture version`, separated by tabs.
+list_packages() {
+  dpkg-query -W -f '${db:Status-Abbrev}\t${Package}:${Architecture}\t${Version}\n' | sort
+}
+
+# The names (without architecture) of packages that the administrator holds.
+list_held() {
+  dpkg-query -W -f '${db:Status-Abbrev}\t${Package}\n' | sed -n 's/^h.*\t//p' | sort -u
+}

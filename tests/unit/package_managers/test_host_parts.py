@@ -1,0 +1,111 @@
+"""Parts of the host's scripts that answer for many packages with one process."""
+
+import hashlib
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+
+HOST = files("oakum.adapters.package_managers") / "host"
+
+
+def run_parts(tmp_path: Path, parts: str, script: str, stdin: str = "") -> str:
+    """Run a script behind parts of the host's, on a host of amd64; return what it prints."""
+    texts = "".join((HOST / f"{part}.sh").read_text() for part in parts.split())
+    begin = f"NATIVE=amd64 T={tmp_path} A={tmp_path} R={tmp_path}/restore W={tmp_path}\n"
+    done = subprocess.run(
+        ["sh", "-c", f"{texts}\n{begin}{script}\n"],
+        input=stdin,
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=20,
+    )
+    return done.stdout
+
+
+def test_the_way_back_has_the_digest_of_each_kept_package(tmp_path: Path) -> None:
+    """Two architectures of one version are two files, and a colon is written as %3a."""
+    debs = tmp_path / "restore/debs"
+    debs.mkdir(parents=True)
+    names = ("oak_1%3a2.0-1_amd64", "oak_1%3a2.0-1_i386", "oak-data_2.0-1_all")
+    native, foreign, data = (_keep(debs / f"{name}.deb") for name in names)
+    changes = tmp_path / "changes"
+    changes.write_text(
+        "upgrade\toak:amd64\t1:2.0-1\t1:2.0-2\tnew1\n"
+        "downgrade\toak:i386\t1:2.0-1\t1:1.9-1\tnew2\n"
+        "remove\toak-data:amd64\t2.0-1\t-\t-\n"
+        "install\toak-extra:amd64\t-\t3.0\tnew3\n"
+    )
+    said = run_parts(tmp_path, "common packages restore_point", f"invert_changes {changes}")
+    assert said.splitlines() == [
+        f"downgrade\toak:amd64\t1:2.0-2\t1:2.0-1\t{native}",
+        f"upgrade\toak:i386\t1:1.9-1\t1:2.0-1\t{foreign}",
+        f"install\toak-data:amd64\t-\t2.0-1\t{data}",
+        "remove\toak-extra:amd64\t3.0\t-\t-",
+    ]
+
+
+def _keep(file: Path) -> str:
+    file.write_text(file.name)
+    return hashlib.sha256(file.name.encode()).hexdigest()
+
+
+def test_targets_are_in_the_words_of_apt(tmp_path: Path) -> None:
+    """The native architecture goes without saying; what goes has a minus behind it."""
+    changes = tmp_path / "changes"
+    changes.write_text(
+        "upgrade\toak:amd64\t1\t2\tx\nupgrade\toak-doc:all\t1\t2\tx\n"
+        "upgrade\toak:i386\t1\t2\tx\nremove\told:amd64\t1\t-\t-\n"
+    )
+    said = run_parts(tmp_path, "common packages apt", f"apt_targets {changes}")
+    assert said.split() == ["oak=2", "oak-doc=2", "oak:i386=2", "old-"]
+    names = run_parts(tmp_path, "common packages", "apt_names", "a:amd64\nb:all\nc:i386\n")
+    assert names.split() == ["a", "b", "c:i386"]
+
+
+def which_way(tmp_path: Path, simulation: str, *changes: str) -> list[str]:
+    """Return the kinds that simulated changes are given."""
+    (tmp_path / "simulation").write_text(simulation)
+    given = "".join(f"change\toak:amd64\t{change}\n" for change in changes)
+    said = run_parts(tmp_path, "common packages apt", "say_which_way", given)
+    return [line.split("\t")[0] for line in said.splitlines()]
+
+
+def test_a_downgrade_is_told_from_an_upgrade(tmp_path: Path) -> None:
+    """Where apt says that there is one, each version is compared."""
+    simulation = "The following packages will be DOWNGRADED:\n  oak\n"
+    changes = ("1.0~rc1\t1.0", "1.10\t1.9", "-\t1.0", "1.0\t1.0")
+    assert which_way(tmp_path, simulation, *changes) == ["upgrade", "downgrade", "install", "?"]
+
+
+def test_the_same_version_again_is_never_an_upgrade(tmp_path: Path) -> None:
+    """Also where nothing is downgraded, and no version is compared."""
+    assert which_way(tmp_path, "", "1.0\t1.1", "-\t1.0", "1.0\t1.0") == ["upgrade", "install", "?"]
+
+
+def test_room_is_missed_and_a_place_that_is_not_there_is_not(tmp_path: Path) -> None:
+    """What is needed is said in megabytes."""
+    wanted = 1 << 60
+    script = f"need_room {tmp_path} {wanted}; need_room {tmp_path} 1; need_room /nowhere {wanted}"
+    said = run_parts(tmp_path, "common packages problems", script)
+    assert said.count("are needed; make room") == 1
+    assert f"and {wanted >> 20} MB are needed" in said
+
+
+def test_a_journal_line_is_one_line(tmp_path: Path) -> None:
+    """A detail that is empty costs no process, and one of several lines is made one."""
+    script = "journal install started; journal install failed \"$(printf 'a\\nb\\tc')\""
+    run_parts(tmp_path, "common journal", script)
+    lines = (tmp_path / "journal").read_text().splitlines()
+    assert [line.split("\t")[1:] for line in lines] == [
+        ["install", "started", ""],
+        ["install", "failed", "a b c"],
+    ]
+
+
+def test_a_setting_is_the_whole_rest_of_its_line(tmp_path: Path) -> None:
+    """A name that begins alike is another; none at all is empty."""
+    (tmp_path / "settings").write_text("undoes\t\nback\tx-1\nback2\ty\nurl\thttp://h/a\\b c\n")
+    script = 'for name in undoes back url missing; do printf "<%s>\\n" "$(setting $name)"; done'
+    said = run_parts(tmp_path, "common journal", script)
+    assert said.split("\n")[:4] == ["<>", "<x-1>", "<http://h/a\\b c>", "<>"]
