@@ -3,10 +3,11 @@
 # $W is a directory for scratch files.
 
 # Print `pid state path` for every executable mapping of a process of this system; state is `here` or `gone`.
+# Fails where there is no room to find out: no list must look like an empty one.
 list_mapped() {
   here=$(stat -c %d:%i /)
   # Processes with another root (containers, a chroot's surroundings) are somebody else's.
-  stat -L -c '%d:%i %n' /proc/[0-9]*/root 2>/dev/null | sed -n "s|^$here /proc/\([0-9]*\)/root$|\1|p" >"$W/ours"
+  stat -L -c '%d:%i %n' /proc/[0-9]*/root 2>/dev/null | sed -n "s|^$here /proc/\([0-9]*\)/root$|\1|p" >"$W/ours" || return 1
   LC_ALL=C grep -s -H '^[^ ]* ..x. ' /proc/[0-9]*/maps | printable | awk '
     FILENAME != "-" { ours[$1]; next }
     {
@@ -21,7 +22,8 @@ list_mapped() {
 
 # Print `pid path`, one for each process that maps a file which is gone or was replaced.
 list_stale() {
-  list_mapped | awk -F '\t' '$2 == "gone" && !($1 in seen) { seen[$1]; print $1 "\t" $3 }'
+  list_mapped >"$W/mapped" || return 1
+  awk -F '\t' '$2 == "gone" && !($1 in seen) { seen[$1]; print $1 "\t" $3 }' "$W/mapped"
 }
 
 # Print `pid path`, one for each process that runs a file of the packages (name:arch a line on stdin).

@@ -6,17 +6,21 @@ restart_affected() {
   free_reserve # A list of processes that there is no room for would look like none.
   rm -f "$T/reboot" # From before an interruption: the host may have been booted since.
   renew_watch
-  list_stale >"$T/stale"
+  list_stale >"$T/stale" || out_of_room
   if [ "$(setting restart)" = never ]; then
     done_with "$(wc -l <"$T/stale") processes still run old code; the plan restarts nothing"
     return
   fi
   if has_systemd; then restart_units; else restart_init_scripts; fi
   sleep 1
-  list_stale >"$T/stale"
+  list_stale >"$T/stale" || out_of_room
   name_what_remains
   name_kernel_reboot "$T/changes" >>"$T/reboot"
   [ -s "$T/reboot" ] || rm -f "$T/reboot"
+}
+
+out_of_room() {
+  finish failed "${reason:+$reason; }there was no room to write down which processes still run old code; is the disk full?"
 }
 
 restart_units() {
