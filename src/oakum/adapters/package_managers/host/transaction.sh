@@ -113,8 +113,13 @@ check_room() {
   if grep -q "${TAB}linux-image-" "$T/changes"; then need_room /boot 262144000; fi
 }
 
+# Why `remaining` failed. Where it had no word for it, there was no room for its answer.
+why_other() {
+  if [ -s "$T/drift" ]; then echo "drift: $(one_line <"$T/drift"); scan and plan again"; else echo "cannot write in $T; is the disk full?"; fi
+}
+
 compare_with_plan() {
-  remaining "$T/changes" >"$T/left" 2>"$T/drift" || refuse "drift: $(one_line <"$T/drift"); scan and plan again"
+  remaining "$T/changes" >"$T/left" 2>"$T/drift" || refuse "$(why_other)"
   # shellcheck disable=SC2046
   compare "$T/changes" $(removal_option) --allow-downgrades install $(apt_targets "$T/changes") ||
     refuse "drift: $(cat "$T/why"); scan and plan again"
@@ -265,7 +270,7 @@ roll_back() {
 
 # A healthy host must agree with the plan; on a broken one apt cannot be asked, and dpkg is held to the plan afterwards.
 compare_way_back() {
-  remaining "$T/changes" >"$T/left" 2>"$T/drift" || refuse "drift: $(one_line <"$T/drift"); scan and plan again"
+  remaining "$T/changes" >"$T/left" 2>"$T/drift" || refuse "$(why_other)"
   [ -s "$T/left" ] || { journal compare "done" "every package is at its old version already"; return; }
   gather "$T/left" || refuse "$(cat "$T/why")"
   short=$(need_room /usr 67108864)
