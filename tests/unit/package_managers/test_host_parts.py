@@ -5,6 +5,8 @@ import subprocess
 from importlib.resources import files
 from pathlib import Path
 
+import pytest
+
 HOST = files("oakum.adapters.package_managers") / "host"
 
 
@@ -48,6 +50,23 @@ def test_the_way_back_has_the_digest_of_each_kept_package(tmp_path: Path) -> Non
 def _keep(file: Path) -> str:
     file.write_text(file.name)
     return hashlib.sha256(file.name.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("codes", "calls", "is_good"),
+    [("0", 1, True), ("1 0", 2, True), ("1 1", 2, True), ("1 2", 2, False), ("2", 1, False)],
+)
+def test_a_file_that_is_written_just_then_does_not_spoil_the_restore_point(
+    tmp_path: Path,
+    codes: str,
+    calls: int,
+    is_good: bool,  # noqa: FBT001 (a column)
+) -> None:
+    """Tar says so with 1, and what stopped it with 2: only that is a failure."""
+    tar = 'tar() { echo "$*"; code=${codes%% *}; codes=${codes#* }; return "$code"; }'
+    script = f"codes='{codes}'\n{tar}\nif archive -zf etc.tar.gz etc; then echo good; fi"
+    said = run_parts(tmp_path, "common restore_point", script)
+    assert said.splitlines() == ["-C / -c -zf etc.tar.gz etc"] * calls + ["good"] * is_good
 
 
 def test_targets_are_in_the_words_of_apt(tmp_path: Path) -> None:

@@ -14,15 +14,25 @@ make_restore_point() { # changes
   cut -c 35- "$R/conffiles.md5" | while IFS= read -r path; do
     if [ -e "$path" ] || [ -L "$path" ]; then printf '%s\n' "${path#/}"; else printf '%s\n' "$path" >>"$R/conffiles.gone"; fi
   done >"$R/conffiles"
-  tar -C / -cf "$R/conffiles.tar" --files-from "$R/conffiles" || return 1
+  archive -f "$R/conffiles.tar" --files-from "$R/conffiles" || return 1
   find /etc -name '*.dpkg-*' 2>/dev/null | sort >"$R/leftovers"
-  tar -C / -czf "$R/etc.tar.gz" etc || return 1
+  archive -zf "$R/etc.tar.gz" etc || return 1
   set -- var/lib/dpkg/status var/lib/dpkg/diversions var/lib/dpkg/alternatives
   [ ! -e /var/lib/dpkg/statoverride ] || set -- "$@" var/lib/dpkg/statoverride
   [ ! -e /var/lib/apt/extended_states ] || set -- "$@" var/lib/apt/extended_states
-  tar -C / -czf "$R/dpkg.tar.gz" "$@" || return 1
+  archive -zf "$R/dpkg.tar.gz" "$@" || return 1
   take_snapshot
   find "$R" -exec sync {} + && : >"$R/complete" && sync "$R/complete" "$R"
+}
+
+# archive ARGUMENTS: tar. A file that somebody writes, or removes, just then is no failure of ours: it is read once more,
+# and is kept as it then was.
+archive() {
+  tar -C / -c "$@"
+  code=$?
+  [ $code = 1 ] || return $code
+  tar -C / -c "$@"
+  [ $? -le 1 ]
 }
 
 # Fetch every version that is about to be replaced: without it there is no way back, and no way forward.
