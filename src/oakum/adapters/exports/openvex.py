@@ -7,6 +7,7 @@ format's words, so that theirs stands in the impact statement.
 from collections.abc import Iterator
 
 from oakum.adapters.exports.common import action, compact, identity, listed, purl
+from oakum.core.errors import RefusedError
 from oakum.core.matching.finding import Finding, FindingState
 from oakum.ports.exports import Export, HostFindings
 
@@ -27,7 +28,14 @@ LIVEPATCHED = "Mended by a livepatch until the next reboot; install the fixed ke
 
 
 def openvex(export: Export, hosts: Iterator[HostFindings]) -> Iterator[str]:
-    """Give one document."""
+    """Give one document. Raises RefusedError when there is nothing to state: none may be empty."""
+    statements = listed(compact(_statement(of, f)) for of in hosts for f in of.findings)
+    first = next(statements, None)
+    if first is None:
+        raise RefusedError(
+            "OpenVEX knows no document without statements, and nothing is open on these hosts",
+            hint="`--all` states what is fixed and not affected too; other formats may be empty",
+        )
     made_at = f"{export.made_at:%Y-%m-%dT%H:%M:%SZ}"
     head = {
         "@context": CONTEXT,
@@ -38,7 +46,8 @@ def openvex(export: Export, hosts: Iterator[HostFindings]) -> Iterator[str]:
         "tooling": f"Oakum {export.version}",
     }
     yield compact(head).removesuffix("}") + ',"statements":['
-    yield from listed(compact(_statement(of, f)) for of in hosts for f in of.findings)
+    yield first
+    yield from statements
     yield "\n]}\n"
 
 
