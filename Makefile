@@ -34,11 +34,11 @@ test: check ## All tests: check, then all others, in two processes side by side 
 
 .PHONY: test-services
 test-services: .venv/ready ## Of those: parsers, adapters, databases and servers, and what hosts lose (root)
-	$(BIN)/pytest -q --durations=15 tests/fuzz tests/conformance tests/integration tests/lab/signals
+	$(BIN)/pytest -q --tb=native --durations=15 tests/fuzz tests/conformance tests/integration tests/lab/signals
 
 .PHONY: test-hosts
 test-hosts: .venv/ready ## Of those: transactions, faults and the whole loop on booted hosts (root)
-	$(BIN)/pytest -q --durations=15 tests/lab tests/e2e --ignore=tests/lab/signals
+	$(BIN)/pytest -q --tb=native --durations=15 tests/lab tests/e2e --ignore=tests/lab/signals
 
 .PHONY: fuzz
 fuzz: .venv/ready ## A million hostile inputs for all parsers; FUZZ_FLAGS as docs/robustness.md says
