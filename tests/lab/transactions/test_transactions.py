@@ -354,6 +354,30 @@ def test_a_new_package_that_dpkg_was_stopped_in_is_removed_on_the_way_back(
     assert host.shell(STATE) == before
 
 
+@pytest.mark.parametrize("state", ["half-installed", "unpacked", "half-configured"])
+def test_a_package_that_dpkg_was_killed_in_is_unpacked_again(
+    host: ThrowAwayHost, session: InsideSession, archive: SmallArchive, state: str
+) -> None:
+    """Whatever dpkg calls it: one that it will not configure stops nothing that was approved."""
+    changes = (archive.change(library, library_new), archive.change(slow, slow_new))
+    transaction = upgrade(archive, *changes)
+
+    async def interrupted() -> TransactionStatus:
+        await APT.start(session, transaction)
+        await asyncio.to_thread(host.wait_for_file, "var/lib/oak-slow")
+        host.shell("systemctl kill --signal=KILL oakum-t1.service; sleep 0.5")
+        assert "1.1" in host.shell("dpkg-query -W oak-library")
+        host.shell(
+            "sed -i '/^Package: oak-library$/,/^$/ "
+            f"s/^Status: .*/Status: install reinstreq {state}/' /var/lib/dpkg/status"
+        )
+        return await carry_out(session, transaction)
+
+    status = asyncio.run(interrupted())
+    assert (status.state, status.reason) == (TransactionState.SUCCEEDED, "")
+    assert host.shell("cat /usr/share/oak/library /usr/share/oak/slow") == "two\ntwo\n"
+
+
 def test_service_that_no_longer_starts_fails_and_rolls_back(
     host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
 ) -> None:

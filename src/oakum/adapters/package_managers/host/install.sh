@@ -91,10 +91,16 @@ climb() {
   begin recover "dpkg --configure -a"
   run_dpkg --configure -a
   has_arrived "$changes" && { done_with "by dpkg --configure -a"; return 0; }
+  half_installed "$changes" >"$T/half"
+  if [ -s "$T/half" ]; then
+    journal recover started "dpkg with the fetched packages: $(one_line <"$T/half")"
+    unpack_again "$T/half"
+    has_arrived "$changes" && { done_with "by dpkg with the fetched packages"; return 0; }
+  fi
   journal recover started "apt-get --fix-broken install"
   run_apt --no-remove --fix-broken install
   has_arrived "$changes" && { done_with "by apt-get --fix-broken install"; return 0; }
-  [ -z "$(find_broken_states)" ] || is_half_installed "$changes" || { say_why; return 1; }
+  [ -z "$(find_broken_states)" ] || [ -n "$(half_installed "$changes")" ] || { say_why; return 1; }
   remaining "$changes" >"$T/left" 2>"$T/drift" || { say_why; return 1; }
   journal recover started "the rest of the plan again"
   # shellcheck disable=SC2046
@@ -104,10 +110,19 @@ climb() {
   return 1
 }
 
-# A package that dpkg was killed in wants its archive again, and so the rest of the plan; what is broken otherwise does not.
-is_half_installed() { # changes
+# Packages of the plan that dpkg was killed in: each wants its archive again, and so the rest of the plan. What is broken
+# otherwise does not.
+half_installed() { # changes
   cut -f 2 "$1" >"$T/planned"
-  list_packages | awk -F '\t' '$1 ~ /^.H/ || $1 ~ /^..R/ { print $2 }' | grep -qxF -f "$T/planned"
+  list_packages | awk -F '\t' '$1 ~ /^.H/ || $1 ~ /^..R/ { print $2 }' | grep -xF -f "$T/planned"
+}
+
+# dpkg refuses to configure such a package, and apt stops at that before it would unpack it anew.
+unpack_again() { # keys
+  while IFS= read -r key; do find "$A/archives" -maxdepth 1 -name "${key%:*}_*.deb"; done <"$1" >"$T/again"
+  # shellcheck disable=SC2046
+  [ ! -s "$T/again" ] || run_dpkg --unpack $(cat "$T/again")
+  run_dpkg --configure -a
 }
 
 say_why() {

@@ -17,11 +17,11 @@ repack() { # key version
   elif [ "${here#?i}" = "$here" ] || [ "${here##*"$TAB"}" != "$2" ]; then
     echo "missing$TAB$1$TAB$2 is not what is installed"; return
   elif command -v dpkg-repack >/dev/null; then
-    mkdir "$W/$number" && (cd "$W/$number" && dpkg-repack "$(apt_name "$1")") >/dev/null 2>&1 && mv "$W/$number"/*.deb "$out" && how=dpkg-repack
+    mkdir "$W/$number" && (cd "$W/$number" && dpkg-repack "$(apt_name "$1")") >"$W/log" 2>&1 && mv "$W/$number"/*.deb "$out" && how=dpkg-repack
   else
-    rebuild "$1" "$W/$number" && dpkg-deb --root-owner-group -Zgzip --build "$W/$number" "$out" >/dev/null 2>&1 && how=rebuilt
+    rebuild "$1" "$W/$number" && dpkg-deb --root-owner-group -Zgzip --build "$W/$number" "$out" >"$W/log" 2>&1 && how=rebuilt
   fi
-  [ -f "$out" ] || { echo "missing$TAB$1${TAB}could not be packed again"; return; }
+  [ -f "$out" ] || { echo "missing$TAB$1${TAB}could not be packed again: $(tail -n 1 "$W/log" 2>/dev/null | one_line)"; return; }
   printf 'deb\t%s\t%s\t%s\t%s\n' "$number.deb" "$(stat -c %s "$out")" "$(sha256sum <"$out" | cut -d ' ' -f 1)" "$how"
 }
 
@@ -42,7 +42,9 @@ rebuild() { # key directory
     if [ "$kind" = directory ]; then mkdir -p "$2/$path"; [ -L "/$path" ] || printf '%s\n' "$path"
     elif [ -e "/$path" ] || [ -L "/$path" ]; then printf '%s\n' "$path"
     fi
-  done | tar -C / -c --no-recursion --files-from - 2>/dev/null | tar -C "$2" -xp
+  done >"$2.files" || return 1
+  # All directories are there by now: one that is made while tar wants to makes tar give up.
+  tar -C / -c --no-recursion --files-from "$2.files" 2>/dev/null | tar -C "$2" -xp
 }
 
 mkdir -p "$OAKUM"
@@ -52,6 +54,6 @@ number=0
 while IFS=$TAB read -r key version; do
   number=$((number + 1))
   repack "$key" "$version"
-  rm -rf "${W:?}/$number"
+  rm -rf "${W:?}/$number" "$W/$number.files" "$W/log"
 done
 echo "end${TAB}ok"
