@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from oakum.core.errors import StorageError
 from oakum.core.planning.hook import Command, Hook
 from oakum.core.planning.prediction import learnt_pace, learnt_seconds, seconds_of_hosts
-from oakum.core.rollout.hooks import seconds_until_well
+from oakum.core.rollout.hooks import HookState, seconds_until_well
 from oakum.ports.stores import UnitOfWork
 
 LEARNT_FROM = 20
@@ -22,7 +22,7 @@ class LearntTimes:
     pace_percent: int
     """How long hosts took lately, in percent of what was guessed of them."""
     of_hooks: Mapping[tuple[str, Command], list[int]]
-    """How many seconds each execution of a hook took, its undo included."""
+    """How many seconds each execution of a hook that passed took, its undo included."""
 
     def of_hook(self, hook: Hook) -> int:
         """Return how long a hook is expected to take, in seconds."""
@@ -42,7 +42,8 @@ def learn_times(work: UnitOfWork) -> LearntTimes:
                 if run.seconds is not None:
                     hosts.append((guesses[run.host], run.seconds - seconds_until_well(run.hooks)))
                 for hook in run.hooks:
-                    if hook.name in commands and hook.done.seconds is not None:
-                        took = hook.done.seconds + (hook.undone.seconds or 0)
+                    # One that failed may have ended too soon, and one that was killed too late.
+                    if hook.name in commands and hook.done.state is HookState.PASSED:
+                        took = (hook.done.seconds or 0) + (hook.undone.seconds or 0)
                         hooks[hook.name, commands[hook.name]].append(took)
     return LearntTimes(learnt_pace(hosts), hooks)

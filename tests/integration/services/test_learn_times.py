@@ -15,9 +15,9 @@ from oakum.services.start_rollout import start_rollout
 NAMES = [f"web-{number}" for number in range(6)]
 
 
-def _done(run: HostRun) -> HostRun:
+def _done(run: HostRun, state: HookState = HookState.PASSED) -> HostRun:
     (hook,) = run.hooks
-    drained = Execution(HookState.PASSED, seconds=40)
+    drained = Execution(state, seconds=40)
     hook = replace(hook, done=drained, undone=Execution(HookState.PASSED, seconds=7))
     return replace(run, seconds=40 + 63, hooks=(hook,))
 
@@ -40,6 +40,9 @@ def test_hooks_are_learnt_apart_from_what_hosts_take(
         work.commit()
     with begin() as work:
         times = learn_times(work)
+        for run in rollout.runs:
+            work.rollouts.save_run(rollout.id, _done(run, HookState.TIMED_OUT))
+        assert learn_times(work).of_hook(DRAIN) == 10  # of those that were killed nothing is learnt
     guess = 20 + len(plan.classes[0].changes)
     assert times.pace_percent == 100 * 63 // guess
     assert times.of_hook(DRAIN) == 47
