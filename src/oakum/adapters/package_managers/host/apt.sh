@@ -146,8 +146,8 @@ say_which_way() {
 
 # apt_targets FILE: the arguments for apt-get that bring about the changes in FILE.
 apt_targets() {
-  awk -F '\t' -v native="$NATIVE" '
-    { sub(":(all|" native ")$", "", $2); print ($1 == "remove" ? $2 "-" : $2 "=" $4) }' "$1"
+  awk -F '\t' -v native="$NATIVE" "$NAMES"'
+    { print apt_name($2) ($1 == "remove" ? "-" : "=" $4) }' "$1"
 }
 
 # Configuration files of the given packages (one name:arch a line on stdin), as `md5 path`.

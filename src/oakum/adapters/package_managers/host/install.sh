@@ -4,8 +4,7 @@
 # remaining CHANGES: of these, print those that have not come about yet; fail on a version that is neither old nor new.
 remaining() {
   list_packages | grep '^.[^nc]' >"$T/now"
-  awk -F '\t' -v OFS='\t' -v native="$NATIVE" '
-    function same(key) { sub(/:all$/, ":" native, key); return key }
+  awk -F '\t' -v OFS='\t' -v native="$NATIVE" "$NAMES"'
     FILENAME == ARGV[1] { version[same($2)] = $3; status[same($2)] = $1; next }
     {
       key = same($2); is = key in version ? version[key] : "-"
@@ -36,7 +35,7 @@ compare() {
 }
 
 natively() {
-  awk -F '\t' -v OFS='\t' -v native="$NATIVE" '{ sub(/:all$/, ":" native, $2); print }' | sort
+  awk -F '\t' -v OFS='\t' -v native="$NATIVE" "$NAMES"'{ $2 = same($2); print }' | sort
 }
 
 # run_apt ARGUMENTS: apt-get for real. Its words go to the log; nobody can answer a prompt.

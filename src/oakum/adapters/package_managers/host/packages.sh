@@ -11,6 +11,13 @@ apt_name() {
   esac
 }
 
+# For awk, which is given native: the same, and a key in which `all` is the native architecture.
+# shellcheck disable=SC2034  # some scripts need it, some do not
+NAMES='
+  function apt_name(key) { sub(":(all|" native ")$", "", key); return key }
+  function same(key) { sub(/:all$/, ":" native, key); return key }
+'
+
 # The same for many, one a line on stdin: a process for all of them.
 apt_names() { sed "s/:all\$//; s/:$NATIVE\$//"; }
 

@@ -37,8 +37,7 @@ archive() {
 
 # Fetch every version that is about to be replaced: without it there is no way back, and no way forward.
 keep_old_packages() { # changes
-  awk -F '\t' -v native="$NATIVE" '
-    $3 != "-" { sub(":(all|" native ")$", "", $2); print $2 "=" $3 }' "$1" >"$T/old.targets"
+  awk -F '\t' -v native="$NATIVE" "$NAMES"'$3 != "-" { print apt_name($2) "=" $3 }' "$1" >"$T/old.targets"
   [ -s "$T/old.targets" ] || return 0
   # shellcheck disable=SC2046
   if ! (cd "$R/debs" && apt-get -q download $(cat "$T/old.targets")) </dev/null >"$T/old.log" 2>&1; then
@@ -73,8 +72,7 @@ list_units() {
 invert_changes() { # changes
   find "$R/debs" -name '*.deb' -exec sha256sum {} + >"$T/old.sha256"
   # apt named the files: name_version_architecture.deb, with %3a for a colon.
-  awk -F '\t' -v OFS='\t' -v native="$NATIVE" '
-    function same(key) { sub(/:all$/, ":" native, key); return key }
+  awk -F '\t' -v OFS='\t' -v native="$NATIVE" "$NAMES"'
     BEGIN {
       undoes["upgrade"] = "downgrade"; undoes["downgrade"] = "upgrade"
       undoes["install"] = "remove"; undoes["remove"] = "install"

@@ -50,7 +50,7 @@ find_changes() {
 }
 
 named_targets() {
-  awk -F '\t' -v native="$NATIVE" '{ sub(":(all|" native ")$", "", $1); print $1 "=" $2 }' "$work/targets"
+  awk -F '\t' -v native="$NATIVE" "$NAMES"'{ print apt_name($1) "=" $2 }' "$work/targets"
 }
 
 errors_from_stdin() {
@@ -90,8 +90,7 @@ list_kept_back() {
 
 # candidates [OPTIONS]: every installed package as `key installed candidate`.
 candidates() {
-  awk -F '\t' -v native="$NATIVE" '
-    $1 ~ /^.i/ { name = $2; sub(":(all|" native ")$", "", name); print name " " $2 }' "$A/installed" >"$work/names"
+  awk -F '\t' -v native="$NATIVE" "$NAMES"'$1 ~ /^.i/ { print apt_name($2) " " $2 }' "$A/installed" >"$work/names"
   # shellcheck disable=SC2046
   apt-cache "$@" policy $(cut -d ' ' -f 1 "$work/names") 2>/dev/null | awk '
     FILENAME != "-" { key[$1] = $2; next }
