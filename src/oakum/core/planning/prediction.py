@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from oakum.core.ids import HostId
 from oakum.core.planning.group_prediction import walk
@@ -20,6 +21,7 @@ SECONDS_A_REBOOT = 45
 SECONDS_A_HOOK = 10
 """First guesses: of a small host on a local network."""
 PERCENT = 100
+Number = TypeVar("Number", int, float)
 HUNG_AFTER = 20
 """So many times its prediction, a transaction that still runs will not end by itself."""
 ALLOWED_AT_LEAST = timedelta(minutes=30)
@@ -71,7 +73,7 @@ def learnt_pace(done: Iterable[tuple[int, int]]) -> int:
     ratios = sorted(PERCENT * taken / guessed for guessed, taken in done)
     if len(ratios) < FEWEST:
         return PERCENT
-    return max(1, math.ceil(ratios[math.ceil(len(ratios) * 4 / 5) - 1]))
+    return max(1, math.ceil(_of_most(ratios)))
 
 
 def learnt_seconds(done: Sequence[int], hook: Hook) -> int:
@@ -81,9 +83,14 @@ def learnt_seconds(done: Sequence[int], hook: Hook) -> int:
     """
     usual = SECONDS_A_HOOK
     if len(done) >= FEWEST:
-        usual = sorted(done)[math.ceil(len(done) * 4 / 5) - 1]
+        usual = _of_most(sorted(done))
     longest = hook.timeout_seconds * (2 if hook.undo else 1)
     return max(1, min(usual, longest))
+
+
+def _of_most(ordered: Sequence[Number]) -> Number:
+    """Return what four of five do not exceed."""
+    return ordered[math.ceil(len(ordered) * 4 / 5) - 1]
 
 
 def seconds_of_plan(plan: Plan) -> Mapping[HostId, int]:
@@ -114,7 +121,7 @@ def predicted_seconds(
 def predict(plan: Plan, now: datetime) -> Prediction:
     """Walk through the rings as a rollout would that begins now and in which nothing fails."""
     seconds = seconds_of_plan(plan)
-    without_hooks = seconds_of_hosts(plan.classes, plan.pace_percent)
+    bare = seconds_of_hosts(plan.classes, plan.pace_percent)
     bound = openings_by_host(plan.schedule)
     at = max(now, plan.window.opens_at or now)
     opening, waits = at - now, dict[tuple[str, ...], timedelta]()
@@ -131,9 +138,11 @@ def predict(plan: Plan, now: datetime) -> Prediction:
             return Prediction(None, _left_over(ring.hosts, bound, at))
         if plan.window.closes_at is not None and real_run.last_begin >= plan.window.closes_at:
             return Prediction(None, f"{ring.name} would go on when the plan's window closes")
-        bare_run = _run(ring.hosts, at, plan.budget.concurrency, without_hooks, {})
-        bare = free_run.ends_at - at if bare_run is None else bare_run.ends_at - at
-        work, hooks = work + bare, hooks + (free_run.ends_at - at - bare)
+        bare_run = free_run
+        if plan.hooks:  # else it would be the same again, for each of some twenty predictions
+            bare_run = _run(ring.hosts, at, plan.budget.concurrency, bare, {}) or free_run
+        work += bare_run.ends_at - at
+        hooks += free_run.ends_at - bare_run.ends_at
         held = timed_run.ends_at - free_run.ends_at
         waits[timed_run.held_by] = waits.get(timed_run.held_by, timedelta()) + held
         apart += max(timedelta(), real_run.ends_at - timed_run.ends_at)
