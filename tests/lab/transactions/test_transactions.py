@@ -57,6 +57,8 @@ TIMERS = (
     "systemctl show -P ActiveState -P UnitFileState -P LoadState"
     " apt-daily.timer apt-daily-upgrade.timer"
 )
+RUNNING_TIMERS = "systemctl show -P ActiveState apt-daily.timer apt-daily-upgrade.timer"
+START_TIMERS = "systemctl start apt-daily.timer apt-daily-upgrade.timer || :"
 
 
 def upgrade(archive: SmallArchive, *changes: PackageChange, name: str = "t1") -> Transaction:
@@ -417,16 +419,22 @@ def test_killed_while_unpacking_then_resumed(
     assert "ii  oak-library:amd64 1.1" in host.shell(STATE)
 
 
+@pytest.mark.parametrize("meanwhile", [":", f"systemctl daemon-reload; {START_TIMERS}"])
 def test_updaters_are_owned_and_given_back(
-    host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
+    host: ThrowAwayHost, session: InsideSession, archive: SmallArchive, meanwhile: str
 ) -> None:
-    """The timers of apt stand still in a transaction, and are as before after it."""
+    """The timers of apt stand still in a transaction, and are as before after it.
+
+    Also where a package meanwhile has systemd read its units, and starts them.
+    """
     host.shell("systemctl start apt-daily.timer; systemctl stop apt-daily-upgrade.timer")
     before = host.shell(TIMERS)
     transaction = upgrade(archive, archive.change(slow, slow_new))
     asyncio.run(APT.start(session, transaction))
     host.wait_for_file("var/lib/oak-slow")
+    host.shell(meanwhile)
     within = host.shell(TIMERS)
+    assert "active" not in host.shell(RUNNING_TIMERS).split()
     host.shell("kill $(grep -l -z -x 3[0]0 /proc/[0-9]*/cmdline | cut -d / -f 3)")
     asyncio.run(wait(session, transaction))
     assert "masked" in within
