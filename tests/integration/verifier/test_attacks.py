@@ -161,6 +161,23 @@ def test_an_order_that_changed_nothing_may_be_given_again(machine: Machine, peop
     begin(machine, "t2", content)
 
 
+def test_an_order_that_was_kept_for_later(machine: Machine, people: People) -> None:
+    """Handed over in time and never begun (the launch failed), it does not begin after its end.
+
+    One that had changed something goes on: half of a change is worse than a late one.
+    """
+    document = order_of(today())
+    begin(machine, "t1", signed(document, *people[:2]))
+    wait_for_result(machine, "t1")
+    place = f"/{TRANSACTIONS}/t1"
+    machine.as_root(f"rm -r {place}/begun {place}/result")
+    ended = altered(document, r"^install-until\t....", "install-until\t2020")
+    content = signed(ended, *people[:2])
+    assert machine.refusal("begin", "t1", stdin=content).startswith("the order ended")
+    machine.as_root(f"touch {place}/changed")
+    begin(machine, "t1", content)
+
+
 def test_a_plan_that_was_rolled_back_does_not_come_again(machine: Machine, people: People) -> None:
     """After the way back neither the order nor a second way back is obeyed."""
     content = signed(order_of(today()), *people[:2])
@@ -338,6 +355,22 @@ def test_state_that_is_not_roots_alone(machine: Machine, people: People, damage:
     machine.as_root(damage)
     machine.refusal("begin", "t1", stdin=signed(order_of(today()), *people[:3]))
     assert not (machine.root / "tmp/elsewhere/t1").exists()
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("facts.sh", ["facts", "0" * 32]),
+        ("simulate.sh", ["simulate", "http://127.0.0.1:9/", "bookworm"]),
+        ("hook.sh", ["hook-status", "t1"]),
+    ],
+)
+def test_a_program_that_is_not_roots_alone(
+    machine: Machine, program: str, words: list[str]
+) -> None:
+    """What answers questions runs as root as well."""
+    machine.as_root(f"chown oakum-test /usr/lib/oakum/{program}")
+    assert program in machine.refusal(*words, stdin=b"k key\nt bash:amd64\t1\n")
 
 
 def test_a_transaction_that_is_a_link(machine: Machine, people: People) -> None:
