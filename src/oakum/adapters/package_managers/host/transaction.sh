@@ -92,7 +92,7 @@ preflight() {
   [ -z "$short" ] || refuse "$(printf '%s' "$short" | one_line)"
   wait=$(setting lock_seconds)
   said=$(find_lock_holder "$wait")
-  locked_by=$(printf '%s' "$said" | grep -i 'lock')
+  locked_by=$(printf '%s' "$said" | about_a_lock)
   [ -z "$locked_by" ] || refuse "$locked_by; waited $wait seconds"
   if [ ! -e "$T/changed" ]; then
     problems=$(find_obstacles; printf '%s' "$said")
@@ -249,13 +249,10 @@ name_kept_conffiles() {
 roll_back() {
   begin preflight
   wait=$(setting lock_seconds)
-  locked_by=$(find_lock_holder "$wait" | grep -i 'lock')
+  locked_by=$(find_lock_holder "$wait" | about_a_lock)
   [ -z "$locked_by" ] || refuse "$locked_by; waited $wait seconds"
   undoes=$(setting undoes)
-  if [ -n "$undoes" ]; then
-    R=$OAKUM/transactions/$undoes/restore
-    settle_deadman "$OAKUM/transactions/$undoes" withdrawn # What it would do is done now.
-  fi
+  [ -z "$undoes" ] || R=$OAKUM/transactions/$undoes/restore
   done_with "$([ -e "$R/complete" ] && echo 'from the restore point' || echo 'there is no restore point: packages from the snapshot')"
   begin compare
   compare_way_back
