@@ -68,3 +68,11 @@ def test_what_is_not_at_work_is_not_waited_for(tmp_path: Path) -> None:
     absent, more = report(tmp_path / "absent", watch_seconds=50)
     assert absent == ["absent\t"]
     assert max(seconds, more) < 40
+
+
+def test_a_line_that_there_was_no_room_for_ends_all_the_same(tmp_path: Path) -> None:
+    """A full disk cuts a line of the journal off: what comes after it is still told apart."""
+    (tmp_path / "journal").write_text("now\tinstall\tfai")
+    (tmp_path / "result").write_text("state\tfailed\n")
+    said, _ = report(tmp_path, watch_seconds=0)
+    assert said[2:] == ["journal\tnow\tinstall\tfai", "result\tstate\tfailed"]

@@ -25,7 +25,7 @@ done_with() {
 
 # From here on the host is no longer as it was: whatever stops us is a failure, not a refusal.
 mark_changed() {
-  : >"$T/changed" && sync "$T/changed" "$T"
+  touch "$T/changed" && sync "$T/changed" "$T"
 }
 
 # leave_if_going_down: while a system goes down, services end and none can be started, whatever we did: nothing that

@@ -56,13 +56,13 @@ upgrade() {
   download
   begin restore-point
   make_restore_point "$T/changes" || refuse "no restore point: $(cat "$T/why" 2>/dev/null || echo 'is the disk full?')"
-  invert_changes "$T/changes" >"$T/inverse.tsv"
+  write_inverse || refuse "cannot write in $T; is the disk full?"
   done_with
   begin deadman
   problem=$(arm_deadman) || refuse "the host cannot watch over itself: ${problem:-is the disk full?}"
   done_with "$(deadman_in_words)"
   begin install
-  mark_changed
+  mark_changed || refuse "cannot write in $T; is the disk full?"
   # shellcheck disable=SC2046  # nothing, or one option
   if ! install_changes "$T/changes" $(removal_option) --allow-downgrades; then undo "$(cat "$T/why")"; fi
   mark_new_packages "$T/changes"
@@ -147,8 +147,9 @@ has_pins() {
   return 1
 }
 
-# After an interruption: let dpkg finish, then see what of the plan is left.
+# After an interruption: let dpkg finish, then see what of the plan is left. One that was going back goes on with that.
 resume() {
+  [ ! -e "$T/undoing" ] || undo "$(cat "$T/undoing")"
   run_dpkg --configure -a
   if ! remaining "$T/changes" >"$T/left" 2>"$T/drift"; then
     undo "after the interruption: $(one_line <"$T/drift")"
@@ -186,6 +187,7 @@ undo() {
   leave_if_going_down
   reason=${1:-$(why_unwritten "$T/why")}
   free_reserve
+  printf '%s\n' "$reason" >"$T/undoing.new" && sync "$T/undoing.new" && mv "$T/undoing.new" "$T/undoing" && sync "$T"
   begin undo "$reason"
   if [ "$(setting may_undo)" != yes ]; then finish failed "$reason; this plan has no way back by itself: look at the host"; fi
   if gather "$T/inverse.tsv" && go_back "$T/inverse.tsv"; then
@@ -258,7 +260,7 @@ roll_back() {
   compare_way_back
   done_with
   begin install
-  mark_changed
+  mark_changed || refuse "cannot write in $T; is the disk full?"
   if ! go_back "$T/changes"; then finish failed "$(cat "$T/why"); look at $T/log"; fi
   journal install "done"
   settle_back "$T/changes"
