@@ -104,6 +104,12 @@ def test_it_is_told_no_more_than_it_is_given(site: Site) -> None:
     assert status.said.split() == ["OAKUM_HOST", "PATH", "PWD"]
 
 
+def test_what_it_writes_others_may_read(site: Site) -> None:
+    """The page that says so is shown by a web server of another account."""
+    assert site.end(script(f"umask; echo away >{site.mark}")).said == "0022"
+    assert site.seen.stat().st_mode & 0o777 == 0o644
+
+
 def test_it_is_begun_once(site: Site) -> None:
     """However often it is asked for, also at the same time."""
     job = script(f"echo once >>{site.mark}; sleep 1")

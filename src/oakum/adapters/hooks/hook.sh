@@ -108,7 +108,8 @@ carry_out() { # seconds command…
   reader=$!
   begun=$(date +%s)
   # In a session of its own, so that all that it starts can be killed with it.
-  setsid timeout -k 5 "$limit" "$@" </dev/null >"$H/pipe" 2>&1 9>&- &
+  # What a hook writes is for the services of the host, which read it by other accounts; our record is not.
+  (umask 022 && exec setsid timeout -k 5 "$limit" "$@") </dev/null >"$H/pipe" 2>&1 9>&- &
   group=$!
   wait "$group"
   code=$?
