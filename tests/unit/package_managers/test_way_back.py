@@ -132,6 +132,48 @@ def test_configuration_that_is_replaced_is_kept_for_root_alone(tmp_path: Path) -
     assert (tmp_path / "conffiles.replaced.tar").stat().st_mode & 0o077 == 0
 
 
+def installed(name: str, version: str, *further: str, state: str = "installed") -> str:
+    fields = ("Maintainer: x <x@x>", "Architecture: all", "Description: x", *further)
+    status = f"Package: {name}\nVersion: {version}\nStatus: install ok {state}\n"
+    return status + "\n".join(fields) + "\n\n"
+
+
+@pytest.mark.parametrize(
+    ("needs", "way"), [("oak (>= 2)", "dpkg"), ("oak (>= 2) | bark", "dpkg"), ("oak", "apt")]
+)
+def test_going_back_purges_nothing_of_others(tmp_path: Path, needs: str, way: str) -> None:
+    """Somebody's package needs the version that is left, and dpkg is broken by another one."""
+    control = tmp_path / "oak/DEBIAN/control"
+    control.parent.mkdir(parents=True)
+    control.write_text(
+        "Package: oak\nVersion: 1\nArchitecture: all\nMaintainer: x\nDescription: x\n"
+    )
+    (tmp_path / "debs").mkdir()
+    build = ["dpkg-deb", "-b", tmp_path / "oak", tmp_path / "debs/oak_1_all.deb"]
+    subprocess.run(build, check=True, capture_output=True, timeout=20)
+    (tmp_path / "status").write_text(
+        installed("oak", "2")
+        + installed("elm", "1", f"Depends: {needs}")
+        + installed("zed", "1", "Config-Version: 1", state="half-configured")
+    )
+    (tmp_path / "none").mkdir()
+    (tmp_path / "apt.conf").write_text(
+        f'Dir::State::status "{tmp_path}/status"; Dir::State::Lists "{tmp_path}/none";'
+        f'Dir::Etc::SourceList "/dev/null"; Dir::Etc::SourceParts "{tmp_path}/none";'
+        f'Dir::Cache "{tmp_path}/cache";'
+    )
+    (tmp_path / "back").write_text("downgrade\toak:all\t2\t1\tx\n")
+    line = (
+        "export APT_CONFIG=$T/apt.conf; A=$T; list_packages() { printf 'ii \\toak:all\\t2\\n'; }; "
+        "run_apt() { echo apt; exit; }; run_dpkg() { echo dpkg; exit; }; STEP=install; "
+        'go_back "$T/back"'
+    )
+    assert on_host(tmp_path, line) == f"{way}\n"
+    steps = tmp_path / "steps"
+    said = steps.read_text() if steps.exists() else ""
+    assert ("apt would remove what is not in the plan (elm:" in said) == (way == "dpkg")
+
+
 def test_a_boot_that_could_not_be_begun_may_be_asked_for_again(tmp_path: Path) -> None:
     """It is not taken for one that was."""
     place = tmp_path / "transactions/t1"

@@ -39,7 +39,9 @@ back_targets() { # changes
 go_back() {
   back=$1
   remaining "$back" >"$T/left" 2>"$T/drift"
-  if [ -s "$T/left" ]; then
+  if [ -s "$T/left" ] && others=$(removed_besides "$back") && [ -n "$others" ]; then
+    journal "$STEP" failed "apt would remove what is not in the plan ($(printf '%s' "$others" | one_line)): dpkg goes back without it"
+  elif [ -s "$T/left" ]; then
     # shellcheck disable=SC2046
     run_apt --allow-downgrades --purge install $(back_targets "$back")
     has_arrived "$back" && return 0
@@ -58,6 +60,16 @@ go_back() {
   put_files_back "$back" && has_arrived "$back" && { done_with "by the snapshot's files"; return 0; }
   say_why
   return 1
+}
+
+# Print what apt would remove besides: it may need the version that we leave, and would be purged. On a healthy host the
+# comparison with the plan forbids it; on a broken one there was none.
+removed_besides() { # changes
+  # shellcheck disable=SC2046
+  simulate_install --allow-downgrades --purge install $(back_targets "$1") >"$T/would" || return 0
+  awk -F '\t' -v native="$NATIVE" "$NAMES"'
+    FILENAME != "-" { if ($1 == "remove") planned[same($2)]; next }
+    $1 == "remove" && !(same($2) in planned) { print $2 }' "$1" - <"$T/would"
 }
 
 go_back_with_dpkg() { # changes
