@@ -11,6 +11,7 @@ from tests.integration.verifier.machine import HOST, TRANSACTIONS, Machine
 from tests.integration.verifier.orders import Approver, altered, given, order_of, today
 from tests.plans import PLAN
 
+from oakum.adapters.package_managers.host_scripts import host_programs
 from oakum.core.ids import HostId
 from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.planning.plan import Window
@@ -301,6 +302,19 @@ def test_unknown_verbs_and_tricks_with_paths(
 ) -> None:
     """A verb that is none, and names that lead elsewhere, with an order that would be obeyed."""
     machine.refusal(*words, stdin=signed(order_of(today()), *people[:2]))
+
+
+@pytest.mark.parametrize("signal", ["TSTP", "TTIN", "TTOU"])
+def test_nobody_stops_it_half_way(signal: str) -> None:
+    """A terminal that stops it after it looked at the clock could let it go on after the end."""
+    text = host_programs()["verifier"].replace("\nrequire_own_ground\n", "\n")
+    until_here, obeys, nothing = text.rpartition('obey "$@"\n')
+    assert (bool(obeys), nothing) == (True, "")
+    script = f"{until_here}kill -s {signal} $$; echo went on"
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", "begin"], capture_output=True, timeout=10, check=True
+    )
+    assert done.stdout == b"went on\n"
 
 
 def test_no_verb(machine: Machine) -> None:

@@ -407,6 +407,7 @@ obey() { # verb and its arguments
 cd / || exit 3
 for limit in f t d v; do ulimit "-$limit" unlimited; done # Whoever asked may not starve us half-way.
 trap : HUP INT TERM                                       # He may go: what is decided is carried to its end.
+trap '' TSTP TTIN TTOU                                    # Nor may he stop us between the clock and the deed, and go on later.
 require_own_ground
 [ $# -gt 0 ] || deny "which verb?"
 obey "$@"
