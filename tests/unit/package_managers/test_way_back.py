@@ -174,6 +174,24 @@ def test_going_back_purges_nothing_of_others(tmp_path: Path, needs: str, way: st
     assert ("apt would remove what is not in the plan (elm:" in said) == (way == "dpkg")
 
 
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("sleep 60", "failed oak.service did not restart: no end within 1 seconds"),
+        ("echo Job failed >&2; exit 1", "failed oak.service did not restart: Job failed"),
+        ("exit 0", "done oak.service restarted"),
+    ],
+)
+def test_a_restart_is_not_waited_for_for_ever(tmp_path: Path, program: str, said: str) -> None:
+    """As long as the transaction is at work the deadman cannot fire."""
+    (tmp_path / "bin").mkdir()
+    systemctl = tmp_path / "bin/systemctl"
+    systemctl.write_text(f"#!/bin/sh\n{program}\n")
+    systemctl.chmod(0o755)
+    on_host(tmp_path, "PATH=$T/bin:$PATH RESTART_SECONDS=1; restart_unit oak.service")
+    assert (tmp_path / "steps").read_text() == f"restarts {said}\n"
+
+
 def test_a_boot_that_could_not_be_begun_may_be_asked_for_again(tmp_path: Path) -> None:
     """It is not taken for one that was."""
     place = tmp_path / "transactions/t1"

@@ -221,7 +221,7 @@ wake_services() {
     [ "$(systemctl show -P ActiveState "$unit")" != active ] || [ -s "$T/conffiles.differ" ] || continue
     systemctl reset-failed "$unit" 2>/dev/null
     [ "$(treatment_of "$unit")" = restart ] || continue
-    if systemctl -q restart "$unit" </dev/null 2>"$T/restart.log"; then
+    if in_time systemctl -q restart "$unit"; then
       journal restarts "done" "$unit started again"
       printf '%s\n' "$unit" >>"$T/restarted"
     else
