@@ -192,23 +192,41 @@ def test_a_restart_is_not_waited_for_for_ever(tmp_path: Path, program: str, said
     assert (tmp_path / "steps").read_text() == f"restarts {said}\n"
 
 
-def test_a_boot_that_could_not_be_begun_may_be_asked_for_again(tmp_path: Path) -> None:
-    """It is not taken for one that was."""
+def asks_for_a_boot(oakum: Path, systemd_run: str) -> "subprocess.CompletedProcess[bytes]":
+    """Ask a host with a systemd for the boot of its transaction."""
+    (oakum / "bin").mkdir(exist_ok=True)
+    program = oakum / "bin/systemd-run"
+    program.write_text(f"#!/bin/sh\n{systemd_run}\n")
+    program.chmod(0o755)
+    call = 'boot_again "$1"\n'
+    ours = f"OAKUM={oakum} PATH={oakum}/bin:$PATH\nsync() {{ :; }}\nhas_systemd() {{ :; }}\n"
+    script = text_of(HostScript.REBOOT).replace(call, f"{ours}{call}")
+    return subprocess.run(
+        ["sh", "-c", script, "sh", "t1"], check=False, capture_output=True, timeout=20
+    )
+
+
+@pytest.fixture
+def ended(tmp_path: Path) -> Path:
+    """Lay out a transaction that has ended in this boot."""
     place = tmp_path / "transactions/t1"
     place.mkdir(parents=True)
     (place / "result").touch()
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin/systemd-run"
-    program.write_text('#!/bin/sh\n[ -e "$0.works" ] || exit 1\n')
-    program.chmod(0o755)
-    call = 'boot_again "$1"\n'
-    ours = f"OAKUM={tmp_path} PATH={tmp_path}/bin:$PATH\n"
-    nothing = "sync() { :; }\nhas_systemd() { :; }\n"
-    script = text_of(HostScript.REBOOT).replace(call, f"{ours}{nothing}{call}")
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+    (place / "journal").write_text(f"now\tbegin\tstarted\tbefore\nnow\tresume\tstarted\t{boot}")
+    return place
 
-    def asked() -> int:
-        return subprocess.run(["sh", "-c", script, "sh", "t1"], check=False, timeout=20).returncode
 
-    assert (asked(), (place / "rebooted").exists()) == (5, False)
-    (tmp_path / "bin/systemd-run.works").touch()
-    assert (asked(), (place / "rebooted").exists()) == (0, True)
+def test_a_boot_that_could_not_be_begun_may_be_asked_for_again(tmp_path: Path, ended: Path) -> None:
+    """It is not taken for one that was."""
+    assert asks_for_a_boot(tmp_path, "exit 1").returncode == 5
+    assert not (ended / "rebooted").exists()
+    assert asks_for_a_boot(tmp_path, "exit 0").returncode == 0
+    assert (ended / "rebooted").exists()
+
+
+def test_a_host_that_was_booted_since_is_not_booted_again(tmp_path: Path, ended: Path) -> None:
+    """Whoever has the controller could otherwise do it for an old transaction, at any time."""
+    (ended / "journal").write_text("now\tbegin\tstarted\tbefore\n")
+    assert asks_for_a_boot(tmp_path, f"touch {tmp_path}/told").returncode == 0
+    assert not (tmp_path / "told").exists()
