@@ -28,6 +28,8 @@ deliver() { # id
   for file in s:hook.sh c:command e:environment t:seconds; do
     sed -n "s/^${file%%:*} //p" "$new/given" >"$new/${file#*:}" || exit 3
   done
+  # A connection that is lost meanwhile looks like the end: the seconds come last, and a line has an end.
+  [ -s "$new/seconds" ] && tail -c 1 "$new/given" | grep -qx '' || { say_error "what was handed over is cut off"; exit 3; }
   rm "$new/given"
   begin "$new" "$HOOKS/$1"
 }
