@@ -107,8 +107,7 @@ restore_conffiles() {
   [ -e "$R/complete" ] || return 0
   cut -f 2 "$1" | apt_names | xargs -r dpkg-query -W -f '${Conffiles}\n' 2>/dev/null >"$T/conffiles.now"
   if [ -s "$R/conffiles" ]; then
-    # They may hold secrets, and everybody may look into our directory.
-    (umask 077 && tar -C / -cf "$T/conffiles.replaced.tar" --ignore-failed-read --files-from "$R/conffiles" 2>/dev/null)
+    [ -e "$T/conffiles.replaced.tar" ] || keep_conffiles
     tar -C / --compare --file "$R/conffiles.tar" >"$T/conffiles.differ" 2>&1
     tar -C / -xpf "$R/conffiles.tar" || return 1
     [ ! -s "$T/conffiles.differ" ] || journal conffiles "done" "put back: $(head -n 5 "$T/conffiles.differ" | one_line)"
@@ -117,6 +116,13 @@ restore_conffiles() {
   find /etc -name '*.dpkg-*' 2>/dev/null | sort | comm -13 "$R/leftovers" - >"$T/conffiles.beside"
   of_our_conffiles | while IFS= read -r path; do set_aside "$path"; done
   remove_newer_conffiles
+}
+
+# Once: after an interruption what stands there may be what we put back. It may hold secrets, and everybody may look into
+# our directory.
+keep_conffiles() {
+  (umask 077 && tar -C / -cf "$T/conffiles.replaced.new" --ignore-failed-read --files-from "$R/conffiles" 2>/dev/null)
+  mv "$T/conffiles.replaced.new" "$T/conffiles.replaced.tar"
 }
 
 # Of the files that dpkg put beside configuration files since, print those of the touched packages. Somebody may have
