@@ -20,6 +20,7 @@ from tests.lab.transactions.booted_host import InsideSession, ThrowAwayHost
 
 from oakum.adapters.hooks.on_controller import ControllerHooks
 from oakum.adapters.hooks.on_host import HostHooks
+from oakum.adapters.hooks.records import SCRIPT
 from oakum.core.errors import InputError
 from oakum.core.planning.hook import SHELL
 from oakum.core.rollout.hooks import HookStatus, Progress
@@ -102,6 +103,25 @@ def test_it_is_told_no_more_than_it_is_given(site: Site) -> None:
     """Neither the controller's environment, nor the host's."""
     status = site.end(script("env | cut -d = -f 1 | sort | tr '\\n' ' '"))
     assert status.said.split() == ["OAKUM_HOST", "PATH", "PWD"]
+
+
+def test_what_it_writes_others_may_read(site: Site) -> None:
+    """The page that says so is shown by a web server of another account."""
+    assert site.end(script(f"umask; echo away >{site.mark}")).said == "0022"
+    assert site.seen.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("cut", [1, 2, 5])
+def test_what_is_cut_off_is_not_run(tmp_path: Path, cut: int) -> None:
+    """To the host a connection that is lost looks like the end of what it was given."""
+    given = b"s exit\nc /bin/true\ne PATH=/bin\nt 30\n"
+    text = SCRIPT.replace("HOOKS=/var/lib/oakum/hooks\n", f"HOOKS={tmp_path}/hooks\n")
+    for content, code in ((given[:-cut], 3), (given, 0)):
+        words = ["sh", "-c", text.replace("  begin ", "  : "), "sh"]
+        done = subprocess.run(
+            [*words, "deliver", "t1"], input=content, check=False, capture_output=True, timeout=20
+        )
+        assert done.returncode == code, done
 
 
 def test_it_is_begun_once(site: Site) -> None:

@@ -11,6 +11,7 @@ from tests.integration.verifier.machine import HOST, TRANSACTIONS, Machine
 from tests.integration.verifier.orders import Approver, altered, given, order_of, today
 from tests.plans import PLAN
 
+from oakum.adapters.package_managers.host_scripts import host_programs
 from oakum.core.ids import HostId
 from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.planning.plan import Window
@@ -161,6 +162,23 @@ def test_an_order_that_changed_nothing_may_be_given_again(machine: Machine, peop
     begin(machine, "t2", content)
 
 
+def test_an_order_that_was_kept_for_later(machine: Machine, people: People) -> None:
+    """Handed over in time and never begun (the launch failed), it does not begin after its end.
+
+    One that had changed something goes on: half of a change is worse than a late one.
+    """
+    document = order_of(today())
+    begin(machine, "t1", signed(document, *people[:2]))
+    wait_for_result(machine, "t1")
+    place = f"/{TRANSACTIONS}/t1"
+    machine.as_root(f"rm -r {place}/begun {place}/result")
+    ended = altered(document, r"^install-until\t....", "install-until\t2020")
+    content = signed(ended, *people[:2])
+    assert machine.refusal("begin", "t1", stdin=content).startswith("the order ended")
+    machine.as_root(f"touch {place}/changed")
+    begin(machine, "t1", content)
+
+
 def test_a_plan_that_was_rolled_back_does_not_come_again(machine: Machine, people: People) -> None:
     """After the way back neither the order nor a second way back is obeyed."""
     content = signed(order_of(today()), *people[:2])
@@ -286,6 +304,19 @@ def test_unknown_verbs_and_tricks_with_paths(
     machine.refusal(*words, stdin=signed(order_of(today()), *people[:2]))
 
 
+@pytest.mark.parametrize("signal", ["TSTP", "TTIN", "TTOU"])
+def test_nobody_stops_it_half_way(signal: str) -> None:
+    """A terminal that stops it after it looked at the clock could let it go on after the end."""
+    text = host_programs()["verifier"].replace("\nrequire_own_ground\n", "\n")
+    until_here, obeys, nothing = text.rpartition('obey "$@"\n')
+    assert (bool(obeys), nothing) == (True, "")
+    script = f"{until_here}kill -s {signal} $$; echo went on"
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", "begin"], capture_output=True, timeout=10, check=True
+    )
+    assert done.stdout == b"went on\n"
+
+
 def test_no_verb(machine: Machine) -> None:
     """Nothing to do is not something to guess."""
     assert machine.refusal() == "which verb?"
@@ -338,6 +369,22 @@ def test_state_that_is_not_roots_alone(machine: Machine, people: People, damage:
     machine.as_root(damage)
     machine.refusal("begin", "t1", stdin=signed(order_of(today()), *people[:3]))
     assert not (machine.root / "tmp/elsewhere/t1").exists()
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("facts.sh", ["facts", "0" * 32]),
+        ("simulate.sh", ["simulate", "http://127.0.0.1:9/", "bookworm"]),
+        ("hook.sh", ["hook-status", "t1"]),
+    ],
+)
+def test_a_program_that_is_not_roots_alone(
+    machine: Machine, program: str, words: list[str]
+) -> None:
+    """What answers questions runs as root as well."""
+    machine.as_root(f"chown oakum-test /usr/lib/oakum/{program}")
+    assert program in machine.refusal(*words, stdin=b"k key\nt bash:amd64\t1\n")
 
 
 def test_a_transaction_that_is_a_link(machine: Machine, people: People) -> None:

@@ -143,6 +143,18 @@ def test_what_comes_before_does_not_come_after(controller: Controller) -> None:
     assert controller.refusal(again) == "hook 2 was run here already, as t1.hook-2"
 
 
+def test_a_hook_that_was_kept_for_later(controller: Controller) -> None:
+    """Taken down in time and never begun (the power went), it keeps its place in the order."""
+    controller.run(controller.job(1))
+    gone = "rm -r /var/lib/oakum/hooks/t1.hook-1"
+    controller.machine.as_root(gone)
+    controller.run(controller.job(1))
+    assert controller.log.read_text() == "done\ndone\n"
+    controller.machine.as_root(gone)
+    controller.carry_out("succeeded")
+    assert "comes before it" in controller.refusal(controller.job(1))
+
+
 def test_a_plan_that_was_refused_is_tried_again_with_its_hooks(controller: Controller) -> None:
     """Its transaction may come again under another name, and so may what stands before it, once."""
     controller.run(controller.job(1))

@@ -165,6 +165,8 @@ def test_a_host_where_the_account_may_do_more_is_not_prepared(fleet: Fleet) -> N
     done = fleet.prepare("--yes")
     assert done.returncode != 0
     assert "may run other programs than the verifier" in done.stderr
+    assert not (fleet.machine.root / "home/oakum/.ssh/authorized_keys").exists()
+    assert fleet.ssh("true").returncode == 255
     (found,) = json.loads(fleet.oakum("hosts", "list", "--json").stdout)
     assert found["guard"] is None
 

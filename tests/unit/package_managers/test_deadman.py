@@ -24,11 +24,12 @@ PARTS = (
     "confirming",
 )
 NOBODY = "find_lock_holder() { :; }; has_systemd() { false; }; go_back_unasked() { echo back; }; "
+QUIET = "give_back_updaters() { :; }; advice() { :; }; why_unwritten() { :; }; R=$T/restore; "
+HOST = files("oakum.adapters.package_managers") / "host"
 
 
 def script(oakum: Path, line: str) -> str:
-    host = files("oakum.adapters.package_managers") / "host"
-    parts = [(host / f"{part}.sh").read_text() for part in PARTS]
+    parts = [(HOST / f"{part}.sh").read_text() for part in PARTS]
     return "\n".join((*parts, NOBODY, f"OAKUM={oakum}; T=$OAKUM/transactions/t1", line))
 
 
@@ -135,6 +136,113 @@ def test_of_all_who_decide_at_once_one_has_decided(oakum: Path) -> None:
         (place / left[0]).replace(place / "deadman.armed")
         (oakum / "go").unlink()
     assert "armed" not in winners
+
+
+WORDS_OF_APT = """
+echo 'E: The package lockfile-progs needs to be reinstalled, but I can not find an archive for it.'
+echo ' libblockdev2 : Depends: libblockdev-utils2 (>= 2.29) but it is not going to be installed'
+exit 100
+"""
+
+
+def program(oakum: Path, name: str, text: str) -> str:
+    """Put a program of this name before the real one; return the line of shell that does it."""
+    place = oakum / "bin" / name
+    place.parent.mkdir(exist_ok=True)
+    place.write_text(f"#!/bin/sh\n{text}\n")
+    place.chmod(0o755)
+    return f"PATH={place.parent}:$PATH; "
+
+
+def test_a_package_with_a_lock_in_its_name_is_no_lock(oakum: Path) -> None:
+    """A host whose dependencies are broken goes back: nobody is at work on it."""
+    real = (HOST / "problems.sh").read_text() + program(oakum, "apt-get", WORDS_OF_APT)
+    assert "libblockdev2" in in_host_shell(oakum, f"{real}find_lock_holder 0")
+    in_host_shell(oakum, f"{real}is_settled")
+    assert state(oakum) == "fired"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 9 (apt)",
+        "E: Could not open lock file /var/lib/dpkg/lock - open (30: Read-only file system)",
+        "E: Unable to acquire the dpkg frontend lock (/x), is another process using it?",
+        "E: Unable to lock the administration directory (/x), is another process using it?",
+    ],
+)
+def test_what_apt_says_about_a_lock_is_known(oakum: Path, said: str) -> None:
+    """As libapt-pkg words it."""
+    assert in_host_shell(oakum, f"echo '{said}' | about_a_lock") == f"{said}\n"
+
+
+def test_who_asks_for_its_status_is_not_at_work(oakum: Path) -> None:
+    """A question holds the transaction's lock for a moment: the time is not counted anew for it."""
+    in_host_shell(oakum, 'flock "$T/running" sleep 0.3 & sleep 0.1; is_settled')
+    assert state(oakum) == "fired"
+
+
+def armed_by(oakum: Path, is_active: str) -> int:
+    """Arm it under a systemd in which this unit is active; return how often one was begun."""
+    place = oakum / "transactions/t1"
+    (place / "back.tsv").write_text("x\n")
+    (place / "back.settings").write_text("x\n")
+    path = program(oakum, "systemd-run", f"echo run >>{oakum}/asked")
+    path += program(oakum, "systemctl", f'[ "$*" = "-q is-active {is_active}" ]')
+    units = f"DEADMAN_UNITS={oakum}/units; WANTED_AT_BOOT=$DEADMAN_UNITS/wants; "
+    (oakum / "units").mkdir(exist_ok=True)
+    in_host_shell(oakum, f"{path}{units}has_systemd() {{ :; }}; arm_deadman")
+    asked = oakum / "asked"
+    return asked.read_text().count("run") if asked.exists() else 0
+
+
+def test_one_that_was_armed_before_anything_watched_is_watched(oakum: Path) -> None:
+    """The power went between the two: what goes on after the boot is watched all the same."""
+    unit = "oakum-deadman-t1.service"
+    assert armed_by(oakum, "another.service") == 1
+    assert (oakum / "units/wants" / unit).is_symlink()
+    assert state(oakum) == "armed"
+    # The unit of the boot watches: a second one would be too many.
+    assert armed_by(oakum, unit) == 1
+
+
+def test_an_upgrade_that_is_refused_has_no_deadman(oakum: Path) -> None:
+    """It was armed, interrupted before it changed anything, and then refused: nothing goes back."""
+    (oakum / "transactions/t1/settings").write_text("mode\tupgrade\ndeadman\t30\nback\tt1.undo\n")
+    in_host_shell(oakum, f"{QUIET}STEP=compare; refuse drift")
+    assert "state\trefused" in (oakum / "transactions/t1/result").read_text()
+    assert state(oakum) == "withdrawn"
+
+
+@pytest.mark.parametrize(
+    ("end", "left"), [("succeeded", "withdrawn"), ("failed", "withdrawn"), ("refused", "armed")]
+)
+def test_a_way_back_is_watched_over_until_it_has_ended(oakum: Path, end: str, left: str) -> None:
+    """The power may go in the middle of it; and one that was refused has put nothing back."""
+    way = oakum / "transactions/t1.undo"
+    way.mkdir()
+    (way / "settings").write_text("mode\troll-back\nundoes\tt1\n")
+    text = (HOST / "transaction.sh").read_text().partition("roll_back() {")[2].partition("\n}\n")[0]
+    roll_back = f"roll_back() {{{text}\n}}\n"
+    steps = (
+        "compare_way_back() { deadman_state $OAKUM/transactions/t1 >$OAKUM/meanwhile; }; "
+        f"go_back() {{ :; }}; settle_back() {{ :; }}; check_self() {{ finish {end} why; }}; "
+    )
+    in_host_shell(oakum, f"{QUIET}{roll_back}{steps}T=$OAKUM/transactions/t1.undo; roll_back")
+    assert (oakum / "meanwhile").read_text() == "armed\n"
+    assert state(oakum) == left
+
+
+def test_a_way_back_that_was_refused_is_tried_again(oakum: Path) -> None:
+    """A lock or a full disk just then must not be the end of it; nor is it tried for ever."""
+    way = oakum / "transactions/t1.undo"
+    refusing = "go_back_unasked() { mkdir $OAKUM/transactions/$1; "
+    refusing += "printf 'state\\trefused\\n' >$OAKUM/transactions/$1/result; }; NEXT_TRY=0; "
+    look = "is_settled && echo settled; "
+    assert in_host_shell(oakum, refusing + look * 11) == ""
+    assert in_host_shell(oakum, refusing + look) == "settled\n"
+    assert (way / "result").exists()
+    assert len(list(way.parent.glob("t1.undo.refused.*"))) == 5
 
 
 def test_a_host_of_before_says_nothing_of_it() -> None:

@@ -6,7 +6,11 @@ import time
 from importlib.resources import files
 from pathlib import Path
 
+from oakum.adapters.package_managers.bundle import bundle
+from oakum.adapters.package_managers.host_scripts import HostScript, text_of
+
 HOST = files("oakum.adapters.package_managers") / "host"
+PLACE = "/var/lib/oakum"
 WATCHES = "WATCH_SECONDS=3\n"
 
 
@@ -68,3 +72,26 @@ def test_what_is_not_at_work_is_not_waited_for(tmp_path: Path) -> None:
     absent, more = report(tmp_path / "absent", watch_seconds=50)
     assert absent == ["absent\t"]
     assert max(seconds, more) < 40
+
+
+def test_a_line_that_there_was_no_room_for_ends_all_the_same(tmp_path: Path) -> None:
+    """A full disk cuts a line of the journal off: what comes after it is still told apart."""
+    (tmp_path / "journal").write_text("now\tinstall\tfai")
+    (tmp_path / "result").write_text("state\tfailed\n")
+    said, _ = report(tmp_path, watch_seconds=0)
+    assert said[2:] == ["journal\tnow\tinstall\tfai", "result\tstate\tfailed"]
+
+
+def test_a_transaction_that_is_cut_off_between_two_files_is_not_taken(tmp_path: Path) -> None:
+    """A tar without its end is good enough for tar; what lacks a file would hold the name."""
+    whole = bundle({"settings": "x\n", "transaction.sh": "exit\n"})
+    script = text_of(HostScript.START).replace(f"OAKUM={PLACE}\n", f"OAKUM={tmp_path}\n")
+    done = subprocess.run(
+        ["sh", "-c", script.replace("is_taken ||", ": ||"), "sh", "t1"],
+        input=whole[:1024],
+        capture_output=True,
+        check=False,
+        timeout=20,
+    )
+    assert (done.returncode, done.stderr) == (3, b"what was handed over is cut off\n")
+    assert list((tmp_path / "transactions").iterdir()) == []

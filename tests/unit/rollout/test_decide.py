@@ -24,7 +24,7 @@ from oakum.core.rollout.observation import (
 )
 from oakum.core.rollout.rollout import HostRun, Rollout, RolloutRing
 from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
-from oakum.core.rollout.transaction import TransactionState, TransactionStatus
+from oakum.core.rollout.transaction import JournalEntry, TransactionState, TransactionStatus
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 FATES = (
@@ -434,6 +434,29 @@ def test_a_host_that_does_not_reboot_fails_in_the_end() -> None:
     assert late.state is RunState.FAILED
     assert "told to reboot 15 minutes ago" in late.reason
     assert advance(run, Booted("boot-2"), START + PATIENCE).state is RunState.VERIFYING
+
+
+@pytest.mark.parametrize(
+    ("journal", "left"),
+    [
+        ((), "boot-1"),
+        ((("begin", "boot-1"),), "boot-1"),
+        ((("begin", "boot-1"), ("resume", "boot-2"), ("install", "")), "boot-2"),
+        ((("begin", "boot-"),), "boot-1"),
+    ],
+)
+def test_a_boot_before_the_change_was_complete_is_no_proof(
+    journal: tuple[tuple[str, str], ...], left: str
+) -> None:
+    """A power cut in the middle booted the host too: what needs a boot needs one after it."""
+    run = replace(make_rollout([1]).runs[0], state=RunState.UPGRADING, boot_id_before="boot-1")
+    entries = tuple(JournalEntry("now", step, "started", detail) for step, detail in journal)
+    status = TransactionStatus(
+        TransactionState.SUCCEEDED, "self-check", "", entries, reboot_reason="microcode"
+    )
+    told = advance(run, TransactionSeen(status, may_reboot=True, allowed=timedelta(days=1)), START)
+    assert (told.state, told.boot_id_before) == (RunState.REBOOTING, left)
+    assert advance(told, Booted(left), START).state is RunState.REBOOTING
 
 
 def test_late_and_doubled_observations_change_nothing() -> None:

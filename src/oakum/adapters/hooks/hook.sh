@@ -28,6 +28,8 @@ deliver() { # id
   for file in s:hook.sh c:command e:environment t:seconds; do
     sed -n "s/^${file%%:*} //p" "$new/given" >"$new/${file#*:}" || exit 3
   done
+  # A connection that is lost meanwhile looks like the end: the seconds come last, and a line has an end.
+  [ -s "$new/seconds" ] && tail -c 1 "$new/given" | grep -qx '' || { say_error "what was handed over is cut off"; exit 3; }
   rm "$new/given"
   begin "$new" "$HOOKS/$1"
 }
@@ -108,7 +110,8 @@ carry_out() { # seconds command…
   reader=$!
   begun=$(date +%s)
   # In a session of its own, so that all that it starts can be killed with it.
-  setsid timeout -k 5 "$limit" "$@" </dev/null >"$H/pipe" 2>&1 9>&- &
+  # What a hook writes is for the services of the host, which read it by other accounts; our record is not.
+  (umask 022 && exec setsid timeout -k 5 "$limit" "$@") </dev/null >"$H/pipe" 2>&1 9>&- &
   group=$!
   wait "$group"
   code=$?

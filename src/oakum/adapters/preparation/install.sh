@@ -21,6 +21,11 @@ own_directory() {
 if ! getent passwd "$user" >/dev/null; then
   useradd --comment Oakum --home-dir "/home/$user" --no-create-home --shell /bin/sh --password '*' "$user" || fail "cannot make the account $user"
 fi
+ours="(root) NOPASSWD: /usr/lib/oakum/verifier"
+allowed() { sudo -l -U "$user" | sed -n 's/^    (/(/p'; }
+refuse_more() { fail "$user may run other programs than the verifier: $(allowed | tr '\n' ';')" 4; }
+# Before anybody can log in as it: what stays behind after a failure must grant nothing.
+[ -z "$(allowed)" ] || [ "$(allowed)" = "$ours" ] || refuse_more
 for directory in /usr/lib/oakum /etc/oakum "/home/$user" "/home/$user/.ssh"; do own_directory "$directory"; done
 [ ! -e /var/lib/oakum ] || own_directory /var/lib/oakum
 
@@ -35,7 +40,5 @@ while read -r number mode path; do
 done <"$staged/list"
 sync
 
-allowed=$(sudo -l -U "$user" | sed -n 's/^    (/(/p')
-[ "$allowed" = "(root) NOPASSWD: /usr/lib/oakum/verifier" ] ||
-  fail "$user may run other programs than the verifier: $(printf '%s' "$allowed" | tr '\n' ';')" 4
+[ "$(allowed)" = "$ours" ] || refuse_more
 runuser -u "$user" -- sudo -n -- /usr/lib/oakum/verifier status oakum-prepared >/dev/null || fail "the verifier does not answer $user"

@@ -23,7 +23,7 @@ from oakum.core.rollout.observation import (
 )
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.state import HardSignal, RunState
-from oakum.core.rollout.transaction import TransactionState
+from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Verdict
 from oakum.core.staging.vitals import to_text
 
@@ -149,9 +149,19 @@ def _after_upgrade(run: HostRun, seen: TransactionSeen, now: datetime) -> HostRu
         case TransactionState.FAILED:
             return end(replace(run, signals=seen.signals), RunState.FAILED, status.reason, now)
         case TransactionState.SUCCEEDED if status.reboot_reason and seen.may_reboot:
-            return move(run, RunState.REBOOTING, status.reboot_reason, now)
+            known = replace(run, boot_id_before=_boot_to_leave(run, status))
+            return move(known, RunState.REBOOTING, status.reboot_reason, now)
         case TransactionState.SUCCEEDED:
             return _wake(run, "transaction succeeded", now)
+
+
+def _boot_to_leave(run: HostRun, status: TransactionStatus) -> str:
+    """Return the boot in which the change was completed: only a later one makes it effective.
+
+    A power cut in the middle of the transaction was a boot too, and proves nothing.
+    """
+    seen, known = status.boot_id, run.boot_id_before
+    return known if known.startswith(seen) else seen
 
 
 def _wake(run: HostRun, reason: str, now: datetime) -> HostRun:

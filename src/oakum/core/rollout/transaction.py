@@ -54,6 +54,10 @@ class KeptConffile:
     """Lines in which it and the new version's differ, counted in both."""
 
 
+BEGINNINGS = ("begin", "resume")
+"""Steps whose entry holds the boot id."""
+
+
 @dataclass(frozen=True, slots=True)
 class TransactionStatus:
     """What the host's journal says."""
@@ -74,3 +78,9 @@ class TransactionStatus:
     """For a roll-back that no controller ordered: why the host began it by itself."""
     starts: int = 0
     """How often the work was really begun; more than one is a defect, and is looked for."""
+
+    @property
+    def boot_id(self) -> str:
+        """Return in which boot of the host it began, or was last taken up again; else nothing."""
+        begun = (entry for entry in reversed(self.journal) if entry.outcome == "started")
+        return next((entry.detail for entry in begun if entry.step in BEGINNINGS), "")

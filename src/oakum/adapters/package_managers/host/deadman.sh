@@ -10,7 +10,12 @@ OWN_PACE=20 # Seconds between two looks.
 
 # Before the first change. A host that cannot watch over itself is not changed.
 arm_deadman() {
-  [ "$(deadman_seconds)" -gt 0 ] && [ "$(deadman_state "$T")" = off ] || return 0
+  [ "$(deadman_seconds)" -gt 0 ] || return 0
+  case "$(deadman_state "$T")" in
+    off) ;;
+    armed) ! is_watched || return 0 ;; # The power may have gone before anything watched.
+    *) return 0 ;;
+  esac
   [ -s "$T/back.tsv" ] && [ -s "$T/back.settings" ] || { echo "the way back was not handed over"; return 1; }
   count_anew && : >"$T/deadman.armed" && sync "$T"/deadman.* "$T" || { echo "cannot write in $T"; return 1; }
   watch_over_us && return 0
@@ -62,21 +67,33 @@ WantedBy=multi-user.target
 END
 }
 
+is_watched() {
+  has_systemd || { watcher_runs "$T"; return; }
+  [ -e "$DEADMAN_UNITS/$(boot_unit "$T")" ] || return 1
+  systemctl -q is-active "$(boot_unit "$T")" || systemctl -q is-active "$(watching_unit "$T")"
+}
+
 watch_apart() {
   setsid sh "$T/transaction.sh" deadman "$T" </dev/null >/dev/null 2>&1 &
   echo $! >"$T/deadman.pid"
 }
 
-# What watches must not hold old code in memory. Under systemd its unit is restarted as others are.
+# What watches must not hold old code in memory, be it over us or over the upgrade that we undo. Under systemd its unit
+# is restarted as others are.
 renew_watch() {
-  ! has_systemd && [ -e "$T/deadman.armed" ] && [ -e "$T/deadman.pid" ] || return 0
-  stop_watcher "$T"
-  watch_apart
+  ! has_systemd || return 0
+  for one in "$T" "$OAKUM/transactions/$(setting undoes)"; do
+    [ -e "$one/deadman.armed" ] && [ -e "$one/deadman.pid" ] || continue
+    (T=$one && stop_watcher "$T" && watch_apart)
+  done
+}
+
+watcher_runs() { # directory
+  watcher=$(cat "$1/deadman.pid" 2>/dev/null) && grep -qsF "$1" "/proc/$watcher/cmdline"
 }
 
 stop_watcher() { # directory
-  watcher=$(cat "$1/deadman.pid" 2>/dev/null) || return 0
-  ! grep -qs "$1" "/proc/$watcher/cmdline" || kill -TERM -- "-$watcher"
+  ! watcher_runs "$1" || kill -TERM -- "-$watcher"
 }
 
 # settle_deadman DIRECTORY STATE: fails when somebody else has decided.

@@ -39,7 +39,9 @@ back_targets() { # changes
 go_back() {
   back=$1
   remaining "$back" >"$T/left" 2>"$T/drift"
-  if [ -s "$T/left" ]; then
+  if [ -s "$T/left" ] && others=$(removed_besides "$back") && [ -n "$others" ]; then
+    journal "$STEP" failed "apt would remove what is not in the plan ($(printf '%s' "$others" | one_line)): dpkg goes back without it"
+  elif [ -s "$T/left" ]; then
     # shellcheck disable=SC2046
     run_apt --allow-downgrades --purge install $(back_targets "$back")
     has_arrived "$back" && return 0
@@ -58,6 +60,16 @@ go_back() {
   put_files_back "$back" && has_arrived "$back" && { done_with "by the snapshot's files"; return 0; }
   say_why
   return 1
+}
+
+# Print what apt would remove besides: it may need the version that we leave, and would be purged. On a healthy host the
+# comparison with the plan forbids it; on a broken one there was none.
+removed_besides() { # changes
+  # shellcheck disable=SC2046
+  simulate_install --allow-downgrades --purge install $(back_targets "$1") >"$T/would" || return 0
+  awk -F '\t' -v native="$NATIVE" "$NAMES"'
+    FILENAME != "-" { if ($1 == "remove") planned[same($2)]; next }
+    $1 == "remove" && !(same($2) in planned) { print $2 }' "$1" - <"$T/would"
 }
 
 go_back_with_dpkg() { # changes
@@ -81,7 +93,8 @@ silence_scripts() { # changes
     for script in preinst prerm postinst postrm; do
       for file in "/var/lib/dpkg/info/${key%:*}.$script" "/var/lib/dpkg/info/$key.$script"; do
         [ -f "$file" ] || continue
-        cp -p "$file" "$T/silenced/"
+        # After an interruption what stands there may be ours already.
+        [ -e "$T/silenced/${file##*/}" ] || cp -p "$file" "$T/silenced/"
         printf '#!/bin/sh\nexit 0\n' >"$file"
         journal recover "done" "put aside ${file##*/}"
       done
@@ -92,24 +105,46 @@ silence_scripts() { # changes
 # Put configuration files of the touched packages back, byte by byte; keep what stood there in between.
 restore_conffiles() {
   [ -e "$R/complete" ] || return 0
-  cut -f 2 "$1" | list_conffiles | cut -c 35- >"$T/conffiles.now"
+  cut -f 2 "$1" | apt_names | xargs -r dpkg-query -W -f '${Conffiles}\n' 2>/dev/null >"$T/conffiles.now"
   if [ -s "$R/conffiles" ]; then
-    tar -C / -cf "$T/conffiles.replaced.tar" --ignore-failed-read --files-from "$R/conffiles" 2>/dev/null
+    [ -e "$T/conffiles.replaced.tar" ] || keep_conffiles
     tar -C / --compare --file "$R/conffiles.tar" >"$T/conffiles.differ" 2>&1
     tar -C / -xpf "$R/conffiles.tar" || return 1
     [ ! -s "$T/conffiles.differ" ] || journal conffiles "done" "put back: $(head -n 5 "$T/conffiles.differ" | one_line)"
   fi
-  [ ! -f "$R/conffiles.gone" ] || while IFS= read -r path; do rm -f -- "$path"; done <"$R/conffiles.gone"
-  find /etc -name '*.dpkg-*' 2>/dev/null | sort | comm -13 "$R/leftovers" - | while IFS= read -r path; do rm -f -- "$path"; done
-  remove_newer_conffiles "$1"
+  [ ! -f "$R/conffiles.gone" ] || while IFS= read -r path; do set_aside "$path"; done <"$R/conffiles.gone"
+  find /etc -name '*.dpkg-*' 2>/dev/null | sort | comm -13 "$R/leftovers" - >"$T/conffiles.beside"
+  of_our_conffiles | while IFS= read -r path; do set_aside "$path"; done
+  remove_newer_conffiles
+}
+
+# Once: after an interruption what stands there may be what we put back. It may hold secrets, and everybody may look into
+# our directory.
+keep_conffiles() {
+  (umask 077 && tar -C / -cf "$T/conffiles.replaced.new" --ignore-failed-read --files-from "$R/conffiles" 2>/dev/null)
+  mv "$T/conffiles.replaced.new" "$T/conffiles.replaced.tar"
+}
+
+# Of the files that dpkg put beside configuration files since, print those of the touched packages. Somebody may have
+# changed other packages: what dpkg kept for him then is the only copy.
+of_our_conffiles() {
+  { cut -c 35- "$R/conffiles.md5"; sed -n 's/^ \(.*\) [0-9a-f]\{32\}\( obsolete\)\{0,1\}$/\1/p' "$T/conffiles.now"; } | awk '
+    FILENAME != "-" { path = $0; sub(/\.dpkg-[^\/]*$/, "", path); if (path in ours) print; next }
+    { ours[$0] }' - "$T/conffiles.beside"
+}
+
+# Remove a configuration file that was not there before, but keep what somebody may have written into it since.
+set_aside() { # path
+  [ -e "$1" ] || [ -L "$1" ] || return 0
+  mkdir -p -m 700 "$T/conffiles.removed"
+  cp -a --parents -- "$1" "$T/conffiles.removed/" 2>/dev/null
+  rm -f -- "$1"
 }
 
 # Configuration files that only the newer version had: dpkg keeps them as obsolete, but they were not there before.
 remove_newer_conffiles() {
-  cut -f 2 "$1" | while IFS= read -r key; do
-    dpkg-query -W -f '${Conffiles}\n' "$(apt_name "$key")" 2>/dev/null
-  done | sed -n 's/^ \(.*\) [0-9a-f]\{32\} obsolete$/\1/p' | while IFS= read -r path; do
-    tar -tzf "$R/etc.tar.gz" "${path#/}" >/dev/null 2>&1 || rm -f -- "$path"
+  sed -n 's/^ \(.*\) [0-9a-f]\{32\} obsolete$/\1/p' "$T/conffiles.now" | while IFS= read -r path; do
+    tar -tzf "$R/etc.tar.gz" "${path#/}" >/dev/null 2>&1 || set_aside "$path"
   done
 }
 

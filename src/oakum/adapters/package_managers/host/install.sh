@@ -1,6 +1,13 @@
 #!/bin/sh
 # Changing the packages, and the ladder that is climbed when it does not end well.
 
+# Write down the way back: the whole of it, or none. One that is cut off would look as if it had led there.
+write_inverse() {
+  invert_changes "$T/changes" >"$T/inverse.new" &&
+    [ "$(grep -c "$TAB[0-9a-f]\{64\}\$\|$TAB-$TAB-\$" "$T/inverse.new")" = "$(wc -l <"$T/changes")" ] &&
+    sync "$T/inverse.new" && mv "$T/inverse.new" "$T/inverse.tsv"
+}
+
 # remaining CHANGES: of these, print those that have not come about yet; fail on a version that is neither old nor new.
 remaining() {
   list_packages | grep '^.[^nc]' >"$T/now"

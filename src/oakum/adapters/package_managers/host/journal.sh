@@ -25,7 +25,7 @@ done_with() {
 
 # From here on the host is no longer as it was: whatever stops us is a failure, not a refusal.
 mark_changed() {
-  : >"$T/changed" && sync "$T/changed" "$T"
+  touch "$T/changed" && sync "$T/changed" "$T"
 }
 
 # leave_if_going_down: while a system goes down, services end and none can be started, whatever we did: nothing that
@@ -46,6 +46,7 @@ finish() {
   give_back_updaters
   free_reserve
   rm -rf "$T/apt/archives" "$T/apt/lists"
+  stand_down "$1"
   journal "$STEP" "$1" "$why"
   {
     printf 'state\t%s\nstep\t%s\nreason\t%s\n' "$1" "$STEP" "$why"
@@ -55,6 +56,17 @@ finish() {
   } >"$T/result.new"
   sync "$T/result.new" && mv "$T/result.new" "$T/result" && sync "$T"
   exit 0
+}
+
+# What has changed nothing needs no way back: an upgrade that was taken up again may be refused with its deadman armed,
+# which would undo what comes after it. And what a roll-back is watched over for is done when that has ended, not when it
+# begins: the power may go in the middle. One that was refused has done nothing.
+stand_down() { # state
+  case "$(setting mode) $1" in
+    upgrade\ refused) [ ! -e "$T/deadman.armed" ] || settle_deadman "$T" withdrawn ;;
+    roll-back\ refused) ;;
+    roll-back\ *) [ -z "$(setting undoes)" ] || settle_deadman "$OAKUM/transactions/$(setting undoes)" withdrawn ;;
+  esac
 }
 
 # A reason may be long, and what to do about it stands at its end: the middle goes first.

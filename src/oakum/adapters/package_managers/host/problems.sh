@@ -36,6 +36,9 @@ find_lock_holder() {
   fi
 }
 
+# Of what find_lock_holder prints, what is about a lock: names of packages hold that word too (libblockdev2).
+about_a_lock() { grep -E 'Could not (get|open) lock|Unable to (acquire|lock) |locked by another'; }
+
 # free_bytes PATH: what root may still write there.
 free_bytes() {
   df -P -B1 "$1" | awk 'END { print $4 }'

@@ -15,6 +15,6 @@ report() { # directory
   flock -w "$WATCH_SECONDS" "$1/running" true 2>/dev/null || [ ! -e "$1/running" ] || running=yes
   echo "running$TAB$running"
   echo "deadman$TAB$(deadman_state "$1")"
-  [ ! -f "$1/journal" ] || printable <"$1/journal" | sed "s/^/journal$TAB/"
+  [ ! -f "$1/journal" ] || printable <"$1/journal" | sed "s/^/journal$TAB/; \$a\\"
   [ ! -f "$1/result" ] || printable <"$1/result" | sed "s/^/result$TAB/"
 }

@@ -1,6 +1,16 @@
 #!/bin/sh
 # What to do about processes that still run the old code.
 
+RESTART_SECONDS=900
+
+# in_time COMMAND: what a restart waits for may never come, and as long as we are at work nobody goes back. Here we are
+# not inside dpkg, so it is left alone: what became of it is seen at the end. Its words go to $T/restart.log.
+in_time() {
+  timeout -k 5 "$RESTART_SECONDS" "$@" </dev/null >"$T/restart.log" 2>&1 && return
+  [ $? != 124 ] || echo "no end within $RESTART_SECONDS seconds" >>"$T/restart.log"
+  return 1
+}
+
 # Restart what the policy allows, then say what remains: a reason to reboot, or sessions that end by themselves.
 restart_affected() {
   free_reserve # A list of processes that there is no room for would look like none.
@@ -47,7 +57,7 @@ units_of_needrestart() {
 
 restart_unit() {
   # reload-or-restart would keep old code; a unit that is on its way out is let go.
-  if systemctl -q try-restart "$1" </dev/null 2>"$T/restart.log"; then
+  if in_time systemctl -q try-restart "$1"; then
     journal restarts "done" "$1 restarted"
     printf '%s\n' "$1" >>"$T/restarted"
   else
@@ -57,7 +67,7 @@ restart_unit() {
 
 restart_init_scripts() {
   while IFS=$TAB read -r pid _; do init_script_of "$pid"; done <"$T/stale" | sort -u | while IFS= read -r name; do
-    if "/etc/init.d/$name" restart </dev/null >"$T/restart.log" 2>&1; then
+    if in_time "/etc/init.d/$name" restart; then
       journal restarts "done" "$name restarted by its init script"
       printf '%s\n' "$name" >>"$T/restarted"
     else

@@ -9,6 +9,8 @@ deliver() {
   mkdir -p "$OAKUM/transactions" && new=$(mktemp -d "$OAKUM/transactions/.new.XXXXXX") || exit 3
   trap 'rm -rf "$new"' EXIT
   tar -x -C "$new" --no-same-owner || exit 3
+  # A connection that is lost between two files leaves a tar that tar has nothing against; this is the last of them.
+  [ -s "$new/transaction.sh" ] || { echo "what was handed over is cut off" >&2; exit 3; }
   put_in_place "$new"
 }
 

@@ -56,13 +56,13 @@ upgrade() {
   download
   begin restore-point
   make_restore_point "$T/changes" || refuse "no restore point: $(cat "$T/why" 2>/dev/null || echo 'is the disk full?')"
-  invert_changes "$T/changes" >"$T/inverse.tsv"
+  write_inverse || refuse "cannot write in $T; is the disk full?"
   done_with
   begin deadman
   problem=$(arm_deadman) || refuse "the host cannot watch over itself: ${problem:-is the disk full?}"
   done_with "$(deadman_in_words)"
   begin install
-  mark_changed
+  mark_changed || refuse "cannot write in $T; is the disk full?"
   # shellcheck disable=SC2046  # nothing, or one option
   if ! install_changes "$T/changes" $(removal_option) --allow-downgrades; then undo "$(cat "$T/why")"; fi
   mark_new_packages "$T/changes"
@@ -92,7 +92,7 @@ preflight() {
   [ -z "$short" ] || refuse "$(printf '%s' "$short" | one_line)"
   wait=$(setting lock_seconds)
   said=$(find_lock_holder "$wait")
-  locked_by=$(printf '%s' "$said" | grep -i 'lock')
+  locked_by=$(printf '%s' "$said" | about_a_lock)
   [ -z "$locked_by" ] || refuse "$locked_by; waited $wait seconds"
   if [ ! -e "$T/changed" ]; then
     problems=$(find_obstacles; printf '%s' "$said")
@@ -147,8 +147,9 @@ has_pins() {
   return 1
 }
 
-# After an interruption: let dpkg finish, then see what of the plan is left.
+# After an interruption: let dpkg finish, then see what of the plan is left. One that was going back goes on with that.
 resume() {
+  [ ! -e "$T/undoing" ] || undo "$(cat "$T/undoing")"
   run_dpkg --configure -a
   if ! remaining "$T/changes" >"$T/left" 2>"$T/drift"; then
     undo "after the interruption: $(one_line <"$T/drift")"
@@ -186,6 +187,7 @@ undo() {
   leave_if_going_down
   reason=${1:-$(why_unwritten "$T/why")}
   free_reserve
+  printf '%s\n' "$reason" >"$T/undoing.new" && sync "$T/undoing.new" && mv "$T/undoing.new" "$T/undoing" && sync "$T"
   begin undo "$reason"
   if [ "$(setting may_undo)" != yes ]; then finish failed "$reason; this plan has no way back by itself: look at the host"; fi
   if gather "$T/inverse.tsv" && go_back "$T/inverse.tsv"; then
@@ -219,7 +221,7 @@ wake_services() {
     [ "$(systemctl show -P ActiveState "$unit")" != active ] || [ -s "$T/conffiles.differ" ] || continue
     systemctl reset-failed "$unit" 2>/dev/null
     [ "$(treatment_of "$unit")" = restart ] || continue
-    if systemctl -q restart "$unit" </dev/null 2>"$T/restart.log"; then
+    if in_time systemctl -q restart "$unit"; then
       journal restarts "done" "$unit started again"
       printf '%s\n' "$unit" >>"$T/restarted"
     else
@@ -249,19 +251,16 @@ name_kept_conffiles() {
 roll_back() {
   begin preflight
   wait=$(setting lock_seconds)
-  locked_by=$(find_lock_holder "$wait" | grep -i 'lock')
+  locked_by=$(find_lock_holder "$wait" | about_a_lock)
   [ -z "$locked_by" ] || refuse "$locked_by; waited $wait seconds"
   undoes=$(setting undoes)
-  if [ -n "$undoes" ]; then
-    R=$OAKUM/transactions/$undoes/restore
-    settle_deadman "$OAKUM/transactions/$undoes" withdrawn # What it would do is done now.
-  fi
+  [ -z "$undoes" ] || R=$OAKUM/transactions/$undoes/restore
   done_with "$([ -e "$R/complete" ] && echo 'from the restore point' || echo 'there is no restore point: packages from the snapshot')"
   begin compare
   compare_way_back
   done_with
   begin install
-  mark_changed
+  mark_changed || refuse "cannot write in $T; is the disk full?"
   if ! go_back "$T/changes"; then finish failed "$(cat "$T/why"); look at $T/log"; fi
   journal install "done"
   settle_back "$T/changes"

@@ -224,6 +224,18 @@ use() { # file transaction
   printf '%s\n' "$2" >"$MINE/$1.new" && sync "$MINE/$1.new" && mv "$MINE/$1.new" "$MINE/$1" && sync "$MINE" || exit 3
 }
 
+# is_under_way FILE TRANSACTION: that part of the plan is used for it, and it has changed something, is at work or has
+# ended. One that was interrupted so ends what it was allowed to begin; one that was only handed over has begun nothing,
+# and an order that has ended since must not begin by it.
+is_under_way() {
+  used "$1" || return 1
+  [ "$before" = "$2" ] || deny "this plan was $(words_for "$1") here already, as $before"
+  T=$OAKUM/transactions/$2
+  [ -d "$T" ] && { [ -e "$T/changed" ] || is_taken; }
+}
+
+words_for() { if [ "$1" = upgrade ]; then echo "carried out"; else echo "rolled back"; fi; }
+
 begin_order() { # transaction back
   [ ! -e "$MINE/roll-back" ] || deny "this plan was rolled back here, and does not come again"
   case "$(value deadman part) $2" in
@@ -231,10 +243,7 @@ begin_order() { # transaction back
     " "*) deny "the order has no deadman" ;;
     *" ") deny "the order has a deadman, and its way back was given no name" ;;
   esac
-  if used upgrade; then
-    # The same transaction again: it was interrupted, and ends what it was allowed to begin.
-    [ "$before" = "$1" ] || deny "this plan was carried out here already, as $before"
-  else
+  if ! is_under_way upgrade "$1"; then
     require_time install-until
     require_own_window
     use upgrade "$1"
@@ -249,9 +258,7 @@ begin_order() { # transaction back
 roll_back_order() { # transaction undone
   [ -e "$MINE/upgrade" ] && [ "$(cat "$MINE/upgrade")" = "$2" ] || deny "$2 did not carry this plan out here"
   [ -e "$OAKUM/transactions/$2/changes.tsv" ] || deny "$2 left nothing behind here"
-  if used roll-back; then
-    [ "$before" = "$1" ] || deny "this plan was rolled back here already, as $before"
-  else
+  if ! is_under_way roll-back "$1"; then
     require_time undo-until
     use roll-back "$1"
   fi
@@ -297,8 +304,8 @@ hook_order() { # execution number do|undo
   if [ "$3" = undo ]; then
     [ "$1" = "$done_as.undo" ] || deny "hook $2 was not run here as ${1%.undo}"
     require_time undo-until
-  elif [ "$1" != "$done_as" ]; then
-    may_begin_hook "$2"
+  elif [ "$1" != "$done_as" ] || [ ! -d "$OAKUM/hooks/$1/begun" ]; then
+    may_begin_hook "$2" "$1"
     use "hook-$2" "$1"
   fi
   {
@@ -313,7 +320,8 @@ hook_order() { # execution number do|undo
   sh "$LIB/hook.sh" begin "$new" "$OAKUM/hooks/$1" || exit
 }
 
-may_begin_hook() { # number
+may_begin_hook() { # number execution
+  [ "$2" != "$done_as" ] || done_as= # Handed over, and not begun.
   if [ "$(cut -f 3 "$W/hook")" = after ]; then
     used upgrade || deny "this plan was not carried out here, and hook $1 comes after it"
     [ -z "$done_as" ] || deny "hook $1 was run here already, as $done_as"
@@ -346,6 +354,7 @@ simulate_for() { # url suite
   given t >"$W/targets"
   all_lines "(\*|$KEY${TAB}[A-Za-z0-9][A-Za-z0-9.+:~-]*)" "$W/targets" || deny "these are no packages"
   tar -C "$W" -cf "$W/question.tar" key.asc targets || exit 3
+  require_roots "$LIB/simulate.sh"
   sh "$LIB/simulate.sh" "$1" "$2" <"$W/question.tar"
 }
 
@@ -376,7 +385,10 @@ obey() { # verb and its arguments
       report "$OAKUM/transactions/$2"
       echo "end${TAB}ok"
       ;;
-    "hook-status 2") sh "$LIB/hook.sh" status "$OAKUM/hooks/$2" ;;
+    "hook-status 2")
+      require_roots "$LIB/hook.sh"
+      sh "$LIB/hook.sh" status "$OAKUM/hooks/$2"
+      ;;
     "confirm 2")
       [ ! -L "$OAKUM/transactions/$2" ] || deny "this is a symbolic link"
       confirm "$2"
@@ -384,6 +396,7 @@ obey() { # verb and its arguments
       ;;
     "facts 2")
       is_one '[0-9a-f]{32}' "$2" || deny "this is no token"
+      require_roots "$LIB/facts.sh"
       exec sh "$LIB/facts.sh" "$2"
       ;;
     "simulate 3") simulate_for "$2" "$3" ;;
@@ -394,6 +407,7 @@ obey() { # verb and its arguments
 cd / || exit 3
 for limit in f t d v; do ulimit "-$limit" unlimited; done # Whoever asked may not starve us half-way.
 trap : HUP INT TERM                                       # He may go: what is decided is carried to its end.
+trap '' TSTP TTIN TTOU                                    # Nor may he stop us between the clock and the deed, and go on later.
 require_own_ground
 [ $# -gt 0 ] || deny "which verb?"
 obey "$@"

@@ -1,6 +1,9 @@
 #!/bin/sh
 # What watches over an upgrade that nobody has confirmed yet, until it is settled. $T is the upgrade's directory.
 
+NEW_TRIES=5
+NEXT_TRY=240 # Seconds.
+
 watch() {
   trap 'exit 0' TERM # The host goes down: after the boot we count anew.
   pace=$(($(deadman_seconds) / 6 + 1))
@@ -21,19 +24,33 @@ is_settled() {
   esac
   [ -e "$T/deadman.fired" ] || return 1
   back=$(setting back)
-  [ ! -e "$OAKUM/transactions/$back/result" ] || return 0
+  if [ -e "$OAKUM/transactions/$back/result" ]; then
+    put_refused_aside "$OAKUM/transactions/$back" || return 0
+    sleep "$NEXT_TRY"
+    return 1
+  fi
   # Also after a power cut in the middle of it: starting it again goes on with it.
   (go_back_unasked "$back") >>"$T/log" 2>&1
   return 1
 }
 
+# A way back that was refused, by a lock or for want of room, has put nothing back, and nobody else may be able to come
+# in: another one of its name is tried. Fails when there is nothing to be tried again.
+put_refused_aside() { # directory of the way back
+  grep -qx "state${TAB}refused" "$1/result" && [ ! -e "$1.refused.$NEW_TRIES" ] || return 1
+  number=1
+  while [ -e "$1.refused.$number" ]; do number=$((number + 1)); done
+  mv -T "$1" "$1.refused.$number"
+}
+
 # Nobody goes back from a transaction that is at work, nor beside anybody else's dpkg.
 fire_when_due() {
-  flock -n "$T/running" true || { count_anew; return; }
+  # Whoever asks for its status holds this lock for a moment, and is no transaction at work.
+  flock -w 1 "$T/running" true || { count_anew; return; }
   read -r boot since <"$T/deadman.since" 2>/dev/null || { count_anew; return; }
   [ "$boot" = "$(cat /proc/sys/kernel/random/boot_id)" ] || { count_anew; return; }
   [ $(($(seconds_up) - since)) -ge "$(deadman_seconds)" ] || return 0
-  flock -n "$OAKUM/lock" true && [ -z "$(find_lock_holder 0 | grep -i 'lock')" ] || return 0
+  flock -n "$OAKUM/lock" true && [ -z "$(find_lock_holder 0 | about_a_lock)" ] || return 0
   # With the lock of the upgrade, which could be taken up again just now.
   flock -n "$T/running" mv -T "$T/deadman.armed" "$T/deadman.fired" 2>/dev/null || return 0
   sync "$T"
