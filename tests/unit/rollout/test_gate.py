@@ -145,6 +145,12 @@ def test_the_line_with_failures_says_how_far_it_is_from_stopping() -> None:
     )
 
 
+def test_no_bound_is_said_to_be_nothing() -> None:
+    """Of a thousand good hosts follows little, and not that none can fail."""
+    line = what_the_evidence_allows(rollout(*[GOOD] * 1000))
+    assert line == "0 of 1000 failed: the true rate may still be 0.3 %"
+
+
 HA = Group(GroupKind.AVAILABILITY, "db", 1, (HostId("h0"), HostId("h1")))
 RACKS = (
     Group(GroupKind.DOMAIN, "rack-a", 1, (HostId("h0"), HostId("h1"))),
