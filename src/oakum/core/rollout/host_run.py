@@ -193,9 +193,11 @@ def _without_end(run: HostRun, seen: TransactionSeen, hung: RunState, now: datet
 def _after_boot(run: HostRun, seen: Booted, now: datetime) -> HostRun:
     if seen.boot_id != run.boot_id_before:
         return _wake(run, "booted anew", now)
-    waited = now - (run.changed_at or now)
+    # Counted from when it was told: nobody may have done so while no controller was there.
+    since = run.at_work_since or now
+    waited = now - since
     if waited < PATIENCE:
-        return run
+        return replace(run, at_work_since=since)
     reason = (
         f"told to reboot {int(waited.total_seconds() // 60)} minutes ago and still up "
         f"({run.reason}); see what holds it (systemctl list-jobs, systemd-inhibit) and reboot it"

@@ -49,7 +49,7 @@ class HostRun:
     silent_since: datetime | None = None
     """When it was first found unreachable, if it was not heard of since."""
     at_work_since: datetime | None = None
-    """When the transaction of its state was first found without an end."""
+    """When the transaction of its state was first found without an end, or a reboot was told."""
     vitals_before: str | None = None
     """As `core/staging/vitals.py` writes them; None where an older Oakum began the run."""
     asked_round: int = 0

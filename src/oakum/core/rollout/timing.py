@@ -1,14 +1,12 @@
 """Which hosts may begin now by the clock: the plan's schedule, and what is frozen beside it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from oakum.core.ids import HostId
 from oakum.core.planning.openings import Freeze, HostFreeze, HostOpenings
 from oakum.core.planning.schedule import openings_by_host
 from oakum.core.rollout.rollout import HostRun, Rollout
-
-Schedule = tuple[HostOpenings, ...]
 
 
 def in_time(runs: Iterable[HostRun], rollout: Rollout, now: datetime) -> list[HostRun]:
@@ -23,20 +21,31 @@ def in_time(runs: Iterable[HostRun], rollout: Rollout, now: datetime) -> list[Ho
 
 def next_begin(runs: Iterable[HostRun], rollout: Rollout, now: datetime) -> datetime | None:
     """Return when the first of these hosts may begin; None when none of them ever may again."""
-    bound = openings_by_host(rollout.schedule)
-    freezes = _freezes_by_host(rollout.freezes)
-    everyones = freezes.get(None, [])
-    nexts = (
-        _next_begin(bound.get(run.host), [*everyones, *freezes.get(run.host, [])], now)
-        for run in runs
-    )
+    nexts = (moment for _, moment in _begins(runs, rollout, now))
     return min((moment for moment in nexts if moment is not None), default=None)
 
 
-def too_late(runs: Iterable[HostRun], schedule: Schedule, now: datetime) -> list[HostRun]:
-    """Return the runs whose hosts may not begin any more."""
-    over = {h for o in schedule if o.next_begin(now) is None for h in o.hosts}
-    return [run for run in runs if run.host in over]
+def too_late(runs: Iterable[HostRun], rollout: Rollout, now: datetime) -> list[HostRun]:
+    """Return the runs whose hosts may not begin any more, though the plan's window is not over."""
+    if rollout.window.is_over(now):
+        return []
+    return [
+        run
+        for run, moment in _begins(runs, rollout, now)
+        if moment is None or rollout.window.is_over(moment)
+    ]
+
+
+def _begins(
+    runs: Iterable[HostRun], rollout: Rollout, now: datetime
+) -> Iterator[tuple[HostRun, datetime | None]]:
+    """Give each host's next beginning, by its openings and by what is frozen."""
+    bound = openings_by_host(rollout.schedule)
+    freezes = _freezes_by_host(rollout.freezes)
+    everyones = freezes.get(None, [])
+    for run in runs:
+        held = [*everyones, *freezes.get(run.host, [])]
+        yield run, _next_begin(bound.get(run.host), held, now)
 
 
 def holding(runs: Iterable[HostRun], rollout: Rollout, now: datetime) -> Freeze | None:
