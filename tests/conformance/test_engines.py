@@ -219,7 +219,7 @@ def test_a_cancelled_job_is_not_looked_after(
             await bench.until(lambda: alive == {"run-2"})
             await bench.quiet()
             assert alive == {"run-2"}
-            assert bench.engine.janitor() == ()
+            assert bench.engine.janitor(RolloutId("rollout-1")) == ()
 
         await _while_working(bench.engine, perform, cancel_one())
 
@@ -260,8 +260,8 @@ def test_a_defect_ends_one_job_and_is_named_once(make_bench: MakeBench) -> None:
             bench.submit(job(1), job(2))
             await bench.until(lambda: bool(done))
             await bench.quiet()
-            assert bench.engine.janitor() == ("run-1",)
-            assert bench.engine.janitor() == ()
+            assert bench.engine.janitor(RolloutId("rollout-1")) == ("run-1",)
+            assert bench.engine.janitor(RolloutId("rollout-1")) == ()
             assert done == ["run-2"]
 
         await _while_working(bench.engine, perform, look())

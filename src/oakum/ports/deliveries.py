@@ -87,8 +87,8 @@ class DeliveryStore(Protocol):
         """End what dead workers hold, what does not get on, and what was lost; return them."""
         ...
 
-    def broken(self) -> tuple[HostRunId, ...]:
-        """Return, once, the host runs whose last delivery ended by a defect of ours."""
+    def broken(self, rollout: RolloutId) -> tuple[HostRunId, ...]:
+        """Return, once, the rollout's runs whose last delivery ended by a defect of ours."""
         ...
 
     def beat(self, worker: WorkerSeen, at_work: Collection[Job]) -> frozenset[Held]:

@@ -138,7 +138,7 @@ class Reconciler:
         return Job(self.rollout, run.id, epoch, self.zones.get(run.host, ""))
 
     def _look_after_workers(self, said: Say) -> None:
-        if broken := self.engine.janitor():
+        if broken := self.engine.janitor(self.rollout):
             raise OakumError(
                 f"driving {', '.join(broken)} ended by a defect of Oakum",
                 hint="the hosts' transactions go on; report this, then run "

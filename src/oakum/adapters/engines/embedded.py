@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Never
 
-from oakum.core.ids import HostRunId
+from oakum.core.ids import HostRunId, RolloutId
 from oakum.ports.deliveries import Job
 from oakum.ports.engine import Perform
 from oakum.ports.stores import UnitOfWork
@@ -56,8 +56,9 @@ class EmbeddedEngine:
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    def janitor(self) -> tuple[HostRunId, ...]:
+    def janitor(self, rollout: RolloutId) -> tuple[HostRunId, ...]:
         """Drop finished tasks; name those that ended with an unexpected error."""
+        del rollout  # an engine of this process works for one
         self._tasks = {run: task for run, task in self._tasks.items() if not task.done()}
         broken, self._defects = tuple(self._defects), {}
         return broken

@@ -131,12 +131,12 @@ class SqlDeliveryStore:
         self._connection.execute(delete(workers).where(workers.c.seen_at < limits.alive_since))
         return tuple(sorted(HostRunId(row.host_run) for row in ended))
 
-    def broken(self) -> tuple[HostRunId, ...]:
-        """Return, once, the host runs whose last delivery ended by a defect of ours."""
+    def broken(self, rollout: RolloutId) -> tuple[HostRunId, ...]:
+        """Return, once, the rollout's runs whose last delivery ended by a defect of ours."""
         self.flush()
         named = self._connection.execute(
             update(deliveries)
-            .where(_in(State.OVER), deliveries.c.defect != "")
+            .where(deliveries.c.rollout == rollout, _in(State.OVER), deliveries.c.defect != "")
             .values(defect="")
             .returning(deliveries.c.host_run)
         )
