@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from oakum.core.advisories.feed import FeedName
-from oakum.core.staging.check import Check
+from oakum.core.staging.check import Check, require_sense
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,8 +35,8 @@ class Declarations:
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
-        """The declared checks."""
-        return tuple(
+        """The declared checks. Raises InputError for one without sense."""
+        checks = tuple(
             Check(
                 c.name,
                 c.kind,
@@ -48,6 +48,8 @@ class Declarations:
             )
             for c in self._configuration.checks
         )
+        require_sense(checks, str(self._configuration_file))
+        return checks
 
     @cached_property
     def rules(self) -> Rules:

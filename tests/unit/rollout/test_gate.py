@@ -120,6 +120,31 @@ def test_missing_health_is_inconclusive_until_a_person_resumes() -> None:
     assert (resumed.phase, resumed.runs[1].state) == (Phase.PROGRESSING, RunState.CHECKING)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "is_told"),
+    [
+        (Verdict.ERROR, Verdict.FAILED, False),
+        (Verdict.INCONCLUSIVE, Verdict.FAILED, False),
+        (Verdict.ERROR, Verdict.PASSED, True),
+        (Verdict.FAILED, Verdict.FAILED, True),
+    ],
+)
+def test_a_check_that_nobody_could_ask_before_excuses_nothing(
+    before: Verdict,
+    after: Verdict,
+    is_told: bool,  # noqa: FBT001 (a table's column)
+) -> None:
+    """It does not pass now, and whether the change did that is not known: no data is not good."""
+    found = replace(
+        run(0, GOOD),
+        checks_before=(CheckResult("http", before, "", 0),),
+        checks_after=(CheckResult("http", after, "", 0),),
+    )
+    assert found.is_unknown is not is_told
+    paused = settle(replace(rollout(), runs=(found, run(1, WAITS))), NOW)
+    assert (paused.phase is Phase.PAUSED) is not is_told
+
+
 def test_a_ring_of_which_no_host_was_changed_is_inconclusive() -> None:
     """The budget may bear a refused host; a ring of nothing else proved nothing."""
     assert judge(rollout(RunState.REFUSED)).verdict is Verdict.INCONCLUSIVE

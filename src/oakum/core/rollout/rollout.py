@@ -88,9 +88,17 @@ class HostRun:
 
     @property
     def is_unknown(self) -> bool:
-        """Tell whether it ended well as far as was seen, and a check could not be asked."""
-        return self.state is RunState.SUCCEEDED and any(
-            result.verdict in {Verdict.ERROR, Verdict.INCONCLUSIVE} for result in self.checks_after
+        """Tell whether it ended well as far as was seen, and a check could not be asked.
+
+        Now; or before, where it does not pass now: then nobody knows who broke it.
+        """
+        if self.state is not RunState.SUCCEEDED:
+            return False
+        untold = {result.check for result in self.checks_before if result.verdict in UNTOLD}
+        return any(
+            result.verdict in UNTOLD
+            or (result.verdict is Verdict.FAILED and result.check in untold)
+            for result in self.checks_after
         )
 
     @property
@@ -103,6 +111,7 @@ class HostRun:
         return self.state is RunState.FAILED or self.state is RunState.ROLLBACK_FAILED
 
 
+UNTOLD = frozenset({Verdict.ERROR, Verdict.INCONCLUSIVE})
 WELL = frozenset({RunState.SUCCEEDED, RunState.REFUSED, RunState.ROLLED_BACK})
 """Ends at which a host is as planned or as it was."""
 
