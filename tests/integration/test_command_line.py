@@ -23,7 +23,8 @@ from oakum.core.advisories.cve import parse_cve
 from oakum.core.errors import InputError
 from oakum.core.ids import HostId
 from oakum.core.planning.clusters import Cluster
-from oakum.ports.stores import UnitOfWorkFactory
+from oakum.core.rollout.state import Phase, RunState
+from oakum.ports.stores import Approval, UnitOfWorkFactory
 from oakum.services.start_rollout import start_rollout
 
 OAKUM = Path(sys.executable).with_name("oakum")
@@ -166,6 +167,37 @@ def test_a_plan_says_how_its_rings_are_less_than_they_could_be(fleet: Path) -> N
         start_rollout(PARTLY_COVERED.id, "bob", begin, SystemClock())
     said = oakum(fleet, "rollout", "show").stdout
     assert "urgent lane: ring 1 soaks 1 min instead of 2 min" in said
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "said"),
+    [
+        (RunState.SUCCEEDED, 0, "it closes the findings"),
+        (RunState.SKIPPED, 1, "1 host of 2 not as planned: web-2; next: oakum scan"),
+        (RunState.FAILED, 1, "to put one that failed back: oakum rollback HOST"),
+    ],
+)
+def test_a_rollout_that_left_a_host_out_does_not_say_that_all_is_well(
+    fleet: Path, state: RunState, status: int, said: str
+) -> None:
+    """A script goes by the status: 0 means that every host was changed and is well."""
+    approval = Approval(
+        PLAN.id, PLAN.digest, "ann", PLAN.created_at, "",
+        accepts_no_way_back=False, overrides_rehearsal=True,
+    )  # fmt: skip
+    with _stored(fleet) as begin:
+        with begin() as work:
+            work.plans.add(PLAN)
+            work.plans.add_approval(approval)
+            work.commit()
+        rollout = start_rollout(PLAN.id, "bob", begin, SystemClock())
+        first, second = rollout.runs
+        runs = (replace(first, state=RunState.SUCCEEDED), replace(second, state=state))
+        with begin() as work:
+            work.rollouts.save(replace(rollout, phase=Phase.SUCCEEDED, runs=runs))
+            work.commit()
+    done = oakum(fleet, "rollout", "watch", "--only-look")
+    assert (done.returncode, said in done.stderr) == (status, True)
 
 
 @pytest.mark.parametrize("words", [("--lane", "urgent"), ("--reason", "because")])
