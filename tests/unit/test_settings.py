@@ -8,12 +8,15 @@ import pytest
 from oakum.bootstrap.application import Application
 from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import InputError
+from oakum.core.ids import HostId
+from oakum.core.inventory.host import Host
 from oakum.core.planning.hook import SHELL, Hook, HookKind, HookMoment, HookPlace, UndoWhen
 from oakum.core.planning.lane import PlanLane
 from oakum.core.planning.metric import Worse
 from oakum.core.repositories.archive import ArchiveSource
 from oakum.settings import Settings, read_settings
 
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
 MIRROR = """\
 [[archives]]
 uri = "http://mirror.example/debian"
@@ -92,6 +95,19 @@ def test_checks_are_told_apart_by_their_names(tmp_path: Path) -> None:
         InputError, match=r"oakum.toml: check 2 \('x'\): another check has that name"
     ):
         _ = Application(_settings(tmp_path, CHECK + CHECK)).declared.checks
+
+
+def test_what_is_declared_for_no_host_is_said(tmp_path: Path) -> None:
+    """A freeze for a misspelt role would let all of that role begin, and nobody would know."""
+    host = Host(HostId("web-1"), "web-1", "192.0.2.1", 22, "root", "key", NOW, labels=("role=web",))
+    misspelt = "".join(f"{text}hosts = 'role:wbe'\n" for text in (WINDOW, FREEZE, CHECK))
+    declared = Application(_settings(tmp_path, misspelt)).declared
+    assert declared.for_nobody([host]) == tuple(
+        f"the {what} 'x' of oakum.toml is for no host: none is 'role:wbe'"
+        for what in ("window", "freeze", "check")
+    )
+    spelt = Application(_settings(tmp_path, misspelt.replace("wbe", "web"))).declared
+    assert spelt.for_nobody([host]) == ()
 
 
 @pytest.mark.parametrize(

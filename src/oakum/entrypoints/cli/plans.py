@@ -89,7 +89,7 @@ def create(
     with chosen.reading() as work:
         frozen = work.snapshots.get(snapshot)
         outlines = work.facts.outlines()
-        selected = choose_hosts(limit, work)
+        selected, fleet = choose_hosts(limit, work), work.hosts.all()
         hosts = tuple(h for h in selected if h.id not in outlines or _runs(outlines[h.id], frozen))
         if package:
             require_sources(package, work.facts.latest_of(host.id for host in hosts).values())
@@ -126,6 +126,8 @@ def create(
         hooks=chosen.declared.hooks,
         deadman_seconds=_deadman(deadman or str(settings.deadman)),
     )
+    for said in chosen.declared.for_nobody(fleet):
+        output.say(f"mind: {said}")
     require_freshness(
         chosen.reading, chosen.declared.refusal_limits(frozen.manifest.release), chosen.clock
     )
