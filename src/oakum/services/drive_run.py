@@ -8,7 +8,7 @@ unit of work.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
@@ -66,6 +66,7 @@ class Driver:
             await self._perform_while_ours(job)
 
     async def _perform_while_ours(self, job: Job) -> None:
+        asked_since = self.tools.clock.now()
         run = await self._store(lambda work: work.rollouts.run(job.host_run))
         while run is not None and work_of(run) is not None:
             assignment = self.assignment_of(job.rollout, run.host)
@@ -73,7 +74,7 @@ class Driver:
                 async with self._session(run, assignment.host) as session:
                     run = await self._drive(job, run, assignment, session)
             except (TransportError, HostError) as error:
-                seen = not_asked(error, assignment)
+                seen = replace(not_asked(error, assignment), asked_since=asked_since)
                 run = await self._store(partial(self._observe, job, assignment, seen))
                 await asyncio.sleep(RECONNECT_SECONDS)
 

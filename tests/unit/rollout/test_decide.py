@@ -496,6 +496,17 @@ def test_patience_begins_with_the_silence_and_not_with_the_work() -> None:
         assert run.silent_since is None
 
 
+def test_a_host_was_not_silent_while_nobody_asked_it() -> None:
+    """The controller died while a host rebooted; the next one does not get through at first."""
+    run = replace(make_rollout([1]).runs[0], state=RunState.REBOOTING, silent_since=START)
+    back = START + timedelta(hours=9)
+    soon = advance(run, Unreachable("no network", asked_since=back), back + timedelta(minutes=1))
+    assert (soon.state, soon.silent_since) == (RunState.REBOOTING, back)
+    late = advance(soon, Unreachable("no network", asked_since=back), back + PATIENCE)
+    assert late.state is RunState.FAILED
+    assert late.reason == "unreachable for 15 minutes: no network"
+
+
 def test_a_host_that_does_not_reboot_fails_in_the_end() -> None:
     """It answers, so it is not silent; a run that waited for ever would hold its rollout up."""
     run = replace(

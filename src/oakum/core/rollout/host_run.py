@@ -257,6 +257,9 @@ def _after_silence(run: HostRun, seen: Unreachable, now: datetime) -> HostRun:
     if work_for(run.state) is None:
         return run  # nothing was asked of it; its reason is that of its state
     since = run.silent_since or now
+    if seen.asked_since is not None:
+        # While no controller was there nobody asked, and the host was not silent.
+        since = max(since, seen.asked_since)
     waited = now - since
     if waited < PATIENCE + _time_to_go_back(run, seen):
         return replace(run, reason=f"unreachable: {seen.reason}", silent_since=since)
