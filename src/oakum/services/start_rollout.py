@@ -184,7 +184,7 @@ def want(wanted: Wanted, begin: UnitOfWorkFactory, clock: Clock) -> Rollout:
     with begin() as work:
         rollout = work.rollouts.get(wanted.rollout)
         _require_sense(rollout, wanted.wish)
-        _require_no_rollback_wish(rollout, wanted.wish)
+        _require_no_stronger_wish(rollout, wanted.wish)
         if wanted.wish in {Wish.ROLL_BACK, Wish.RESUME}:
             plan_of(rollout, work)
         if rollout.phase.is_final:
@@ -228,10 +228,13 @@ def _require_sense(rollout: Rollout, wish: Wish) -> None:
         )
 
 
-def _require_no_rollback_wish(rollout: Rollout, wish: Wish) -> None:
-    if rollout.wish is Wish.ROLL_BACK and wish is not Wish.ROLL_BACK:
+def _require_no_stronger_wish(rollout: Rollout, wish: Wish) -> None:
+    """Raise ConflictError where a person asked for its end, and nobody has yet carried it out."""
+    stronger = {Wish.ROLL_BACK: "rolled back", Wish.ABORT: "aborted"}
+    is_stronger = wish not in {rollout.wish, Wish.ROLL_BACK}
+    if rollout.wish in stronger and is_stronger:
         raise ConflictError(
-            f"{rollout.id} is about to be rolled back, as a person asked",
+            f"{rollout.id} is about to be {stronger[rollout.wish]}, as a person asked",
             hint=f"`oakum rollout watch {rollout.id}` carries that out",
         )
 

@@ -180,6 +180,21 @@ def test_a_roll_back_that_was_asked_for_is_not_overruled(
         want(Wanted(rollout.id, Wish.PAUSE, "ann"), begin, clock)
 
 
+def test_an_abort_that_was_asked_for_is_not_overruled(
+    begin: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """A host is at work, so it is granted at the next step; a pause before it must not end it."""
+    approve(begin)
+    rollout = start_rollout(PLAN.id, "bob", begin, clock)
+    busy = replace(rollout.runs[0], state=RunState.UPGRADING)
+    save(begin, replace(rollout, phase=Phase.PROGRESSING, runs=(busy, rollout.runs[1])))
+    want(Wanted(rollout.id, Wish.ABORT, "bob"), begin, clock)
+    with pytest.raises(ConflictError, match="about to be aborted"):
+        want(Wanted(rollout.id, Wish.PAUSE, "ann"), begin, clock)
+    assert want(Wanted(rollout.id, Wish.ABORT, "ann"), begin, clock).wish is Wish.ABORT
+    assert want(Wanted(rollout.id, Wish.ROLL_BACK, "ann"), begin, clock).wish is Wish.ROLL_BACK
+
+
 def test_asking_for_one_host_leaves_none_out_that_goes_back_already(
     begin: UnitOfWorkFactory, clock: Clock
 ) -> None:
