@@ -208,6 +208,16 @@ def test_a_lane_is_chosen_with_a_reason_or_not_at_all(fleet: Path, words: tuple[
     assert "--lane and --reason go together" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("--soak", "99999999999"), ("--concurrency", "10000000000"), ("--max-failed", "1000001")],
+)
+def test_a_number_that_no_fleet_has_is_a_typing_error(fleet: Path, words: tuple[str, ...]) -> None:
+    """It is refused where it was typed, and not a defect later."""
+    done = oakum(fleet, "plan", "create", *words)
+    assert (done.returncode, "less than or equal to" in done.stderr) == (2, True)
+
+
 def test_one_damaged_plan_does_not_hide_the_others(fleet: Path) -> None:
     """It is named, with what to do, and the status says that something is wrong."""
     engine = create_engine(f"sqlite:///{fleet / 'oakum.sqlite'}")
