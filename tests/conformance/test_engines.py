@@ -219,7 +219,7 @@ def test_a_cancelled_job_is_not_looked_after(
             await bench.until(lambda: alive == {"run-2"})
             await bench.quiet()
             assert alive == {"run-2"}
-            assert bench.engine.janitor(RolloutId("rollout-1")) == ()
+            assert bench.engine.janitor(RolloutId("rollout-1")) == {}
 
         await _while_working(bench.engine, perform, cancel_one())
 
@@ -252,7 +252,7 @@ def test_a_defect_ends_one_job_and_is_named_once(make_bench: MakeBench) -> None:
 
         async def perform(job: Job) -> None:
             if job.host_run == "run-1":
-                raise ZeroDivisionError
+                raise ZeroDivisionError("no hosts")
             await asyncio.sleep(0)
             done.append(job.host_run)
 
@@ -260,8 +260,10 @@ def test_a_defect_ends_one_job_and_is_named_once(make_bench: MakeBench) -> None:
             bench.submit(job(1), job(2))
             await bench.until(lambda: bool(done))
             await bench.quiet()
-            assert bench.engine.janitor(RolloutId("rollout-1")) == ("run-1",)
-            assert bench.engine.janitor(RolloutId("rollout-1")) == ()
+            assert bench.engine.janitor(RolloutId("rollout-1")) == {
+                "run-1": "ZeroDivisionError: no hosts"
+            }
+            assert bench.engine.janitor(RolloutId("rollout-1")) == {}
             assert done == ["run-2"]
 
         await _while_working(bench.engine, perform, look())

@@ -149,7 +149,7 @@ class ProcrastinateEngine:
             work.deliveries.withdraw(host_run, self._clock.now())
             work.commit()
 
-    def janitor(self, rollout: RolloutId) -> tuple[HostRunId, ...]:
+    def janitor(self, rollout: RolloutId) -> Mapping[HostRunId, str]:
         """Take back what dead workers hold and what is stuck; name what ended by a defect."""
         now = self._clock.now()
         with self._begin() as work:
