@@ -16,10 +16,10 @@ from typing import TypeVar
 from oakum.core.audit.event import Action
 from oakum.core.errors import (
     ConflictError,
-    HostError,
+    OakumError,
     StorageAwayError,
+    StorageError,
     TimedOutError,
-    TransportError,
 )
 from oakum.core.ids import HostId, RolloutId
 from oakum.core.inventory.host import Host
@@ -73,7 +73,10 @@ class Driver:
             try:
                 async with self._session(run, assignment.host) as session:
                     run = await self._drive(job, run, assignment, session)
-            except (TransportError, HostError) as error:
+            except (LostHoldError, StorageError):
+                raise
+            except OakumError as error:
+                # A key file that is away, an id that the host knows: one host's, not the rollout's.
                 seen = replace(not_asked(error, assignment), asked_since=asked_since)
                 run = await self._store(partial(self._observe, job, assignment, seen))
                 await asyncio.sleep(RECONNECT_SECONDS)

@@ -1,0 +1,70 @@
+"""Faults that are the controller's, or that a host answers with: they are one host's."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from tests.fakes.fleet import FakeFleet, ProcessMemory, assignments, plan_for, store
+
+from oakum.adapters.engines.embedded import EmbeddedEngine
+from oakum.adapters.persistence import group_commit
+from oakum.adapters.persistence.database import open_database
+from oakum.adapters.persistence.group_commit import GroupCommit
+from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
+from oakum.adapters.system_clock import SystemClock
+from oakum.core.errors import ConflictError, InputError, OakumError, RefusedError
+from oakum.core.inventory.host import Host
+from oakum.core.rollout.state import Phase
+from oakum.ports.stores import UnitOfWork
+from oakum.ports.transport import Session
+from oakum.services import drive_run, run_rollout
+from oakum.services.drive_run import Driver
+from oakum.services.run_rollout import Reconciler, keeps_lease
+from oakum.services.start_rollout import start_rollout
+
+
+@dataclass
+class FaultyFleet(FakeFleet):
+    """Of one host something is wrong that is neither the network's nor the host's."""
+
+    faults: list[OakumError] = field(default_factory=list)
+
+    def connect(self, host: Host) -> AbstractAsyncContextManager[Session]:
+        """Fail as often as there are faults."""
+        if host.name == "h0" and self.faults:
+            raise self.faults.pop()
+        return super().connect(host)
+
+
+@pytest.mark.parametrize("kind", [InputError, RefusedError, ConflictError])
+def test_a_fault_of_one_host_does_not_end_the_rollout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[OakumError]
+) -> None:
+    """Its key file is away, or the host answers what nobody expects: it is asked again."""
+    monkeypatch.setattr(drive_run, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(drive_run, "RECONNECT_SECONDS", 0.01)
+    monkeypatch.setattr(group_commit, "GATHERING_SECONDS", 0.001)
+    monkeypatch.setattr(run_rollout, "TICK_SECONDS", 0.02)
+    engine, clock = open_database(f"sqlite:///{tmp_path / 'oakum.sqlite'}", tmp_path), SystemClock()
+    fleet = FaultyFleet(ProcessMemory(), faults=[kind("the key file of h0 cannot be used")] * 3)
+
+    def begin() -> UnitOfWork:
+        return SqlUnitOfWork(engine, tmp_path)
+
+    plan = plan_for(["h0", "h1"])
+    store(plan, begin)
+    rollout = start_rollout(plan.id, "ann", begin, clock)
+    jobs = assignments(plan, begin)
+    driver = Driver(
+        "me", lambda _, host: jobs[host], keeps_lease("me", clock), GroupCommit(begin), fleet,
+        fleet.tools(clock),
+    )  # fmt: skip
+    reconciler = Reconciler(
+        rollout.id, "me", "me", {}, begin, clock, EmbeddedEngine(), driver, lambda _: None,
+        lambda _: None,
+    )  # fmt: skip
+    ended = asyncio.run(asyncio.wait_for(reconciler.run(), 60))
+    assert (ended.phase, fleet.faults) == (Phase.SUCCEEDED, [])
+    engine.dispose()
