@@ -218,6 +218,12 @@ def test_a_number_that_no_fleet_has_is_a_typing_error(fleet: Path, words: tuple[
     assert (done.returncode, "less than or equal to" in done.stderr) == (2, True)
 
 
+def test_a_worker_of_a_zone_that_no_label_names_is_refused(home: Path) -> None:
+    """It would be told of as a worker of two zones, and take the hosts of neither."""
+    done = oakum(home, "worker", "--group", "dmz lan")
+    assert (done.returncode, "--group 'dmz lan' is no zone" in done.stderr) == (1, True)
+
+
 def test_one_damaged_plan_does_not_hide_the_others(fleet: Path) -> None:
     """It is named, with what to do, and the status says that something is wrong."""
     engine = create_engine(f"sqlite:///{fleet / 'oakum.sqlite'}")
