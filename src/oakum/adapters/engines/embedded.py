@@ -10,11 +10,18 @@ from oakum.ports.deliveries import Job
 from oakum.ports.engine import Perform
 from oakum.ports.stores import UnitOfWork
 
+AT_ONCE = 100
+
 
 class EmbeddedEngine:
-    """Runs jobs as tasks of this event loop; nothing to install, nothing to keep running."""
+    """Runs jobs as tasks of this event loop; nothing to install, nothing to keep running.
 
-    def __init__(self) -> None:
+    After its soak a whole ring is looked at again: no more than `at_once` of its jobs are driven at
+    a time, for each is a connection, and a process may have only so many.
+    """
+
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        self._places = asyncio.Semaphore(at_once)
         self._waiting: dict[HostRunId, Job] = {}
         self._has_work = asyncio.Event()
         self._tasks: dict[HostRunId, asyncio.Task[None]] = {}
@@ -74,6 +81,7 @@ class EmbeddedEngine:
 
     async def _guard(self, perform: Perform, job: Job) -> None:
         try:
-            await perform(job)
+            async with self._places:
+                await perform(job)
         except Exception as error:  # noqa: BLE001 (a defect in one host's job must not end the others')
             self._defects[job.host_run] = f"{type(error).__name__}: {one_line(str(error))}"
