@@ -5,7 +5,7 @@ before any work is done, and work that hosts are to do follows from the stored s
 (`host_run.work_for`). A crash at any point is therefore repeated, never lost.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +13,7 @@ from oakum.core.planning.lane import shortened
 from oakum.core.rollout import measuring
 from oakum.core.rollout.ending import move
 from oakum.core.rollout.gate import NAMED, judge, unheard, what_the_evidence_allows
+from oakum.core.rollout.hook_run import called_off
 from oakum.core.rollout.limits import choose
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState, Wish
@@ -370,13 +371,14 @@ def _abort(rollout: Rollout, now: datetime) -> Rollout:
     return _with_runs(ended, _skipped(rollout, now))
 
 
-def _skipped(rollout: Rollout, now: datetime) -> Iterable[HostRun]:
-    """Skip what has not begun: of a host that is being checked nothing was changed either."""
-    return (
-        move(run, RunState.SKIPPED, "the rollout ended before it was this host's turn", now)
-        for run in rollout.runs
-        if run.state in {RunState.PENDING, RunState.CHECKING}
-    )
+def _skipped(rollout: Rollout, now: datetime) -> Iterator[HostRun]:
+    """Skip what was not changed: where hooks were run before the change, they are undone."""
+    for run in rollout.runs:
+        if run.state in {RunState.PENDING, RunState.CHECKING}:
+            reason = "the rollout ended before it was this host's turn"
+            yield move(run, RunState.SKIPPED, reason, now)
+        elif run.state is RunState.BEFORE_HOOKS and run.ending is None:
+            yield called_off(run, "the rollout ended before this host was changed", now)
 
 
 def _with_runs(rollout: Rollout, changed: Iterable[HostRun]) -> Rollout:

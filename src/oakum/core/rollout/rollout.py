@@ -58,7 +58,7 @@ class HostRun:
     """What it answered last."""
     hooks: tuple[HookRun, ...] = ()
     ending: Ending | None = None
-    """Only while its hooks are undone."""
+    """Only while its hooks are undone, or the hook that runs before that is waited for."""
 
     @property
     def is_to_answer(self) -> bool:
@@ -112,7 +112,7 @@ class HostRun:
 
 
 UNTOLD = frozenset({Verdict.ERROR, Verdict.INCONCLUSIVE})
-WELL = frozenset({RunState.SUCCEEDED, RunState.REFUSED, RunState.ROLLED_BACK})
+WELL = frozenset({RunState.SUCCEEDED, RunState.REFUSED, RunState.ROLLED_BACK, RunState.SKIPPED})
 """Ends at which a host is as planned or as it was."""
 
 
