@@ -1,7 +1,8 @@
 """Faults that are the controller's, or that a host answers with: they are one host's."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+import sqlite3
+from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 from oakum.adapters.system_clock import SystemClock
 from oakum.core.errors import ConflictError, InputError, OakumError, RefusedError
 from oakum.core.inventory.host import Host
+from oakum.core.rollout.rollout import Rollout
 from oakum.core.rollout.state import Phase
 from oakum.ports.stores import UnitOfWork
 from oakum.ports.transport import Session
@@ -36,6 +38,49 @@ class FaultyFleet(FakeFleet):
         if host.name == "h0" and self.faults:
             raise self.faults.pop()
         return super().connect(host)
+
+
+def test_another_command_that_keeps_the_database_does_not_end_the_rollout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Renewing advisories writes for long; who drives and who decides wait for it."""
+    monkeypatch.setattr(drive_run, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(drive_run, "AWAY_SECONDS", 0.05)
+    monkeypatch.setattr(group_commit, "GATHERING_SECONDS", 0.001)
+    monkeypatch.setattr(run_rollout, "TICK_SECONDS", 0.02)
+    monkeypatch.setattr(run_rollout, "AWAY_SECONDS", 0.05)
+    url, clock = f"sqlite:///{tmp_path / 'oakum.sqlite'}", SystemClock()
+    engine = open_database(url, tmp_path, busy_seconds=0.05)
+    fleet, said = FakeFleet(ProcessMemory(), seconds=0.2), list[str]()
+
+    def begin() -> UnitOfWork:
+        return SqlUnitOfWork(engine, tmp_path)
+
+    plan = plan_for(["h0", "h1"])
+    store(plan, begin)
+    rollout = start_rollout(plan.id, "ann", begin, clock)
+    jobs = assignments(plan, begin)
+    driver = Driver(
+        "me", lambda _, host: jobs[host], keeps_lease("me", clock), GroupCommit(begin), fleet,
+        fleet.tools(clock),
+    )  # fmt: skip
+    reconciler = Reconciler(
+        rollout.id, "me", "me", {}, begin, clock, EmbeddedEngine(), driver, lambda _: None,
+        said.append,
+    )  # fmt: skip
+
+    async def beside_another_command() -> Rollout:
+        driven = asyncio.create_task(reconciler.run())
+        await asyncio.sleep(0.1)
+        with closing(sqlite3.connect(tmp_path / "oakum.sqlite")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await asyncio.sleep(0.5)
+        return await driven
+
+    ended = asyncio.run(asyncio.wait_for(beside_another_command(), 60))
+    assert ended.phase is Phase.SUCCEEDED
+    assert any("is in use by another command" in line for line in said)
+    engine.dispose()
 
 
 @pytest.mark.parametrize("kind", [InputError, RefusedError, ConflictError])
