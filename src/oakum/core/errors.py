@@ -87,7 +87,7 @@ class StorageError(OakumError):
 
 
 class StorageAwayError(StorageError):
-    """The database cannot be reached, or another command keeps it; nothing was changed, try again."""
+    """The database cannot be reached, or another has it; nothing was changed, try again."""
 
 
 class StorageContendedError(StorageAwayError):
