@@ -169,6 +169,31 @@ def test_a_plan_says_how_its_rings_are_less_than_they_could_be(fleet: Path) -> N
     assert "urgent lane: ring 1 soaks 1 min instead of 2 min" in said
 
 
+def _store_rollout(fleet: Path, phase: Phase, *states: RunState) -> None:
+    approval = Approval(
+        PLAN.id, PLAN.digest, "ann", PLAN.created_at, "",
+        accepts_no_way_back=False, overrides_rehearsal=True,
+    )  # fmt: skip
+    with _stored(fleet) as begin:
+        with begin() as work:
+            work.plans.add(PLAN)
+            work.plans.add_approval(approval)
+            work.commit()
+        rollout = start_rollout(PLAN.id, "bob", begin, SystemClock())
+        runs = tuple(replace(run, state=s) for run, s in zip(rollout.runs, states, strict=True))
+        with begin() as work:
+            work.rollouts.save(replace(rollout, phase=phase, runs=runs))
+            work.commit()
+
+
+def test_rolling_one_host_back_says_that_the_rollout_ends(fleet: Path) -> None:
+    """Nobody expects of a command about one host that another is skipped."""
+    _store_rollout(fleet, Phase.PROGRESSING, RunState.SUCCEEDED, RunState.PENDING)
+    done = oakum(fleet, "rollback", "web-1")
+    assert "rolling back web-1 of rollout-" in done.stderr
+    assert ": 1 host not begun, and skipped" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("state", "status", "said"),
     [
@@ -181,21 +206,7 @@ def test_a_rollout_that_left_a_host_out_does_not_say_that_all_is_well(
     fleet: Path, state: RunState, status: int, said: str
 ) -> None:
     """A script goes by the status: 0 means that every host was changed and is well."""
-    approval = Approval(
-        PLAN.id, PLAN.digest, "ann", PLAN.created_at, "",
-        accepts_no_way_back=False, overrides_rehearsal=True,
-    )  # fmt: skip
-    with _stored(fleet) as begin:
-        with begin() as work:
-            work.plans.add(PLAN)
-            work.plans.add_approval(approval)
-            work.commit()
-        rollout = start_rollout(PLAN.id, "bob", begin, SystemClock())
-        first, second = rollout.runs
-        runs = (replace(first, state=RunState.SUCCEEDED), replace(second, state=state))
-        with begin() as work:
-            work.rollouts.save(replace(rollout, phase=Phase.SUCCEEDED, runs=runs))
-            work.commit()
+    _store_rollout(fleet, Phase.SUCCEEDED, RunState.SUCCEEDED, state)
     done = oakum(fleet, "rollout", "watch", "--only-look")
     assert (done.returncode, said in done.stderr) == (status, True)
 
