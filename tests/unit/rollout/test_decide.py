@@ -327,6 +327,19 @@ def test_resuming_goes_on_without_a_host_that_no_window_opens_for(
     assert state_of(resumed, "h0-0") is RunState.SKIPPED
 
 
+def test_resuming_leaves_no_host_out_for_a_freeze_while_another_may_begin() -> None:
+    """It was paused for another reason, and the freeze may be lifted before the other ends."""
+    bound = HostOpenings(("night",), night(0), (HostId("h0-0"),))
+    rollout = replace(
+        make_rollout([2]),
+        phase=Phase.PAUSED,
+        schedule=(bound,),
+        freezes=(replace(FREEZE, hosts=(HostId("h0-0"),)),),
+    )
+    resumed = settle(replace(rollout, wish=Wish.RESUME), START)
+    assert [run.state for run in resumed.runs] == [RunState.PENDING, RunState.CHECKING]
+
+
 def test_resuming_goes_on_without_a_held_up_host_though_another_waits_for_its_window() -> None:
     """Else the other's window would pass too, for a paused rollout begins nothing."""
     pair = Group(GroupKind.AVAILABILITY, "db", 1, (HostId("h0-0"), HostId("h1-0")))

@@ -1,6 +1,6 @@
 """Which hosts may begin now by the clock: the plan's schedule, and what is frozen beside it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from oakum.core.ids import HostId
@@ -21,31 +21,29 @@ def in_time(runs: Iterable[HostRun], rollout: Rollout, now: datetime) -> list[Ho
 
 def next_begin(runs: Iterable[HostRun], rollout: Rollout, now: datetime) -> datetime | None:
     """Return when the first of these hosts may begin; None when none of them ever may again."""
-    nexts = (moment for _, moment in _begins(runs, rollout, now))
-    return min((moment for moment in nexts if moment is not None), default=None)
-
-
-def too_late(runs: Iterable[HostRun], rollout: Rollout, now: datetime) -> list[HostRun]:
-    """Return the runs whose hosts may not begin any more, though the plan's window is not over."""
-    if rollout.window.is_over(now):
-        return []
-    return [
-        run
-        for run, moment in _begins(runs, rollout, now)
-        if moment is None or rollout.window.is_over(moment)
-    ]
-
-
-def _begins(
-    runs: Iterable[HostRun], rollout: Rollout, now: datetime
-) -> Iterator[tuple[HostRun, datetime | None]]:
-    """Give each host's next beginning, by its openings and by what is frozen."""
     bound = openings_by_host(rollout.schedule)
     freezes = _freezes_by_host(rollout.freezes)
     everyones = freezes.get(None, [])
-    for run in runs:
-        held = [*everyones, *freezes.get(run.host, [])]
-        yield run, _next_begin(bound.get(run.host), held, now)
+    nexts = (
+        _next_begin(bound.get(run.host), [*everyones, *freezes.get(run.host, [])], now)
+        for run in runs
+    )
+    return min((moment for moment in nexts if moment is not None), default=None)
+
+
+def too_late(runs: Sequence[HostRun], rollout: Rollout, now: datetime) -> list[HostRun]:
+    """Return the runs whose windows are over; all of them, where none may ever begin again.
+
+    None when the plan's own window is over: who resumes cannot do without every host that is left.
+    """
+    if rollout.window.is_over(now):
+        return []
+    following = next_begin(runs, rollout, now)
+    if following is None or rollout.window.is_over(following):
+        return list(runs)
+    # What is frozen may be lifted while others begin, so that alone leaves none of them out.
+    over = {h for o in rollout.schedule if o.next_begin(now) is None for h in o.hosts}
+    return [run for run in runs if run.host in over]
 
 
 def holding(runs: Iterable[HostRun], rollout: Rollout, now: datetime) -> Freeze | None:
