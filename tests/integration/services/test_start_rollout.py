@@ -13,6 +13,8 @@ from oakum.adapters.persistence.tables import plans
 from oakum.core.audit.event import Action
 from oakum.core.errors import ConflictError, RefusedError, StorageError
 from oakum.core.ids import Digest, HostId
+from oakum.core.inventory.names import require_host_name
+from oakum.core.planning.hook import MAX_HOOKS
 from oakum.core.planning.plan import Group, GroupKind, Plan, Ring, Window
 from oakum.core.rollout.hooks import Execution, HookState
 from oakum.core.rollout.rollout import Rollout, RolloutRing
@@ -73,6 +75,20 @@ def test_a_host_that_was_added_again_can_be_changed(begin: UnitOfWorkFactory, cl
     (run,) = start_rollout(again.id, "bob", begin, clock).runs
     assert SAFE_ID.fullmatch(run.transaction)
     assert SAFE_ID.fullmatch(run.rollback_transaction)
+
+
+def test_a_host_with_the_longest_name_can_be_changed_and_rolled_back(
+    begin: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """The roll-back's id is the longer one: a host that could only go forward has no way back."""
+    longest = HostId("h" * 100)
+    require_host_name(longest)
+    plan = replace(PLAN, rings=(Ring("ring 1", (longest,), 0),))
+    approve(begin, plan)
+    (run,) = start_rollout(plan.id, "bob", begin, clock).runs
+    hook = f"{run.transaction}.hook-{MAX_HOOKS}.undo"
+    for identity in (run.transaction, run.rollback_transaction, hook):
+        assert SAFE_ID.fullmatch(identity)
 
 
 def test_a_plan_that_nobody_approved_is_refused(begin: UnitOfWorkFactory, clock: Clock) -> None:
