@@ -387,6 +387,24 @@ def test_a_failed_gate_lets_no_host_go_on_to_its_transaction() -> None:
     assert [run.state for run in after.runs] == [RunState.ROLLING_BACK, RunState.SKIPPED]
 
 
+@pytest.mark.parametrize("paused_for", [timedelta(seconds=10), timedelta(hours=9)])
+def test_a_soak_that_was_paused_ends_when_it_would_have(paused_for: timedelta) -> None:
+    """A pause in the last hour of two days does not cost two days more; the second look is had."""
+    rollout = make_rollout([1, 1])
+    well = replace(rollout.runs[0], state=RunState.SUCCEEDED)
+    going = replace(rollout, phase=Phase.PROGRESSING, runs=(well, rollout.runs[1]))
+    soaking = settle(going, START)
+    assert soaking.soak_until == START + timedelta(seconds=60)
+    paused = settle(replace(soaking, wish=Wish.PAUSE), START + timedelta(seconds=50))
+    now = paused.soak_until + paused_for if paused.soak_until else START
+    resumed = settle(replace(paused, wish=Wish.RESUME), now)
+    assert (resumed.phase, resumed.soaked) == (Phase.PROGRESSING, True)
+    assert resumed.runs[0].state is RunState.VERIFYING
+    early = settle(replace(paused, wish=Wish.RESUME), START + timedelta(seconds=55))
+    assert (early.phase, early.soak_until) == (Phase.WAITING, soaking.soak_until)
+    assert early.reason == "resumed by a person; ring 1 soaks until 2026-11-23 02:01 UTC"
+
+
 def test_a_paused_host_begins_anew_when_a_person_resumes() -> None:
     """How long it took is counted from then on."""
     paused = settle(replace(settle(make_rollout([1]), START), wish=Wish.PAUSE), START)

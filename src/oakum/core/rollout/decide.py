@@ -56,8 +56,8 @@ def _grant(rollout: Rollout, now: datetime) -> Rollout:
         case Wish.RESUME if rollout.phase is Phase.PAUSED:
             resumed = replace(
                 granted,
-                phase=Phase.PROGRESSING,
-                reason="resumed by a person",
+                phase=Phase.PROGRESSING if rollout.soak_until is None else Phase.WAITING,
+                reason=_resumed(rollout),
                 forgiven=unheard(rollout),
                 measuring=replace(rollout.measuring, is_forgiven=True),
             )
@@ -69,6 +69,14 @@ def _grant(rollout: Rollout, now: datetime) -> Rollout:
             return _begin_rollback(granted, "asked for by a person", now)
         case Wish.NONE | Wish.PAUSE | Wish.RESUME | Wish.ABORT | Wish.ROLL_BACK:
             return granted
+
+
+def _resumed(rollout: Rollout) -> str:
+    """Say what goes on: a soak ends when it would have, for hosts were in use in the pause too."""
+    if rollout.soak_until is None:
+        return "resumed by a person"
+    ring = rollout.rings[rollout.ring].name
+    return f"resumed by a person; {ring} soaks until {_shown(rollout.soak_until)}"
 
 
 def _after_waiting(rollout: Rollout, now: datetime) -> Rollout:
