@@ -2,9 +2,12 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from tests.fakes.fleet import FakeFleet, ProcessMemory, assignments, plan_for, store
@@ -15,7 +18,14 @@ from oakum.adapters.persistence.database import open_database
 from oakum.adapters.persistence.group_commit import GroupCommit
 from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 from oakum.adapters.system_clock import SystemClock
-from oakum.core.errors import ConflictError, InputError, OakumError, RefusedError
+from oakum.core.errors import (
+    ConflictError,
+    InputError,
+    OakumError,
+    RefusedError,
+    StorageAwayError,
+    UnreachableError,
+)
 from oakum.core.inventory.host import Host
 from oakum.core.rollout.rollout import Rollout
 from oakum.core.rollout.state import Phase
@@ -25,6 +35,8 @@ from oakum.services import drive_run, run_rollout
 from oakum.services.drive_run import Driver
 from oakum.services.run_rollout import Reconciler, keeps_lease
 from oakum.services.start_rollout import start_rollout
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -80,6 +92,69 @@ def test_another_command_that_keeps_the_database_does_not_end_the_rollout(
     ended = asyncio.run(asyncio.wait_for(beside_another_command(), 60))
     assert ended.phase is Phase.SUCCEEDED
     assert any("is in use by another command" in line for line in said)
+    engine.dispose()
+
+
+@dataclass
+class _Away:
+    """A database that is away for an hour, and the clock meanwhile, when a host does not answer."""
+
+    writer: GroupCommit
+    ahead: timedelta = timedelta()
+    is_away: bool = False
+
+    def now(self) -> datetime:
+        return SystemClock().now() + self.ahead
+
+    async def do(self, act: Callable[[UnitOfWork], T]) -> T:
+        if self.is_away:
+            self.is_away, self.ahead = False, self.ahead + timedelta(hours=1)
+            raise StorageAwayError("the database cannot be used")
+        return await self.writer.do(act)
+
+
+@dataclass
+class SilentFleet(FaultyFleet):
+    """The database goes away with the second silence of a host."""
+
+    away: _Away | None = None
+
+    def connect(self, host: Host) -> AbstractAsyncContextManager[Session]:
+        """Go away before the last fault."""
+        if self.away is not None and host.name == "h0" and len(self.faults) == 1:
+            self.away.is_away = True
+        return super().connect(host)
+
+
+def test_a_host_is_not_silent_while_nobody_could_store_its_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was asked twice in the hour for which the database was away, and answers then."""
+    monkeypatch.setattr(drive_run, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(drive_run, "RECONNECT_SECONDS", 0.01)
+    monkeypatch.setattr(drive_run, "AWAY_SECONDS", 0.01)
+    monkeypatch.setattr(group_commit, "GATHERING_SECONDS", 0.001)
+    monkeypatch.setattr(run_rollout, "TICK_SECONDS", 0.02)
+    engine = open_database(f"sqlite:///{tmp_path / 'oakum.sqlite'}", tmp_path)
+
+    def begin() -> UnitOfWork:
+        return SqlUnitOfWork(engine, tmp_path)
+
+    away = _Away(GroupCommit(begin))
+    fleet = SilentFleet(ProcessMemory(), faults=[UnreachableError("no route")] * 2, away=away)
+    plan = plan_for(["h0", "h1"])
+    store(plan, begin)
+    rollout = start_rollout(plan.id, "ann", begin, away)
+    jobs = assignments(plan, begin)
+    driver = Driver(
+        "me", lambda _, host: jobs[host], keeps_lease("me", away), away, fleet, fleet.tools(away)
+    )
+    reconciler = Reconciler(
+        rollout.id, "me", "me", {}, begin, away, EmbeddedEngine(), driver, lambda _: None,
+        lambda _: None,
+    )  # fmt: skip
+    ended = asyncio.run(asyncio.wait_for(reconciler.run(), 60))
+    assert (ended.phase, away.ahead) == (Phase.SUCCEEDED, timedelta(hours=1))
     engine.dispose()
 
 
