@@ -124,7 +124,7 @@ def _driver(drive: UnitOfWorkFactory, jobs: dict[HostId, Assignment], may_act: M
 def _embedded(site: Site) -> None:
     home = _home(site, "controller")
     database = open_database(site.url, home)
-    begin, engine = _units(database, home), EmbeddedEngine()
+    begin, engine = _units(database, home), EmbeddedEngine(AT_ONCE)
     drive = _units(database, home, Turn.DRIVING)
     driver = _driver(drive, assignments(site.plan, begin), keeps_lease("controller", CLOCK))
     reconciler = Reconciler(

@@ -254,7 +254,8 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Embedded: the command that runs the rollout. Distributed: every `oakum worker` that shares
     its PostgreSQL database."""
     hosts_at_once: AtLeastOne = 100
-    """How many hosts one worker drives at a time."""
+    """How many hosts one worker, or the controller, drives at a time; never less than a plan's
+    concurrency where there are no workers."""
 
     @property
     def is_distributed(self) -> bool:

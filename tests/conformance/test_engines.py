@@ -219,7 +219,7 @@ def test_a_cancelled_job_is_not_looked_after(
             await bench.until(lambda: alive == {"run-2"})
             await bench.quiet()
             assert alive == {"run-2"}
-            assert bench.engine.janitor() == ()
+            assert bench.engine.janitor(RolloutId("rollout-1")) == {}
 
         await _while_working(bench.engine, perform, cancel_one())
 
@@ -244,6 +244,30 @@ def test_a_cancelled_job_can_be_submitted_again(make_bench: MakeBench) -> None:
     asyncio.run(scenario())
 
 
+def test_a_process_has_so_many_jobs_at_work_and_no_more(make_bench: MakeBench) -> None:
+    """Each is a connection: a ring of thousands that is looked at again must not take them all."""
+
+    async def scenario() -> None:
+        bench, at_work, ended = make_bench(), list[HostRunId](), asyncio.Event()
+        bench = replace(bench, engine=EmbeddedEngine(at_once=2))
+
+        async def perform(job: Job) -> None:
+            at_work.append(job.host_run)
+            await ended.wait()
+
+        async def look() -> None:
+            bench.submit(*map(job, range(4)))
+            await bench.until(lambda: len(at_work) > 1)
+            await asyncio.sleep(0.01)
+            assert at_work == ["run-0", "run-1"]
+            ended.set()
+            await bench.until(lambda: len(at_work) == 4)
+
+        await _while_working(bench.engine, perform, look())
+
+    asyncio.run(scenario())
+
+
 def test_a_defect_ends_one_job_and_is_named_once(make_bench: MakeBench) -> None:
     """The janitor names the run that ended by a defect of ours; the others' jobs go on."""
 
@@ -252,7 +276,7 @@ def test_a_defect_ends_one_job_and_is_named_once(make_bench: MakeBench) -> None:
 
         async def perform(job: Job) -> None:
             if job.host_run == "run-1":
-                raise ZeroDivisionError
+                raise ZeroDivisionError("no hosts")
             await asyncio.sleep(0)
             done.append(job.host_run)
 
@@ -260,8 +284,10 @@ def test_a_defect_ends_one_job_and_is_named_once(make_bench: MakeBench) -> None:
             bench.submit(job(1), job(2))
             await bench.until(lambda: bool(done))
             await bench.quiet()
-            assert bench.engine.janitor() == ("run-1",)
-            assert bench.engine.janitor() == ()
+            assert bench.engine.janitor(RolloutId("rollout-1")) == {
+                "run-1": "ZeroDivisionError: no hosts"
+            }
+            assert bench.engine.janitor(RolloutId("rollout-1")) == {}
             assert done == ["run-2"]
 
         await _while_working(bench.engine, perform, look())

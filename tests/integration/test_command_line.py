@@ -23,7 +23,8 @@ from oakum.core.advisories.cve import parse_cve
 from oakum.core.errors import InputError
 from oakum.core.ids import HostId
 from oakum.core.planning.clusters import Cluster
-from oakum.ports.stores import UnitOfWorkFactory
+from oakum.core.rollout.state import Phase, RunState
+from oakum.ports.stores import Approval, UnitOfWorkFactory
 from oakum.services.start_rollout import start_rollout
 
 OAKUM = Path(sys.executable).with_name("oakum")
@@ -168,12 +169,70 @@ def test_a_plan_says_how_its_rings_are_less_than_they_could_be(fleet: Path) -> N
     assert "urgent lane: ring 1 soaks 1 min instead of 2 min" in said
 
 
+def _store_rollout(fleet: Path, phase: Phase, *states: RunState) -> None:
+    approval = Approval(
+        PLAN.id, PLAN.digest, "ann", PLAN.created_at, "",
+        accepts_no_way_back=False, overrides_rehearsal=True,
+    )  # fmt: skip
+    with _stored(fleet) as begin:
+        with begin() as work:
+            work.plans.add(PLAN)
+            work.plans.add_approval(approval)
+            work.commit()
+        rollout = start_rollout(PLAN.id, "bob", begin, SystemClock())
+        runs = tuple(replace(run, state=s) for run, s in zip(rollout.runs, states, strict=True))
+        with begin() as work:
+            work.rollouts.save(replace(rollout, phase=phase, runs=runs))
+            work.commit()
+
+
+def test_rolling_one_host_back_says_that_the_rollout_ends(fleet: Path) -> None:
+    """Nobody expects of a command about one host that another is skipped."""
+    _store_rollout(fleet, Phase.PROGRESSING, RunState.SUCCEEDED, RunState.PENDING)
+    done = oakum(fleet, "rollback", "web-1")
+    assert "rolling back web-1 of rollout-" in done.stderr
+    assert ": 1 host not begun, and skipped" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "said"),
+    [
+        (RunState.SUCCEEDED, 0, "it closes the findings"),
+        (RunState.SKIPPED, 1, "1 host of 2 not as planned: web-2; next: oakum scan"),
+        (RunState.FAILED, 1, "to put one that failed back: oakum rollback HOST"),
+    ],
+)
+def test_a_rollout_that_left_a_host_out_does_not_say_that_all_is_well(
+    fleet: Path, state: RunState, status: int, said: str
+) -> None:
+    """A script goes by the status: 0 means that every host was changed and is well."""
+    _store_rollout(fleet, Phase.SUCCEEDED, RunState.SUCCEEDED, state)
+    done = oakum(fleet, "rollout", "watch", "--only-look")
+    assert (done.returncode, said in done.stderr) == (status, True)
+
+
 @pytest.mark.parametrize("words", [("--lane", "urgent"), ("--reason", "because")])
 def test_a_lane_is_chosen_with_a_reason_or_not_at_all(fleet: Path, words: tuple[str, ...]) -> None:
     """Before any host is asked."""
     done = oakum(fleet, "plan", "create", *words)
     assert done.returncode == 1
     assert "--lane and --reason go together" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--soak", "99999999999"), ("--concurrency", "10000000000"), ("--max-failed", "1000001")],
+)
+def test_a_number_that_no_fleet_has_is_a_typing_error(fleet: Path, words: tuple[str, ...]) -> None:
+    """It is refused where it was typed, and not a defect later."""
+    done = oakum(fleet, "plan", "create", *words)
+    assert (done.returncode, "less than or equal to" in done.stderr) == (2, True)
+
+
+def test_a_worker_of_a_zone_that_no_label_names_is_refused(home: Path) -> None:
+    """It would be told of as a worker of two zones, and take the hosts of neither."""
+    done = oakum(home, "worker", "--group", "dmz lan")
+    assert (done.returncode, "--group 'dmz lan' is no zone" in done.stderr) == (1, True)
 
 
 def test_one_damaged_plan_does_not_hide_the_others(fleet: Path) -> None:

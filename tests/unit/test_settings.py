@@ -8,12 +8,15 @@ import pytest
 from oakum.bootstrap.application import Application
 from oakum.core.advisories.feed import FeedName
 from oakum.core.errors import InputError
+from oakum.core.ids import HostId
+from oakum.core.inventory.host import Host
 from oakum.core.planning.hook import SHELL, Hook, HookKind, HookMoment, HookPlace, UndoWhen
 from oakum.core.planning.lane import PlanLane
 from oakum.core.planning.metric import Worse
 from oakum.core.repositories.archive import ArchiveSource
 from oakum.settings import Settings, read_settings
 
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
 MIRROR = """\
 [[archives]]
 uri = "http://mirror.example/debian"
@@ -70,7 +73,60 @@ def test_an_unknown_key_is_an_error_with_its_place(tmp_path: Path) -> None:
 
 
 HOOK = '[[hooks]]\nname = "x"\n'
+WINDOW = """
+[[windows]]
+name = "x"
+rule = "FREQ=DAILY"
+starts = 2026-01-01T02:00:00
+minutes = 9
+"""
+FREEZE = """
+[[freezes]]
+begins = 2026-01-01T00:00:00Z
+ends = 2026-01-02T00:00:00Z
+reason = "x"
+"""
 CHECK = '[[checks]]\nname = "x"\nkind = "http"\ntarget = "t"\n'
+
+
+def test_checks_are_told_apart_by_their_names(tmp_path: Path) -> None:
+    """What was broken before under a name would excuse whatever breaks under the same name."""
+    with pytest.raises(
+        InputError, match=r"oakum.toml: check 2 \('x'\): another check has that name"
+    ):
+        _ = Application(_settings(tmp_path, CHECK + CHECK)).declared.checks
+
+
+def test_what_is_declared_for_no_host_is_said(tmp_path: Path) -> None:
+    """A freeze for a misspelt role would let all of that role begin, and nobody would know."""
+    host = Host(HostId("web-1"), "web-1", "192.0.2.1", 22, "root", "key", NOW, labels=("role=web",))
+    misspelt = "".join(f"{text}hosts = 'role:wbe'\n" for text in (WINDOW, FREEZE, CHECK))
+    declared = Application(_settings(tmp_path, misspelt)).declared
+    assert declared.for_nobody([host]) == tuple(
+        f"the {what} 'x' of oakum.toml is for no host: none is 'role:wbe'"
+        for what in ("window", "freeze", "check")
+    )
+    spelt = Application(_settings(tmp_path, misspelt.replace("wbe", "web"))).declared
+    assert spelt.for_nobody([host]) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[[checks]]\nname = "x"\nkind = "tcp"\ntarget = "t"\n', r"check 1 \('x'\)"),
+        ('[[hooks]]\nname = "x"\nkind = "smoke"\nscript = "true"\n', r"hook 1 \('x'\)"),
+        ('[[metrics]]\nname = "x"\nkind = "command"\ntarget = "t"\n', "the metric x"),
+        (WINDOW, "window 'x'"),
+        (FREEZE, "freeze 'x'"),
+    ],
+)
+def test_a_selector_that_cannot_be_read_is_named_with_its_place(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    """Before anything is begun, and not by its column alone."""
+    declared = Application(_settings(tmp_path, f"{text}hosts = '(('\n")).declared
+    with pytest.raises(InputError, match=f"{words}: column 1"):
+        _ = (declared.checks, declared.hooks, declared.metric_rules, declared.rules)
 
 
 @pytest.mark.parametrize(

@@ -394,7 +394,7 @@ class Application:
             zones={host: job.host.zone for host, job in assignments.items()},
             begin=self.begin,
             clock=self.clock,
-            engine=self._work_engine(),
+            engine=self._work_engine(concurrency=plan.budget.concurrency),
             driver=driver,
             on_change=on_change,
             say=say,
@@ -443,11 +443,11 @@ class Application:
 
         return Driver(actor, assignment_of, may_act, self.writer, self.transport, self.tools)
 
-    def _work_engine(self, role: WorkerRole | None = None) -> WorkEngine:
+    def _work_engine(self, role: WorkerRole | None = None, *, concurrency: int = 0) -> WorkEngine:
         if not self.is_distributed:
             from oakum.adapters.engines.embedded import EmbeddedEngine
 
-            return EmbeddedEngine()
+            return EmbeddedEngine(max(concurrency, self.configuration.engine.hosts_at_once))
         from importlib.metadata import version
 
         from oakum.adapters.engines.procrastinate_engine import ProcrastinateEngine, Timing

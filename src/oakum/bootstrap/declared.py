@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from oakum.core.advisories.feed import FeedName
-from oakum.core.staging.check import Check
+from oakum.core.staging.check import Check, require_sense
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,8 +35,8 @@ class Declarations:
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
-        """The declared checks."""
-        return tuple(
+        """The declared checks. Raises InputError for one without sense."""
+        checks = tuple(
             Check(
                 c.name,
                 c.kind,
@@ -48,6 +48,8 @@ class Declarations:
             )
             for c in self._configuration.checks
         )
+        require_sense(checks, str(self._configuration_file))
+        return checks
 
     @cached_property
     def rules(self) -> Rules:
@@ -150,6 +152,28 @@ class Declarations:
         )
         require_sense(rules, place)
         return rules
+
+    def for_nobody(self, fleet: Sequence[Host]) -> tuple[str, ...]:
+        """Return, in words, what is declared for hosts of which the inventory has none.
+
+        A misspelt label is no error, and yet a freeze for it would freeze nobody.
+        """
+        from oakum.core.inventory.selector import parse_selector
+        from oakum.core.text import one_line
+
+        known = self._configuration
+        declared = (
+            *((f"window {each.name!r}", each.hosts) for each in known.windows),
+            *((f"freeze {each.reason!r}", each.hosts) for each in known.freezes),
+            *((f"hook {each.name!r}", each.hosts) for each in known.hooks),
+            *((f"check {check.name!r}", check.selector) for check in self.checks),
+            *((f"metric {each.name!r}", each.hosts) for each in known.metrics),
+        )
+        return tuple(
+            one_line(f"the {what} of oakum.toml is for no host: none is {selector!r}", 300)
+            for what, selector in declared
+            if not any(map(parse_selector(selector).matches, fleet))
+        )
 
     def feed_limits(self) -> dict[FeedName, timedelta]:
         """Return how old each feed may be."""

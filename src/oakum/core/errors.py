@@ -15,7 +15,7 @@ OakumError
 ├── HostError             a host was asked and its answer is an error or makes no sense
 ├── SourceError           an advisory source or a package archive could not be fetched
 └── StorageError          the database or the disk of the controller failed
-    └── StorageAwayError  … for now: the server cannot be reached, or has no turn for us
+    └── StorageAwayError  … for now: it cannot be reached, or has no turn for us
 """
 
 
@@ -87,7 +87,7 @@ class StorageError(OakumError):
 
 
 class StorageAwayError(StorageError):
-    """The database server cannot be reached at the moment; nothing was changed, try again."""
+    """The database cannot be reached, or another has it; nothing was changed, try again."""
 
 
 class StorageContendedError(StorageAwayError):

@@ -1,6 +1,6 @@
 """Which host runs are handed out to workers, and which workers are there to take them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -87,8 +87,8 @@ class DeliveryStore(Protocol):
         """End what dead workers hold, what does not get on, and what was lost; return them."""
         ...
 
-    def broken(self) -> tuple[HostRunId, ...]:
-        """Return, once, the host runs whose last delivery ended by a defect of ours."""
+    def broken(self, rollout: RolloutId) -> Mapping[HostRunId, str]:
+        """Return, once, the rollout's runs whose last delivery ended by a defect, and which."""
         ...
 
     def beat(self, worker: WorkerSeen, at_work: Collection[Job]) -> frozenset[Held]:

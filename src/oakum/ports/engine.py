@@ -1,9 +1,9 @@
 """Who carries out the work: an engine only delivers it; the stored state decides what it is."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-from oakum.core.ids import HostRunId
+from oakum.core.ids import HostRunId, RolloutId
 from oakum.ports.deliveries import Job
 from oakum.ports.stores import UnitOfWork
 
@@ -32,8 +32,11 @@ class Engine(Protocol):
         """Carry out jobs until cancelled."""
         ...
 
-    def janitor(self) -> tuple[HostRunId, ...]:
-        """Free what nobody will end any more; return the runs that ended by a defect of ours."""
+    def janitor(self, rollout: RolloutId) -> Mapping[HostRunId, str]:
+        """Free what nobody will end any more; return the runs that ended by a defect, and which.
+
+        Those of this rollout, once: another's are for whoever runs that one.
+        """
         ...
 
     def lacking(self) -> tuple[str, ...]:

@@ -301,6 +301,10 @@ class RolloutStore(Protocol):
 
     def all(self) -> tuple[Rollout, ...]: ...
 
+    def unfinished(self) -> tuple[Rollout, ...]:
+        """Return the rollouts that have not ended, oldest first; those that have are not read."""
+        ...
+
     def take_lease(
         self, rollout: RolloutId, holder: str, *, now: datetime, until: datetime
     ) -> int | None:

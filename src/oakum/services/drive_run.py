@@ -8,24 +8,24 @@ unit of work.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 from oakum.core.audit.event import Action
 from oakum.core.errors import (
     ConflictError,
-    HostError,
+    OakumError,
     StorageAwayError,
+    StorageError,
     TimedOutError,
-    TransportError,
 )
 from oakum.core.ids import HostId, RolloutId
 from oakum.core.inventory.host import Host
 from oakum.core.rollout.ending import needs_host
 from oakum.core.rollout.host_run import Work, advance, work_of
-from oakum.core.rollout.observation import Observation, Verified
+from oakum.core.rollout.observation import Observation, Unreachable, Verified
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.text import counted
 from oakum.ports.deliveries import Job
@@ -66,16 +66,35 @@ class Driver:
             await self._perform_while_ours(job)
 
     async def _perform_while_ours(self, job: Job) -> None:
+        asked_since = self.tools.clock.now()
         run = await self._store(lambda work: work.rollouts.run(job.host_run))
         while run is not None and work_of(run) is not None:
             assignment = self.assignment_of(job.rollout, run.host)
             try:
                 async with self._session(run, assignment.host) as session:
                     run = await self._drive(job, run, assignment, session)
-            except (TransportError, HostError) as error:
-                seen = not_asked(error, assignment)
-                run = await self._store(partial(self._observe, job, assignment, seen))
+            except (LostHoldError, StorageError):
+                raise
+            except OakumError as error:
+                # A key file that is away, an id that the host knows: one host's, not the rollout's.
+                seen = replace(not_asked(error, assignment), asked_since=asked_since)
+                after = await self._store_silence(job, assignment, seen)
+                run, asked_since = after or (run, self.tools.clock.now())
                 await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _store_silence(
+        self, job: Job, assignment: Assignment, seen: Unreachable
+    ) -> tuple[HostRun, datetime] | None:
+        """Store that a host did not answer; None while the database is away.
+
+        It is asked anew then: until the database is back nobody asks, and it is not silent.
+        """
+        try:
+            run = await self.writer.do(partial(self._observe, job, assignment, seen))
+        except StorageAwayError:
+            await asyncio.sleep(AWAY_SECONDS)
+            return None
+        return run, seen.asked_since or self.tools.clock.now()
 
     async def _drive(
         self, job: Job, run: HostRun, assignment: Assignment, session: Session | None

@@ -1,6 +1,7 @@
 """Read the declared freezes again and again: one that is declared today binds what runs today."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from oakum.core.errors import InputError
@@ -22,18 +23,29 @@ class DeclaredFreezes:
         self._hosts = hosts
         self._clock = clock
         self._known: tuple[tuple[FreezeRule, ...], tuple[HostFreeze, ...]] = ((), ())
+        self._last: tuple[FreezeRule, ...] = ()
         self._unread_since: datetime | None = None
 
     def __call__(self) -> tuple[HostFreeze, ...]:
         """Return what is declared now."""
         try:
-            rules = self._read()
+            rules = self._declared()
             if rules.freezes != self._known[0]:
                 self._known = (rules.freezes, rules.frozen(self._hosts))
         except InputError as error:
             return (HostFreeze(self._while_unread(error)),)
         self._unread_since = None
         return self._known[1]
+
+    def _declared(self) -> Rules:
+        """Return what counts: a freeze is lifted when a second look does not find it either.
+
+        Who writes a file anew leaves it empty, or away, for a moment.
+        """
+        rules = self._read()
+        is_sure, self._last = rules.freezes == self._last, rules.freezes
+        gone = tuple(rule for rule in self._known[0] if rule not in rules.freezes)
+        return rules if is_sure else replace(rules, freezes=(*rules.freezes, *gone))
 
     def _while_unread(self, error: InputError) -> Freeze:
         now = self._clock.now()

@@ -12,6 +12,9 @@ from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.text import one_line
 from oakum.ports.stores import UnitOfWork
 
+GATE_SAID = ("gate ", "the gate ")
+"""How reasons begin that come from a gate; anywhere else the word may be a person's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -45,7 +48,7 @@ def changes_between(before: Rollout, after: Rollout) -> list[Change]:
             "ring": after.rings[after.ring].name,
             "reason": one_line(after.reason),
         }
-        is_gate = "gate" in after.reason
+        is_gate = after.reason.startswith(GATE_SAID)
         action = Action.GATE_JUDGED if is_gate else Action.ROLLOUT_CHANGED
         changes.append(Change(action, after.id, details))
     if before.freezes != after.freezes:

@@ -33,6 +33,7 @@ from oakum.services.record_changes import changes_between, record
 LEASE = timedelta(seconds=30)
 TICK_SECONDS = 1.0
 AWAY_SECONDS = 3.0
+NAMED = 5
 
 OnChange = Callable[[Rollout], None]
 Say = Callable[[str], None]
@@ -138,9 +139,11 @@ class Reconciler:
         return Job(self.rollout, run.id, epoch, self.zones.get(run.host, ""))
 
     def _look_after_workers(self, said: Say) -> None:
-        if broken := self.engine.janitor():
+        if broken := self.engine.janitor(self.rollout):
+            named = "; ".join(f"{run}: {why}" for run, why in list(broken.items())[:NAMED])
+            more = f"; and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
             raise OakumError(
-                f"driving {', '.join(broken)} ended by a defect of Oakum",
+                f"driving hosts ended by a defect of Oakum: {named}{more}",
                 hint="the hosts' transactions go on; report this, then run "
                 f"`oakum rollout watch {self.rollout}` to take the rollout up again",
             )

@@ -1,12 +1,12 @@
 """Start a rollout of an approved plan, and pass on what people want of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from oakum.core.audit.event import Action
 from oakum.core.errors import ConflictError, RefusedError
 from oakum.core.ids import HostId, HostRunId, RolloutId, TransactionId
-from oakum.core.planning.plan import Plan
+from oakum.core.planning.plan import Group, GroupKind, Plan
 from oakum.core.rollout.decide import settle
 from oakum.core.rollout.hooks import Hooks, planned_hooks
 from oakum.core.rollout.rollout import HostRun, Rollout
@@ -27,7 +27,8 @@ def start_rollout(plan_id: str, by: str, begin: UnitOfWorkFactory, clock: Clock)
         plan = work.plans.get(plan_id)
         _require_approval(plan, work)
         _require_window(plan, clock)
-        _require_free_hosts(plan, work)
+        _require_free_hosts(plan.hosts, work)
+        _require_free_groups(plan.groups, work)
         number = 1 + sum(rollout.plan == plan.id for rollout in work.rollouts.all())
         rollout = _rollout(plan, number, by, clock)
         work.rollouts.save(rollout)
@@ -72,16 +73,37 @@ def _require_window(plan: Plan, clock: Clock) -> None:
         )
 
 
-def _require_free_hosts(plan: Plan, work: UnitOfWork) -> None:
-    rollout = unfinished_rollout_of(plan.hosts, work)
+def _require_free_hosts(planned: Iterable[HostId], work: UnitOfWork) -> None:
+    hosts = set(planned)
+    rollout = unfinished_rollout_of(hosts, work)
     if rollout is not None:
-        shared = {run.host for run in rollout.runs} & set(plan.hosts)
+        shared = {run.host for run in rollout.runs} & hosts
         names = sorted(host.name for host in work.hosts.all() if host.id in shared)
-        raise ConflictError(
-            f"{', '.join(names or shared)} is in {rollout.id}, which is {rollout.phase.value}",
-            hint=f"`oakum rollout watch {rollout.id}` takes it up, "
-            f"`oakum rollout abort {rollout.id}` ends it",
-        )
+        raise _in_the_way(f"{', '.join(names or sorted(shared))} is in", rollout)
+
+
+def _require_free_groups(groups: Sequence[Group], work: UnitOfWork) -> None:
+    """Raise ConflictError where another rollout may be at work on others of the same groups.
+
+    Each rollout keeps to its limits by itself: two at once would take both of a pair down.
+    """
+    for rollout in work.rollouts.unfinished():
+        for group in groups:
+            for other in rollout.groups:
+                is_same = (group.kind, group.name) == (other.kind, other.name)
+                is_domain = group.kind is other.kind is GroupKind.DOMAIN
+                # One domain at a time: the same is borne, and another is not.
+                if is_same is not is_domain:
+                    what = f"{group.kind.value}={group.name}"
+                    raise _in_the_way(f"hosts of {what} must not be changed together with", rollout)
+
+
+def _in_the_way(what: str, rollout: Rollout) -> ConflictError:
+    return ConflictError(
+        f"{what} {rollout.id}, which is {rollout.phase.value}",
+        hint=f"`oakum rollout watch {rollout.id}` takes it up, "
+        f"`oakum rollout abort {rollout.id}` ends it",
+    )
 
 
 def unfinished_rollout_of(hosts: Iterable[HostId], work: UnitOfWork) -> Rollout | None:
@@ -90,8 +112,8 @@ def unfinished_rollout_of(hosts: Iterable[HostId], work: UnitOfWork) -> Rollout 
     return next(
         (
             rollout
-            for rollout in work.rollouts.all()
-            if not rollout.phase.is_final and any(run.host in asked for run in rollout.runs)
+            for rollout in work.rollouts.unfinished()
+            if any(run.host in asked for run in rollout.runs)
         ),
         None,
     )
@@ -162,10 +184,13 @@ def want(wanted: Wanted, begin: UnitOfWorkFactory, clock: Clock) -> Rollout:
     with begin() as work:
         rollout = work.rollouts.get(wanted.rollout)
         _require_sense(rollout, wanted.wish)
-        _require_no_rollback_wish(rollout, wanted.wish)
+        _require_no_stronger_wish(rollout, wanted.wish)
         if wanted.wish in {Wish.ROLL_BACK, Wish.RESUME}:
             plan_of(rollout, work)
-        after = replace(rollout, wish=wanted.wish, rollback_scope=wanted.hosts)
+        if rollout.phase.is_final:
+            _require_free_hosts(_scope(wanted, rollout) or _changed(rollout), work)
+            _require_free_groups(rollout.groups, work)
+        after = replace(rollout, wish=wanted.wish, rollback_scope=_scope(wanted, rollout))
         is_rollback = wanted.wish is Wish.ROLL_BACK
         asked = Change(
             Action.ROLLBACK_STARTED if is_rollback else Action.ROLLOUT_CHANGED,
@@ -181,6 +206,20 @@ def want(wanted: Wanted, begin: UnitOfWorkFactory, clock: Clock) -> Rollout:
     return after
 
 
+def _scope(wanted: Wanted, rollout: Rollout) -> tuple[HostId, ...]:
+    """Return which hosts are to go back: none that was to do so already is left out."""
+    is_going_back = rollout.phase is Phase.ROLLING_BACK or rollout.wish is Wish.ROLL_BACK
+    if wanted.wish is not Wish.ROLL_BACK or not is_going_back:
+        return wanted.hosts
+    if not wanted.hosts or not rollout.rollback_scope:
+        return ()
+    return tuple(dict.fromkeys((*rollout.rollback_scope, *wanted.hosts)))
+
+
+def _changed(rollout: Rollout) -> tuple[HostId, ...]:
+    return tuple(run.host for run in rollout.runs if run.may_have_changed)
+
+
 def _require_sense(rollout: Rollout, wish: Wish) -> None:
     if not _makes_sense(rollout, wish):
         raise ConflictError(
@@ -189,10 +228,13 @@ def _require_sense(rollout: Rollout, wish: Wish) -> None:
         )
 
 
-def _require_no_rollback_wish(rollout: Rollout, wish: Wish) -> None:
-    if rollout.wish is Wish.ROLL_BACK and wish is not Wish.ROLL_BACK:
+def _require_no_stronger_wish(rollout: Rollout, wish: Wish) -> None:
+    """Raise ConflictError where a person asked for its end, and nobody has yet carried it out."""
+    stronger = {Wish.ROLL_BACK: "rolled back", Wish.ABORT: "aborted"}
+    is_stronger = wish not in {rollout.wish, Wish.ROLL_BACK}
+    if rollout.wish in stronger and is_stronger:
         raise ConflictError(
-            f"{rollout.id} is about to be rolled back, as a person asked",
+            f"{rollout.id} is about to be {stronger[rollout.wish]}, as a person asked",
             hint=f"`oakum rollout watch {rollout.id}` carries that out",
         )
 

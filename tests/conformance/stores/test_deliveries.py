@@ -99,7 +99,7 @@ def test_who_was_replaced_holds_nothing(begin: Begin, late: int) -> None:
             assert not work.deliveries.holds(first, "a", NOW)
             work.deliveries.end(first, "a", NOW, "too late")
             assert work.deliveries.holds(second, "a", NOW)
-            assert work.deliveries.broken() == ()
+            assert work.deliveries.broken(ROLLOUT) == {}
 
 
 def test_dead_workers_stuck_jobs_and_lost_ones_are_taken_back(begin: Begin) -> None:
@@ -162,8 +162,9 @@ def test_defects_are_named_once(begin: Begin) -> None:
         work.deliveries.end(taken(work, 0, "a"), "a", NOW, "ZeroDivisionError")
         work.deliveries.end(taken(work, 1, "a"), "a", NOW, "ZeroDivisionError")
         work.deliveries.offer([job(1)], NOW)
-        assert work.deliveries.broken() == ("run-0",)
-        assert work.deliveries.broken() == ()
+        assert work.deliveries.broken(RolloutId("rollout-2")) == {}  # of another controller
+        assert work.deliveries.broken(ROLLOUT) == {"run-0": "ZeroDivisionError"}
+        assert work.deliveries.broken(ROLLOUT) == {}
 
 
 def test_what_was_fetched_and_not_taken_is_freed(begin: Begin) -> None:

@@ -12,7 +12,7 @@ from tests.conformance.stores.examples import LATER, NOW
 from oakum.core.errors import NotFoundError
 from oakum.core.ids import RolloutId
 from oakum.core.rollout.rollout import Rollout
-from oakum.core.rollout.state import RunState
+from oakum.core.rollout.state import Phase, RunState
 
 HALF_MINUTE = timedelta(seconds=30)
 ID = RolloutId("rollout-1")
@@ -45,6 +45,20 @@ def test_rollouts_are_listed_oldest_first(begin: Begin, stored: Rollout) -> None
         work.rollouts.save(newer)
         assert work.rollouts.all() == (stored, newer)
         assert work.rollouts.get("latest") == newer
+
+
+def test_rollouts_that_have_ended_are_not_among_the_unfinished(
+    begin: Begin, stored: Rollout
+) -> None:
+    """However many there were, only those that may still change a host are read."""
+    with begin() as work:
+        for number, phase in enumerate(Phase):
+            work.rollouts.save(
+                replace(stored, id=RolloutId(f"r-{number}"), phase=phase, started_at=LATER, runs=())
+            )
+        phases = {rollout.phase for rollout in work.rollouts.unfinished()}
+        assert phases == {phase for phase in Phase if not phase.is_final}
+        assert work.rollouts.unfinished()[0] == stored
 
 
 def test_saving_writes_only_the_run_that_changed(

@@ -13,7 +13,9 @@ from oakum.adapters.persistence.tables import plans
 from oakum.core.audit.event import Action
 from oakum.core.errors import ConflictError, RefusedError, StorageError
 from oakum.core.ids import Digest, HostId
-from oakum.core.planning.plan import Plan, Ring, Window
+from oakum.core.inventory.names import require_host_name
+from oakum.core.planning.hook import MAX_HOOKS
+from oakum.core.planning.plan import Group, GroupKind, Plan, Ring, Window
 from oakum.core.rollout.hooks import Execution, HookState
 from oakum.core.rollout.rollout import Rollout, RolloutRing
 from oakum.core.rollout.state import Phase, RunState, Wish
@@ -73,6 +75,20 @@ def test_a_host_that_was_added_again_can_be_changed(begin: UnitOfWorkFactory, cl
     (run,) = start_rollout(again.id, "bob", begin, clock).runs
     assert SAFE_ID.fullmatch(run.transaction)
     assert SAFE_ID.fullmatch(run.rollback_transaction)
+
+
+def test_a_host_with_the_longest_name_can_be_changed_and_rolled_back(
+    begin: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """The roll-back's id is the longer one: a host that could only go forward has no way back."""
+    longest = HostId("h" * 100)
+    require_host_name(longest)
+    plan = replace(PLAN, rings=(Ring("ring 1", (longest,), 0),))
+    approve(begin, plan)
+    (run,) = start_rollout(plan.id, "bob", begin, clock).runs
+    hook = f"{run.transaction}.hook-{MAX_HOOKS}.undo"
+    for identity in (run.transaction, run.rollback_transaction, hook):
+        assert SAFE_ID.fullmatch(identity)
 
 
 def test_a_plan_that_nobody_approved_is_refused(begin: UnitOfWorkFactory, clock: Clock) -> None:
@@ -178,6 +194,92 @@ def test_a_roll_back_that_was_asked_for_is_not_overruled(
     want(Wanted(rollout.id, Wish.ROLL_BACK, "bob"), begin, clock)
     with pytest.raises(ConflictError, match="about to be rolled back"):
         want(Wanted(rollout.id, Wish.PAUSE, "ann"), begin, clock)
+
+
+def test_an_abort_that_was_asked_for_is_not_overruled(
+    begin: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """A host is at work, so it is granted at the next step; a pause before it must not end it."""
+    approve(begin)
+    rollout = start_rollout(PLAN.id, "bob", begin, clock)
+    busy = replace(rollout.runs[0], state=RunState.UPGRADING)
+    save(begin, replace(rollout, phase=Phase.PROGRESSING, runs=(busy, rollout.runs[1])))
+    want(Wanted(rollout.id, Wish.ABORT, "bob"), begin, clock)
+    with pytest.raises(ConflictError, match="about to be aborted"):
+        want(Wanted(rollout.id, Wish.PAUSE, "ann"), begin, clock)
+    assert want(Wanted(rollout.id, Wish.ABORT, "ann"), begin, clock).wish is Wish.ABORT
+    assert want(Wanted(rollout.id, Wish.ROLL_BACK, "ann"), begin, clock).wish is Wish.ROLL_BACK
+
+
+def test_asking_for_one_host_leaves_none_out_that_goes_back_already(
+    begin: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """A roll-back of all stays one of all; one of a host becomes one of both."""
+    approve(begin)
+    rollout = start_rollout(PLAN.id, "bob", begin, clock)
+    done = tuple(replace(run, state=RunState.SUCCEEDED) for run in rollout.runs)
+    going = replace(rollout, phase=Phase.ROLLING_BACK, runs=done)
+    web_1, web_2 = (run.host for run in done)
+    for scope, expected in (((), ()), ((web_1,), (web_1, web_2))):
+        save(begin, replace(going, rollback_scope=scope))
+        after = want(Wanted(rollout.id, Wish.ROLL_BACK, "ann", (web_2,)), begin, clock)
+        assert after.rollback_scope == expected
+
+
+def test_hosts_that_another_rollout_has_do_not_go_back_meanwhile(
+    begin: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """Two rollouts would drive the same host; when the newer has ended, it may."""
+    approve(begin)
+    first = start_rollout(PLAN.id, "bob", begin, clock)
+    done = tuple(replace(run, state=RunState.SUCCEEDED) for run in first.runs)
+    save(begin, replace(first, phase=Phase.SUCCEEDED, runs=done))
+    second = start_rollout(PLAN.id, "bob", begin, clock)
+    wanted = Wanted(first.id, Wish.ROLL_BACK, "ann")
+    with pytest.raises(ConflictError, match=f"web-1, web-2 is in {second.id}"):
+        want(wanted, begin, clock)
+    save(begin, replace(second, phase=Phase.ABORTED))
+    assert want(wanted, begin, clock).wish is Wish.ROLL_BACK
+
+
+RACK_A = Group(GroupKind.DOMAIN, "rack-a", 2, (HostId("web-1"),))
+RACK_B = Group(GroupKind.DOMAIN, "rack-b", 2, (HostId("db-1"),))
+PAIR = Group(GroupKind.AVAILABILITY, "web", 1, (HostId("db-1"),))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_borne"),
+    [
+        (PLAN.groups, (PAIR,), False),
+        (PLAN.groups, (replace(PAIR, name="db"),), True),
+        (PLAN.groups, (replace(PAIR, kind=GroupKind.QUORUM),), True),
+        ((RACK_A,), (RACK_B,), False),
+        ((RACK_A,), (replace(RACK_B, name="rack-a"),), True),
+        ((RACK_A,), (), True),
+    ],
+)
+def test_two_rollouts_do_not_share_what_is_to_be_kept_apart(
+    begin: UnitOfWorkFactory,
+    clock: Clock,
+    first: tuple[Group, ...],
+    second: tuple[Group, ...],
+    is_borne: bool,  # noqa: FBT001 (a table's column)
+) -> None:
+    """Each would take one of the same pair, or a host of another rack, at the same time."""
+    one = replace(PLAN, groups=first)
+    other = replace(
+        PLAN, title="other", rings=(Ring("ring 1", (HostId("db-1"),), 0),), groups=second
+    )
+    approve(begin, one)
+    approve(begin, other)
+    under_way = start_rollout(one.id, "bob", begin, clock)
+    if is_borne:
+        assert start_rollout(other.id, "bob", begin, clock).plan == other.id
+        return
+    with pytest.raises(ConflictError, match=f"must not be changed together with {under_way.id}"):
+        start_rollout(other.id, "bob", begin, clock)
+    save(begin, replace(under_way, phase=Phase.ABORTED))
+    assert start_rollout(other.id, "bob", begin, clock).plan == other.id
 
 
 def test_a_host_is_in_one_rollout_at_a_time(begin: UnitOfWorkFactory, clock: Clock) -> None:

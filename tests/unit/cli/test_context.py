@@ -27,6 +27,26 @@ except KeyboardInterrupt:
 """
 
 
+FILES = """
+import resource
+from oakum.entrypoints.cli.context import run
+
+async def limits():
+    return resource.getrlimit(resource.RLIMIT_NOFILE)
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, 400))
+print(*run(limits()))
+"""
+
+
+def test_a_process_may_open_as_many_files_as_it_is_allowed() -> None:
+    """A connection is one: at a shell's usual limit a thousand hosts at once would end it."""
+    done = subprocess.run(
+        [sys.executable, "-c", FILES], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["400", "400"]
+
+
 @pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
 def test_what_is_held_is_given_back(asked: signal.Signals) -> None:
     """A lease that nobody releases keeps every other controller away until it runs out."""

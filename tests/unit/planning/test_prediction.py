@@ -68,6 +68,11 @@ def test_without_windows_it_ends_after_work_and_soaks() -> None:
     assert predict(plan(soak=0), NOW).bound_by == "is work on 6 hosts, 2 at once"
 
 
+def test_more_places_than_hosts_cost_nothing() -> None:
+    """A typing error of some zeros must not take the memory of the machine."""
+    assert predict(plan(10**12, soak=0), NOW).ends_at == NOW + timedelta(seconds=2 * EACH)
+
+
 def test_measuring_before_a_ring_takes_its_time() -> None:
     """Ten minutes before each ring that has later ones to be held against; the last has none."""
     metric = Metric(

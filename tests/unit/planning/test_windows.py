@@ -153,12 +153,23 @@ def test_a_hostile_rule_is_refused_with_its_place(rule: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "zone", ["", "Mars/Olympus", "../etc/passwd", "/etc/localtime", "Europe", "right/UTC", "a\0/b"]
-)
+    "zone",
+    [
+        "", "Mars/Olympus", "../etc/passwd", "/etc/localtime", "Europe", "right/UTC", "a\0/b",
+        "localtime", "posixrules", "Factory", "leapseconds",
+    ],
+)  # fmt: skip
 def test_an_unknown_zone_is_refused(zone: str) -> None:
     """A guess at the zone would open the window at the wrong hour."""
     with pytest.raises(InputError, match="there is no time zone"):
         window(zone=zone)
+
+
+@pytest.mark.parametrize(("zone", "hour"), [("CET", 1), ("GMT", 2), ("EST5EDT", 7), ("UTC", 2)])
+def test_a_zone_without_a_continent_is_known(zone: str, hour: int) -> None:
+    """Hosts call theirs so, and are not told that there is none."""
+    opening = next(window(zone=zone).openings(utc(2026, 1, 5, 12), utc(2026, 1, 7, 12)))
+    assert (opening.opens_at.hour, opening.opens_at.minute) == (hour, 30)
 
 
 @pytest.mark.parametrize("year", [1, 1999, 2101, 9999])

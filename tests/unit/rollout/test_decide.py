@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oakum.core.ids import Digest, HostId, HostRunId, PlanId, RolloutId, TransactionId
-from oakum.core.planning.openings import HostOpenings, Opening
+from oakum.core.planning.openings import Freeze, HostFreeze, HostOpenings, Opening
+from oakum.core.planning.plan import Group, GroupKind
 from oakum.core.rollout.decide import decide, settle
 from oakum.core.rollout.gate import what_the_evidence_allows
 from oakum.core.rollout.host_run import PATIENCE, Work, advance, work_for
@@ -302,7 +303,114 @@ def test_when_no_window_opens_any_more_a_person_decides() -> None:
     assert stuck.reason == "no window opens any more for h0-0; resume to go on without them"
     resumed = settle(replace(stuck, wish=Wish.RESUME), START + timedelta(hours=2))
     assert state_of(resumed, "h0-0") is RunState.SKIPPED
-    assert "its windows are over" in resumed.run_of(HostId("h0-0")).reason
+    assert "no window opens any more" in resumed.run_of(HostId("h0-0")).reason
+
+
+FREEZE = HostFreeze(Freeze(START, START + timedelta(hours=3), "trade fair"))
+
+
+@pytest.mark.parametrize(
+    ("hour", "more"),
+    [(0, {"freezes": (FREEZE,)}), (2, {"closes_at": START + timedelta(hours=2)})],
+    ids=["its window is frozen", "the plan's window closes before"],
+)
+def test_resuming_goes_on_without_a_host_that_no_window_opens_for(
+    hour: int, more: dict[str, object]
+) -> None:
+    """What it was paused with asks for that; it does not pause again with the same words."""
+    bound = HostOpenings(("night",), night(hour), (HostId("h0-0"),))
+    rollout = replace(make_rollout([1, 1]), schedule=(bound,), **more)  # type: ignore[arg-type]
+    stuck = settle(rollout, START)
+    assert (stuck.phase, state_of(stuck, "h0-0")) == (Phase.PAUSED, RunState.PENDING)
+    assert "resume to go on without them" in stuck.reason
+    resumed = settle(replace(stuck, wish=Wish.RESUME), START)
+    assert state_of(resumed, "h0-0") is RunState.SKIPPED
+
+
+def test_resuming_leaves_no_host_out_for_a_freeze_while_another_may_begin() -> None:
+    """It was paused for another reason, and the freeze may be lifted before the other ends."""
+    bound = HostOpenings(("night",), night(0), (HostId("h0-0"),))
+    rollout = replace(
+        make_rollout([2]),
+        phase=Phase.PAUSED,
+        schedule=(bound,),
+        freezes=(replace(FREEZE, hosts=(HostId("h0-0"),)),),
+    )
+    resumed = settle(replace(rollout, wish=Wish.RESUME), START)
+    assert [run.state for run in resumed.runs] == [RunState.PENDING, RunState.CHECKING]
+
+
+def test_resuming_goes_on_without_a_held_up_host_though_another_waits_for_its_window() -> None:
+    """Else the other's window would pass too, for a paused rollout begins nothing."""
+    pair = Group(GroupKind.AVAILABILITY, "db", 1, (HostId("h0-0"), HostId("h1-0")))
+    rollout = replace(
+        make_rollout([1, 2], max_failed=1),
+        phase=Phase.PROGRESSING,
+        ring=1,
+        base_rate_ppm=900_000,
+        groups=(pair,),
+        schedule=(HostOpenings(("night",), night(24), (HostId("h1-1"),)),),
+    )
+    down = replace(rollout.runs[0], state=RunState.FAILED)
+    stuck = settle(replace(rollout, runs=(down, *rollout.runs[1:])), START)
+    assert "too much of their groups is down" in stuck.reason
+    resumed = settle(replace(stuck, wish=Wish.RESUME), START)
+    assert (resumed.phase, state_of(resumed, "h1-0")) == (Phase.WAITING, RunState.SKIPPED)
+    later = settle(resumed, START + timedelta(hours=24))
+    assert state_of(later, "h1-1") is RunState.CHECKING
+
+
+@pytest.mark.parametrize(
+    ("wish", "phase", "state"),
+    [
+        (Wish.PAUSE, Phase.PAUSED, RunState.PENDING),
+        (Wish.ABORT, Phase.ABORTED, RunState.SKIPPED),
+        (Wish.ROLL_BACK, Phase.ROLLED_BACK, RunState.SKIPPED),
+    ],
+)
+def test_a_host_that_is_only_being_checked_does_not_go_on(
+    wish: Wish, phase: Phase, state: RunState
+) -> None:
+    """Nothing was done to it; its answer comes too late to begin its transaction."""
+    checking = settle(make_rollout([1]), START)
+    assert checking.runs[0].state is RunState.CHECKING
+    ended = settle(replace(checking, wish=wish), START)
+    assert (ended.phase, ended.runs[0].state) == (phase, state)
+    assert advance(ended.runs[0], ChecksDone((), "boot-1"), START) == ended.runs[0]
+
+
+def test_a_failed_gate_lets_no_host_go_on_to_its_transaction() -> None:
+    """A signal stops at once: of a host that is being checked nothing was changed."""
+    checking = settle(make_rollout([2]), START)
+    failed = replace(checking.runs[0], state=RunState.FAILED)
+    after = settle(replace(checking, runs=(failed, checking.runs[1])), START)
+    assert [run.state for run in after.runs] == [RunState.ROLLING_BACK, RunState.SKIPPED]
+
+
+@pytest.mark.parametrize("paused_for", [timedelta(seconds=10), timedelta(hours=9)])
+def test_a_soak_that_was_paused_ends_when_it_would_have(paused_for: timedelta) -> None:
+    """A pause in the last hour of two days does not cost two days more; the second look is had."""
+    rollout = make_rollout([1, 1])
+    well = replace(rollout.runs[0], state=RunState.SUCCEEDED)
+    going = replace(rollout, phase=Phase.PROGRESSING, runs=(well, rollout.runs[1]))
+    soaking = settle(going, START)
+    assert soaking.soak_until == START + timedelta(seconds=60)
+    paused = settle(replace(soaking, wish=Wish.PAUSE), START + timedelta(seconds=50))
+    now = paused.soak_until + paused_for if paused.soak_until else START
+    resumed = settle(replace(paused, wish=Wish.RESUME), now)
+    assert (resumed.phase, resumed.soaked) == (Phase.PROGRESSING, True)
+    assert resumed.runs[0].state is RunState.VERIFYING
+    early = settle(replace(paused, wish=Wish.RESUME), START + timedelta(seconds=55))
+    assert (early.phase, early.soak_until) == (Phase.WAITING, soaking.soak_until)
+    assert early.reason == "resumed by a person; ring 1 soaks until 2026-11-23 02:01 UTC"
+
+
+def test_a_paused_host_begins_anew_when_a_person_resumes() -> None:
+    """How long it took is counted from then on."""
+    paused = settle(replace(settle(make_rollout([1]), START), wish=Wish.PAUSE), START)
+    later = START + timedelta(hours=9)
+    (run,) = settle(replace(paused, wish=Wish.RESUME), later).runs
+    assert (run.state, run.started_at) == (RunState.CHECKING, later)
 
 
 def test_the_plans_window_holds_beside_the_hosts() -> None:
@@ -419,6 +527,17 @@ def test_patience_begins_with_the_silence_and_not_with_the_work() -> None:
         assert run.silent_since is None
 
 
+def test_a_host_was_not_silent_while_nobody_asked_it() -> None:
+    """The controller died while a host rebooted; the next one does not get through at first."""
+    run = replace(make_rollout([1]).runs[0], state=RunState.REBOOTING, silent_since=START)
+    back = START + timedelta(hours=9)
+    soon = advance(run, Unreachable("no network", asked_since=back), back + timedelta(minutes=1))
+    assert (soon.state, soon.silent_since) == (RunState.REBOOTING, back)
+    late = advance(soon, Unreachable("no network", asked_since=back), back + PATIENCE)
+    assert late.state is RunState.FAILED
+    assert late.reason == "unreachable for 15 minutes: no network"
+
+
 def test_a_host_that_does_not_reboot_fails_in_the_end() -> None:
     """It answers, so it is not silent; a run that waited for ever would hold its rollout up."""
     run = replace(
@@ -428,12 +547,27 @@ def test_a_host_that_does_not_reboot_fails_in_the_end() -> None:
         boot_id_before="boot-1",
         changed_at=START,
     )
-    soon = advance(run, Booted("boot-1"), START + timedelta(minutes=14))
-    late = advance(run, Booted("boot-1"), START + PATIENCE)
-    assert soon == run
+    told = advance(run, Booted("boot-1"), START)
+    soon = advance(told, Booted("boot-1"), START + timedelta(minutes=14))
+    late = advance(told, Booted("boot-1"), START + PATIENCE)
+    assert soon == told
     assert late.state is RunState.FAILED
     assert "told to reboot 15 minutes ago" in late.reason
-    assert advance(run, Booted("boot-2"), START + PATIENCE).state is RunState.VERIFYING
+    assert advance(told, Booted("boot-2"), START + PATIENCE).state is RunState.VERIFYING
+
+
+def test_a_host_that_was_told_late_to_reboot_is_given_its_time_all_the_same() -> None:
+    """The controller died between storing that it is to reboot and telling it so."""
+    run = replace(
+        make_rollout([1]).runs[0],
+        state=RunState.REBOOTING,
+        reason="old code runs in dbus.service",
+        boot_id_before="boot-1",
+        changed_at=START,
+    )
+    told = advance(run, Booted("boot-1"), START + 8 * PATIENCE)
+    assert told.state is RunState.REBOOTING
+    assert advance(told, Booted("boot-1"), START + 9 * PATIENCE).state is RunState.FAILED
 
 
 @pytest.mark.parametrize(

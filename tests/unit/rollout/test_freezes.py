@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.rollout.test_decide import START, make_rollout
 
+from oakum.core.audit.event import Action
 from oakum.core.ids import HostId
 from oakum.core.planning.openings import Freeze, HostFreeze, HostOpenings, Opening
 from oakum.core.rollout.decide import settle
@@ -80,6 +81,17 @@ def test_the_way_back_is_never_frozen() -> None:
     changed = replace(begun, runs=(replace(run, state=RunState.SUCCEEDED),), wish=Wish.ROLL_BACK)
     back = settle(_frozen(changed, HostFreeze(CHRISTMAS)), START + 2 * HOUR)
     assert back.runs[0].state is RunState.ROLLING_BACK
+
+
+def test_its_reason_is_not_taken_for_a_gate() -> None:
+    """Whoever reads the audit log for what gates said finds that, and nothing else."""
+    freeze = replace(CHRISTMAS, reason="migrate the aggregates")
+    before = make_rollout([1])
+    after = settle(_frozen(before, HostFreeze(freeze)), START + HOUR)
+    failed = replace(before, phase=Phase.PAUSED, reason="gate inconclusive: h0-0: silent")
+    again = replace(before, phase=Phase.PAUSED, reason=after.reason)
+    assert changes_between(before, failed)[0].action is Action.GATE_JUDGED
+    assert changes_between(before, again)[0].action is Action.ROLLOUT_CHANGED
 
 
 def test_it_is_recorded_what_was_declared() -> None:

@@ -120,6 +120,31 @@ def test_missing_health_is_inconclusive_until_a_person_resumes() -> None:
     assert (resumed.phase, resumed.runs[1].state) == (Phase.PROGRESSING, RunState.CHECKING)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "is_told"),
+    [
+        (Verdict.ERROR, Verdict.FAILED, False),
+        (Verdict.INCONCLUSIVE, Verdict.FAILED, False),
+        (Verdict.ERROR, Verdict.PASSED, True),
+        (Verdict.FAILED, Verdict.FAILED, True),
+    ],
+)
+def test_a_check_that_nobody_could_ask_before_excuses_nothing(
+    before: Verdict,
+    after: Verdict,
+    is_told: bool,  # noqa: FBT001 (a table's column)
+) -> None:
+    """It does not pass now, and whether the change did that is not known: no data is not good."""
+    found = replace(
+        run(0, GOOD),
+        checks_before=(CheckResult("http", before, "", 0),),
+        checks_after=(CheckResult("http", after, "", 0),),
+    )
+    assert found.is_unknown is not is_told
+    paused = settle(replace(rollout(), runs=(found, run(1, WAITS))), NOW)
+    assert (paused.phase is Phase.PAUSED) is not is_told
+
+
 def test_a_ring_of_which_no_host_was_changed_is_inconclusive() -> None:
     """The budget may bear a refused host; a ring of nothing else proved nothing."""
     assert judge(rollout(RunState.REFUSED)).verdict is Verdict.INCONCLUSIVE
@@ -143,6 +168,12 @@ def test_the_line_with_failures_says_how_far_it_is_from_stopping() -> None:
         "1 of 30 failed: the true rate may still be 15 %; "
         "E = 0.223 against 1 %, of 30 changed 4 failures stop"
     )
+
+
+def test_no_bound_is_said_to_be_nothing() -> None:
+    """Of a thousand good hosts follows little, and not that none can fail."""
+    line = what_the_evidence_allows(rollout(*[GOOD] * 1000))
+    assert line == "0 of 1000 failed: the true rate may still be 0.3 %"
 
 
 HA = Group(GroupKind.AVAILABILITY, "db", 1, (HostId("h0"), HostId("h1")))

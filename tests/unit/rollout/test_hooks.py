@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.rollout.test_decide import make_rollout
 
 from oakum.core.ids import HostId, HostRunId, TransactionId
 from oakum.core.planning.hook import HookKind, HookMoment, HookPlace, UndoWhen
+from oakum.core.rollout.decide import settle
 from oakum.core.rollout.ending import hook_step, move, needs_host
 from oakum.core.rollout.hooks import (
     GRACE,
@@ -31,7 +33,7 @@ from oakum.core.rollout.observation import (
     Verified,
 )
 from oakum.core.rollout.rollout import HostRun
-from oakum.core.rollout.state import HardSignal, RunState
+from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -173,6 +175,32 @@ def test_a_host_that_refuses_the_transaction_is_put_back() -> None:
     run, _ = do_all(CHECKED)
     run, undone = do_all(see(run, transaction(TransactionState.REFUSED)))
     assert (run.state, undone) == (RunState.REFUSED, ["-quiesce", "-drain"])
+
+
+def _ended(run: HostRun, wish: Wish) -> HostRun:
+    """Return the run after a person asked for the end of its rollout."""
+    rollout = replace(make_rollout([1]), phase=Phase.PROGRESSING, runs=(run,), wish=wish)
+    return settle(rollout, NOW).runs[0]
+
+
+@pytest.mark.parametrize("wish", [Wish.ABORT, Wish.ROLL_BACK])
+def test_a_rollout_that_ends_between_two_hooks_changes_the_host_no_more(wish: Wish) -> None:
+    """It was drained, and comes back into service without a transaction."""
+    drained = do_hook(CHECKED)
+    run, undone = do_all(_ended(drained, wish))
+    assert (run.state, undone) == (RunState.SKIPPED, ["-drain"])
+    assert run.reason == "the rollout ended before this host was changed"
+
+
+@pytest.mark.parametrize("status", [PASSED, BAD])
+def test_a_hook_that_runs_when_the_rollout_ends_is_waited_for(status: HookStatus) -> None:
+    """It may have done its work, so it is undone too; the next hook and the change never come."""
+    running = see(do_hook(CHECKED), HookBegins("quiesce", is_undo=False, record="here"))
+    called_off = _ended(running, Wish.ABORT)
+    assert (called_off.state, called_off.outcome) == (RunState.BEFORE_HOOKS, RunState.SKIPPED)
+    run = see(called_off, HookSeen("quiesce", is_undo=False, status=status))
+    run, undone = do_all(run)
+    assert (run.state, undone) == (RunState.SKIPPED, ["-quiesce", "-drain"])
 
 
 def test_nothing_is_undone_that_was_not_begun() -> None:

@@ -42,9 +42,23 @@ def test_one_that_is_declared_later_is_found() -> None:
     site.freezes = (FreezeRule("role:web", FREEZE), FreezeRule("role:mail", FREEZE))
     assert site.declared() == (HostFreeze(FREEZE, (WEB.id,)),)
     site.freezes = (FreezeRule("", FREEZE),)
+    assert HostFreeze(FREEZE) in site.declared()
     assert site.declared() == (HostFreeze(FREEZE),)
     site.freezes = ()
+    site.declared()
     assert site.declared() == ()
+
+
+def test_a_file_that_is_being_written_lifts_nothing() -> None:
+    """For a moment it is empty, or not there: hosts that begin then begin in the freeze."""
+    site = _Site()
+    site.freezes = (FreezeRule("", FREEZE),)
+    assert site.declared() == (HostFreeze(FREEZE),)
+    for _ in range(3):
+        site.freezes = ()
+        assert site.declared() == (HostFreeze(FREEZE),)
+        site.freezes = (FreezeRule("", FREEZE),)
+        assert site.declared() == (HostFreeze(FREEZE),)
 
 
 def test_while_it_cannot_be_read_everything_is_frozen() -> None:

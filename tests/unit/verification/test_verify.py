@@ -139,6 +139,16 @@ def test_a_reboot_that_another_process_needs_excuses_nothing() -> None:
     assert "process 7 (nginx, nginx.service)" in found.differences[0]
 
 
+@pytest.mark.parametrize("owner", ["my-nginx.service", "nginx.service-2", "a@nginx.service"])
+def test_a_reboot_of_a_service_with_a_longer_name_excuses_nothing(owner: str) -> None:
+    """That anacron waits for a reboot is no reason for cron to run old code."""
+    stale = replace(facts(*AS_PLANNED), stale_processes=(NGINX,))
+    others = f"old code runs in dbus.service, {owner}"
+    assert not verify(EXPECTED, stale, replace(GOOD, reboot_reason=others)).is_good
+    named = f"{others}, nginx.service; the kernel is new"
+    assert verify(EXPECTED, stale, replace(GOOD, reboot_reason=named)).is_good
+
+
 def test_sessions_end_by_themselves() -> None:
     """People who are logged in are not thrown out, and do not fail the host."""
     session = StaleProcess(8, "bash", "session-3.scope", "/usr/lib/libtinfo.so.6")

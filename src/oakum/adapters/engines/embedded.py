@@ -1,23 +1,31 @@
 """The engine inside the controller's own process: an asyncio task for each host run."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Never
 
-from oakum.core.ids import HostRunId
+from oakum.core.ids import HostRunId, RolloutId
+from oakum.core.text import one_line
 from oakum.ports.deliveries import Job
 from oakum.ports.engine import Perform
 from oakum.ports.stores import UnitOfWork
 
+AT_ONCE = 100
+
 
 class EmbeddedEngine:
-    """Runs jobs as tasks of this event loop; nothing to install, nothing to keep running."""
+    """Runs jobs as tasks of this event loop; nothing to install, nothing to keep running.
 
-    def __init__(self) -> None:
+    After its soak a whole ring is looked at again: no more than `at_once` of its jobs are driven at
+    a time, for each is a connection, and a process may have only so many.
+    """
+
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        self._places = asyncio.Semaphore(at_once)
         self._waiting: dict[HostRunId, Job] = {}
         self._has_work = asyncio.Event()
         self._tasks: dict[HostRunId, asyncio.Task[None]] = {}
-        self._defects: dict[HostRunId, BaseException] = {}
+        self._defects: dict[HostRunId, str] = {}
 
     def submit(self, jobs: Sequence[Job], work: UnitOfWork) -> None:
         """Have jobs wait for the worker unless their host runs are being driven already.
@@ -56,10 +64,11 @@ class EmbeddedEngine:
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    def janitor(self) -> tuple[HostRunId, ...]:
+    def janitor(self, rollout: RolloutId) -> Mapping[HostRunId, str]:
         """Drop finished tasks; name those that ended with an unexpected error."""
+        del rollout  # an engine of this process works for one
         self._tasks = {run: task for run, task in self._tasks.items() if not task.done()}
-        broken, self._defects = tuple(self._defects), {}
+        broken, self._defects = self._defects, {}
         return broken
 
     def lacking(self) -> tuple[str, ...]:
@@ -72,6 +81,7 @@ class EmbeddedEngine:
 
     async def _guard(self, perform: Perform, job: Job) -> None:
         try:
-            await perform(job)
+            async with self._places:
+                await perform(job)
         except Exception as error:  # noqa: BLE001 (a defect in one host's job must not end the others')
-            self._defects[job.host_run] = error
+            self._defects[job.host_run] = f"{type(error).__name__}: {one_line(str(error))}"

@@ -149,13 +149,13 @@ class ProcrastinateEngine:
             work.deliveries.withdraw(host_run, self._clock.now())
             work.commit()
 
-    def janitor(self) -> tuple[HostRunId, ...]:
+    def janitor(self, rollout: RolloutId) -> Mapping[HostRunId, str]:
         """Take back what dead workers hold and what is stuck; name what ended by a defect."""
         now = self._clock.now()
         with self._begin() as work:
             if self._may_judge(now):
                 work.deliveries.take_back(self._limits(now), now)
-            broken = work.deliveries.broken()
+            broken = work.deliveries.broken(rollout)
             work.commit()
         return broken
 

@@ -44,7 +44,8 @@ NO_SUDO = 1
 CANNOT_WRITE, ALREADY_ANOTHER, DID_NOT_START = 3, 4, 5
 UNKNOWN_HERE, AT_WORK, CANNOT_REBOOT = 3, 4, 5
 
-SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
+SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
+"""As verifier.sh has it: the name of any host has room in it, and in that of its roll-back."""
 SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 SAFE_ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*")
 SAFE_VERSION = re.compile(r"[A-Za-z0-9.+:~-]+")

@@ -165,7 +165,7 @@ def explained(error: Exception, path: Path | None) -> StorageError:
             f"another change of the same rows came first: {words}", hint="try again"
         )
     if "locked" in words or "lock timeout" in words:
-        return (StorageAwayError if is_away else StorageError)(
+        return StorageAwayError(
             f"{place} is in use by another command: {words}", hint="wait for it, or end it"
         )
     if "is full" in words or "No space left" in words:

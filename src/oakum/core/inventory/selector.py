@@ -70,3 +70,11 @@ def parse_selector(text: str) -> Selector:
     if text.split()[-1:] == ["not"]:
         raise InputError(f"column {len(text) + 1} of {text!r}: `not` needs a condition after it")
     return Selector(tuple(terms))
+
+
+def require_selector(text: str, place: str) -> None:
+    """Raise InputError, naming the place, for a query that cannot be understood."""
+    try:
+        parse_selector(text)
+    except InputError as error:
+        raise InputError(f"{place}: {error.message}", hint=error.hint) from error

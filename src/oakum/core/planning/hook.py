@@ -13,7 +13,7 @@ from oakum.core.canonical import Json
 from oakum.core.errors import InputError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
-from oakum.core.inventory.selector import parse_selector
+from oakum.core.inventory.selector import parse_selector, require_selector
 from oakum.core.text import is_plain
 
 MAX_HOOKS: Final = 20
@@ -161,7 +161,7 @@ def require_sense(rules: Sequence[HookRule], place: str) -> None:
 
 def _require_sense(rule: HookRule, where: str) -> None:
     hook = rule.hook
-    parse_selector(rule.selector)
+    require_selector(rule.selector, where)
     if NAME.fullmatch(hook.name) is None:
         raise InputError(
             f"{where}: its name must be up to 64 letters, digits, spaces, dots, dashes and "

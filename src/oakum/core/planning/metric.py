@@ -8,7 +8,7 @@ from oakum.core.canonical import Json
 from oakum.core.errors import InputError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
-from oakum.core.inventory.selector import parse_selector
+from oakum.core.inventory.selector import parse_selector, require_selector
 
 
 class MetricKind(Enum):
@@ -152,7 +152,7 @@ class MetricRules:
         """Raise InputError for what could never be measured."""
         names = [metric.name for metric in self.metrics]
         for metric in self.metrics:
-            parse_selector(metric.selector)
+            require_selector(metric.selector, f"the metric {metric.name}")
             if names.count(metric.name) > 1:
                 raise InputError(
                     f"two [[metrics]] are called {metric.name}", hint="give each its own name"

@@ -187,7 +187,7 @@ def _run(
     bound: Mapping[HostId, HostOpenings],
 ) -> _Run | None:
     """Give each free place to the host that may begin first; None when one never may."""
-    places = [begin] * concurrency
+    places = [begin] * min(concurrency, len(hosts))
     ends_at, last_begin, held_by = begin, begin, tuple[str, ...]()
     firsts = []
     for number, host in enumerate(hosts):

@@ -13,7 +13,7 @@ from typing import Final
 from oakum.core.errors import InputError, RefusedError
 from oakum.core.ids import HostId
 from oakum.core.inventory.host import Host
-from oakum.core.inventory.selector import parse_selector
+from oakum.core.inventory.selector import parse_selector, require_selector
 from oakum.core.planning.openings import (
     Freeze,
     HostFreeze,
@@ -76,9 +76,11 @@ class Rules:
         """Raise InputError for a rule that cannot be read, though no host needs it yet."""
         for window in self.windows:
             _window(window, window.zone or "UTC", self.where)
-            parse_selector(window.selector)
+            require_selector(window.selector, f"{self.where}: window {one_line(window.name, 80)!r}")
         for rule in self.freezes:
-            parse_selector(rule.selector)
+            require_selector(
+                rule.selector, f"{self.where}: freeze {one_line(rule.freeze.reason, 80)!r}"
+            )
         names = [window.name for window in self.windows]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InputError(

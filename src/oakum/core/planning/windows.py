@@ -35,7 +35,10 @@ _PARTS_OF: Final = {
 }
 """What is read of each frequency. dateutil walks to the year 9999 when a rule falls on no day;
 daily and weekly rules of these parts always fall on one, and the others are few steps."""
-_ZONE: Final = re.compile(r"UTC|(?!posix/|right/)[A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2}", re.ASCII)
+_ZONE: Final = re.compile(
+    r"(?!posix|right/|localtime|Factory)[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}", re.ASCII
+)
+"""Without what is no name of a place: `localtime` would be this machine's own."""
 _WEEKDAY: Final = re.compile(r"(?:[+-]?(?P<number>[0-9]{1,2}))?(?:MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _UNTIL: Final = re.compile(r"\d{8}(T\d{6}Z?)?", re.ASCII)
 

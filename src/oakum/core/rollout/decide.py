@@ -5,7 +5,7 @@ before any work is done, and work that hosts are to do follows from the stored s
 (`host_run.work_for`). A crash at any point is therefore repeated, never lost.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +13,7 @@ from oakum.core.planning.lane import shortened
 from oakum.core.rollout import measuring
 from oakum.core.rollout.ending import move
 from oakum.core.rollout.gate import NAMED, judge, unheard, what_the_evidence_allows
+from oakum.core.rollout.hook_run import called_off
 from oakum.core.rollout.limits import choose
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState, Wish
@@ -51,22 +52,31 @@ def _grant(rollout: Rollout, now: datetime) -> Rollout:
     granted = replace(rollout, wish=Wish.NONE)
     match rollout.wish:
         case Wish.PAUSE if rollout.phase in {Phase.WAITING, Phase.PROGRESSING}:
-            return replace(granted, phase=Phase.PAUSED, reason="paused by a person")
+            return _pause(granted, "paused by a person", now)
         case Wish.RESUME if rollout.phase is Phase.PAUSED:
             resumed = replace(
                 granted,
-                phase=Phase.PROGRESSING,
-                reason="resumed by a person",
+                phase=Phase.PROGRESSING if rollout.soak_until is None else Phase.WAITING,
+                reason=_resumed(rollout),
                 forgiven=unheard(rollout),
                 measuring=replace(rollout.measuring, is_forgiven=True),
             )
             return _with_runs(resumed, _left_out(resumed, now))
         case Wish.ABORT if not rollout.phase.is_final and rollout.phase is not Phase.ROLLING_BACK:
-            return replace(granted, phase=Phase.ABORTING, reason="aborted by a person")
+            aborting = replace(granted, phase=Phase.ABORTING, reason="aborted by a person")
+            return _with_runs(aborting, _skipped(rollout, now))
         case Wish.ROLL_BACK if rollout.phase is not Phase.ROLLING_BACK:
             return _begin_rollback(granted, "asked for by a person", now)
         case Wish.NONE | Wish.PAUSE | Wish.RESUME | Wish.ABORT | Wish.ROLL_BACK:
             return granted
+
+
+def _resumed(rollout: Rollout) -> str:
+    """Say what goes on: a soak ends when it would have, for hosts were in use in the pause too."""
+    if rollout.soak_until is None:
+        return "resumed by a person"
+    ring = rollout.rings[rollout.ring].name
+    return f"resumed by a person; {ring} soaks until {_shown(rollout.soak_until)}"
 
 
 def _after_waiting(rollout: Rollout, now: datetime) -> Rollout:
@@ -191,15 +201,31 @@ def _progress(rollout: Rollout, now: datetime) -> Rollout:
         case Verdict.FAILED:
             return _begin_rollback(rollout, f"gate failed: {gate.detail}", now)
         case Verdict.INCONCLUSIVE:
-            return replace(rollout, phase=Phase.PAUSED, reason=f"gate inconclusive: {gate.detail}")
+            return _pause(rollout, f"gate inconclusive: {gate.detail}", now)
         case Verdict.ERROR:
-            reason = f"the gate could not be judged: {gate.detail}"
-            return replace(rollout, phase=Phase.PAUSED, reason=reason)
+            return _pause(rollout, f"the gate could not be judged: {gate.detail}", now)
         case Verdict.PASSED:
             pass
     if all(run.state.is_final for run in rollout.in_ring(rollout.ring)):
         return _after_ring(rollout, what_the_evidence_allows(rollout), now)
     return _start_hosts(rollout, now)
+
+
+def _pause(rollout: Rollout, reason: str, now: datetime) -> Rollout:
+    """Pause: transactions that run end, and a host of which nothing but questions was asked waits.
+
+    Else it would go on to its transaction by itself, though nothing is to begin.
+    """
+    ring = f"waits for {rollout.rings[rollout.ring].name}"
+    paused = replace(rollout, phase=Phase.PAUSED, reason=reason)
+    return _with_runs(
+        paused,
+        (
+            replace(move(run, RunState.PENDING, ring, now), started_at=None)
+            for run in rollout.runs
+            if run.state is RunState.CHECKING
+        ),
+    )
 
 
 def _after_ring(rollout: Rollout, evidence: str, now: datetime) -> Rollout:
@@ -251,15 +277,15 @@ def _left_out(rollout: Rollout, now: datetime) -> list[HostRun]:
     Those whose windows are over, and those that only what is down holds up.
     """
     pending = _pending(rollout)
-    late = too_late(pending, rollout.schedule, now)
+    late = too_late(pending, rollout, now)
     over = {run.host for run in late}
-    others = [run for run in pending if run.host not in over]
+    others = in_time((run for run in pending if run.host not in over), rollout, now)
     is_held = not any(run.state.is_busy for run in rollout.runs) and not choose(
         rollout.runs, others, rollout.groups, rollout.concurrency
     )
     who = "left out by the person who resumed"
     return [
-        *(move(run, RunState.SKIPPED, f"{who}: its windows are over", now) for run in late),
+        *(move(run, RunState.SKIPPED, f"{who}: no window opens any more", now) for run in late),
         *(
             move(run, RunState.SKIPPED, f"{who}: too much of its group is down", now)
             for run in others
@@ -300,7 +326,10 @@ def _outside_window(rollout: Rollout, now: datetime) -> Rollout:
         return rollout  # what runs is let to end; nothing new begins
     if rollout.window.is_over(now):
         left = sum(run.state is RunState.PENDING for run in rollout.runs)
-        reason = f"the window closed at {_shown(rollout.closes_at)}; {left} hosts were not begun"
+        reason = (
+            f"the window closed at {_shown(rollout.closes_at)}; {left} hosts were not begun, and "
+            "none of them begins any more: abort it, and create a plan for them"
+        )
         return replace(rollout, phase=Phase.PAUSED, reason=reason)
     reason = f"the window opens at {_shown(rollout.opens_at)}"
     return replace(rollout, phase=Phase.WAITING, reason=reason)
@@ -350,12 +379,14 @@ def _abort(rollout: Rollout, now: datetime) -> Rollout:
     return _with_runs(ended, _skipped(rollout, now))
 
 
-def _skipped(rollout: Rollout, now: datetime) -> Iterable[HostRun]:
-    return (
-        move(run, RunState.SKIPPED, "the rollout ended before it was this host's turn", now)
-        for run in rollout.runs
-        if run.state is RunState.PENDING
-    )
+def _skipped(rollout: Rollout, now: datetime) -> Iterator[HostRun]:
+    """Skip what was not changed: where hooks were run before the change, they are undone."""
+    for run in rollout.runs:
+        if run.state in {RunState.PENDING, RunState.CHECKING}:
+            reason = "the rollout ended before it was this host's turn"
+            yield move(run, RunState.SKIPPED, reason, now)
+        elif run.state is RunState.BEFORE_HOOKS and run.ending is None:
+            yield called_off(run, "the rollout ended before this host was changed", now)
 
 
 def _with_runs(rollout: Rollout, changed: Iterable[HostRun]) -> Rollout:

@@ -139,7 +139,7 @@ def _what_hosts_allow(rollout: Rollout) -> str:
     if not good + bad:
         return "0 of 0 failed"
     line = f"{bad} of {good + bad} failed"
-    bound = f"the true rate may still be {round(100 * upper_bound(bad, good + bad))} %"
+    bound = f"the true rate may still be {_percent(upper_bound(bad, good + bad))} %"
     if not bad:
         return f"{line}: {bound}"
     changed, base = _changed(states), rollout.base_rate_ppm / MILLION
@@ -149,6 +149,12 @@ def _what_hosts_allow(rollout: Rollout) -> str:
         f"{line}: {bound}; E = {e_value(bad, changed, base):.3g} against {100 * base:g} %, "
         f"of {changed} changed {limit}"
     )
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent; below one with its first digit, for no bound is `0 %`."""
+    percent = 100 * share
+    return f"{percent:.0f}" if percent >= 1 else f"{percent:.1g}"
 
 
 def _changed(states: list[RunState]) -> int:

@@ -35,6 +35,8 @@ def _after_record(run: HostRun, step: HookStep, seen: HookSeen, now: datetime) -
     if not execution.state.has_ended:
         return run
     known = replace(run, hooks=with_execution(run.hooks, step, execution))
+    if run.ending is not None and run.state is RunState.BEFORE_HOOKS:
+        return end(known, run.ending.state, run.ending.reason, now)
     said = f"{_name(step)}: {execution.in_words()}"
     is_passed = execution.state is HookState.PASSED
     if not step.is_undo and step.hook.must_pass and not is_passed:
@@ -58,6 +60,17 @@ def _go_on(run: HostRun, said: str, now: datetime) -> HostRun:
     if run.state is RunState.WAKING:
         return move(run, RunState.VERIFYING, said, now)
     return end(run, RunState.SUCCEEDED, said, now)
+
+
+def called_off(run: HostRun, reason: str, now: datetime) -> HostRun:
+    """Return a run before its change on its way to its end, with what hooks did undone.
+
+    A hook that was begun ends first: it must not be undone while it runs.
+    """
+    step = hook_step(run)
+    if step is None or step.execution.state is not HookState.BEGUN:
+        return end(run, RunState.SKIPPED, reason, now)
+    return replace(run, ending=Ending(RunState.SKIPPED, reason))
 
 
 def given_up(run: HostRun, why: str) -> HostRun:

@@ -203,9 +203,11 @@ def _without_end(run: HostRun, seen: TransactionSeen, hung: RunState, now: datet
 def _after_boot(run: HostRun, seen: Booted, now: datetime) -> HostRun:
     if seen.boot_id != run.boot_id_before:
         return _wake(run, "booted anew", now)
-    waited = now - (run.changed_at or now)
+    # Counted from when it was told: nobody may have done so while no controller was there.
+    since = run.at_work_since or now
+    waited = now - since
     if waited < PATIENCE:
-        return run
+        return replace(run, at_work_since=since)
     reason = (
         f"told to reboot {int(waited.total_seconds() // 60)} minutes ago and still up "
         f"({run.reason}); see what holds it (systemctl list-jobs, systemd-inhibit) and reboot it"
@@ -265,6 +267,9 @@ def _after_silence(run: HostRun, seen: Unreachable, now: datetime) -> HostRun:
     if work_for(run.state) is None:
         return run  # nothing was asked of it; its reason is that of its state
     since = run.silent_since or now
+    if seen.asked_since is not None:
+        # While no controller was there nobody asked, and the host was not silent.
+        since = max(since, seen.asked_since)
     waited = now - since
     if waited < PATIENCE + _time_to_go_back(run, seen):
         return replace(run, reason=f"unreachable: {seen.reason}", silent_since=since)

@@ -1,7 +1,7 @@
 """What the reconciler learns about a host run between two decisions."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from oakum.core.rollout.hooks import HookStatus
 from oakum.core.rollout.measuring import Sample
@@ -84,6 +84,8 @@ class Unreachable:
     reason: str
     deadman_seconds: int = 0
     """After how long it goes back by itself, which may be what lets it be heard again."""
+    asked_since: datetime | None = None
+    """Since when whoever asks has done so; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class HostRun:
     silent_since: datetime | None = None
     """When it was first found unreachable, if it was not heard of since."""
     at_work_since: datetime | None = None
-    """When the transaction of its state was first found without an end."""
+    """When the transaction of its state was first found without an end, or a reboot was told."""
     vitals_before: str | None = None
     """As `core/staging/vitals.py` writes them; None where an older Oakum began the run."""
     asked_round: int = 0
@@ -58,7 +58,7 @@ class HostRun:
     """What it answered last."""
     hooks: tuple[HookRun, ...] = ()
     ending: Ending | None = None
-    """Only while its hooks are undone."""
+    """Only while its hooks are undone, or the hook that runs before that is waited for."""
 
     @property
     def is_to_answer(self) -> bool:
@@ -88,9 +88,17 @@ class HostRun:
 
     @property
     def is_unknown(self) -> bool:
-        """Tell whether it ended well as far as was seen, and a check could not be asked."""
-        return self.state is RunState.SUCCEEDED and any(
-            result.verdict in {Verdict.ERROR, Verdict.INCONCLUSIVE} for result in self.checks_after
+        """Tell whether it ended well as far as was seen, and a check could not be asked.
+
+        Now; or before, where it does not pass now: then nobody knows who broke it.
+        """
+        if self.state is not RunState.SUCCEEDED:
+            return False
+        untold = {result.check for result in self.checks_before if result.verdict in UNTOLD}
+        return any(
+            result.verdict in UNTOLD
+            or (result.verdict is Verdict.FAILED and result.check in untold)
+            for result in self.checks_after
         )
 
     @property
@@ -103,7 +111,8 @@ class HostRun:
         return self.state is RunState.FAILED or self.state is RunState.ROLLBACK_FAILED
 
 
-WELL = frozenset({RunState.SUCCEEDED, RunState.REFUSED, RunState.ROLLED_BACK})
+UNTOLD = frozenset({Verdict.ERROR, Verdict.INCONCLUSIVE})
+WELL = frozenset({RunState.SUCCEEDED, RunState.REFUSED, RunState.ROLLED_BACK, RunState.SKIPPED})
 """Ends at which a host is as planned or as it was."""
 
 

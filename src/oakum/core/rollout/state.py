@@ -13,7 +13,8 @@ class Phase(Enum):
     PROGRESSING = "progressing"
     """Hosts of the current ring are being changed."""
     PAUSED = "paused"
-    """By a person, or by a gate that could not tell. Running transactions end; none starts."""
+    """By a person, or by a gate that could not tell. Running transactions end; none starts but on
+    hosts whose hooks have begun."""
     ROLLING_BACK = "rolling back"
     ABORTING = "aborting"
     """Hosts that are at work end; none begins."""

@@ -1,14 +1,12 @@
 """Which hosts may begin now by the clock: the plan's schedule, and what is frozen beside it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from oakum.core.ids import HostId
 from oakum.core.planning.openings import Freeze, HostFreeze, HostOpenings
 from oakum.core.planning.schedule import openings_by_host
 from oakum.core.rollout.rollout import HostRun, Rollout
-
-Schedule = tuple[HostOpenings, ...]
 
 
 def in_time(runs: Iterable[HostRun], rollout: Rollout, now: datetime) -> list[HostRun]:
@@ -33,9 +31,18 @@ def next_begin(runs: Iterable[HostRun], rollout: Rollout, now: datetime) -> date
     return min((moment for moment in nexts if moment is not None), default=None)
 
 
-def too_late(runs: Iterable[HostRun], schedule: Schedule, now: datetime) -> list[HostRun]:
-    """Return the runs whose hosts may not begin any more."""
-    over = {h for o in schedule if o.next_begin(now) is None for h in o.hosts}
+def too_late(runs: Sequence[HostRun], rollout: Rollout, now: datetime) -> list[HostRun]:
+    """Return the runs whose windows are over; all of them, where none may ever begin again.
+
+    None when the plan's own window is over: who resumes cannot do without every host that is left.
+    """
+    if rollout.window.is_over(now):
+        return []
+    following = next_begin(runs, rollout, now)
+    if following is None or rollout.window.is_over(following):
+        return list(runs)
+    # What is frozen may be lifted while others begin, so that alone leaves none of them out.
+    over = {h for o in rollout.schedule if o.next_begin(now) is None for h in o.hosts}
     return [run for run in runs if run.host in over]
 
 

@@ -1,7 +1,12 @@
 """Checks: what must hold on a host before and after a change."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+
+from oakum.core.errors import InputError
+from oakum.core.inventory.selector import require_selector
+from oakum.core.text import one_line
 
 
 class CheckKind(Enum):
@@ -38,6 +43,20 @@ class Verdict(Enum):
     ERROR = "error"
     """The question could not be asked."""
     INCONCLUSIVE = "inconclusive"
+
+
+def require_sense(checks: Sequence[Check], place: str) -> None:
+    """Raise InputError, naming the place, for checks whose answers could not be told apart."""
+    names = set[str]()
+    for number, check in enumerate(checks, 1):
+        where = f"{place}: check {number} ({one_line(check.name, 80)!r})"
+        if check.name in names:
+            raise InputError(
+                f"{where}: another check has that name, and answers are compared by name",
+                hint="rename one of them",
+            )
+        names.add(check.name)
+        require_selector(check.selector, where)
 
 
 @dataclass(frozen=True, slots=True)

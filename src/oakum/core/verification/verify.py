@@ -1,5 +1,6 @@
 """Is what was planned what runs now? On disk, in memory, booted: three different questions."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -212,7 +213,8 @@ def _is_session(process: StaleProcess) -> bool:
 def _awaits_reboot(process: StaleProcess, reboot_reason: str) -> bool:
     """Tell whether the host itself named this process as one that only a reboot renews."""
     owner = process.unit or f"process {process.command}"
-    return owner in reboot_reason
+    # As a whole name: that anacron.service waits for a reboot does not excuse cron.service.
+    return re.search(rf"(?<![\w@.\\-]){re.escape(owner)}(?![\w@.\\-])", reboot_reason) is not None
 
 
 def _named_once(processes: Iterable[StaleProcess]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from oakum.bootstrap.application import Application
 
 T = TypeVar("T")
+OPEN_FILES = 65_536
 
 
 def application() -> "Application":
@@ -37,6 +38,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """
     import asyncio
 
+    _allow_many_files()
     ends, results = list[bool](), list[T]()
     ending = _until_asked_to_end(work, ends, results)
     try:
@@ -51,6 +53,19 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         # Interrupted before they began: Python would complain that nobody awaited them.
         ending.close()
         work.close()
+
+
+def _allow_many_files() -> None:
+    """Let this process have as many files open as it may: a connection to a host is one.
+
+    Shells give 1,024 and let who asks have many more.
+    """
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _until_asked_to_end(

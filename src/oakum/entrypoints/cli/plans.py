@@ -33,6 +33,8 @@ from oakum.services.require_freshness import require_freshness
 app = typer.Typer(help="Create, show and compare plans.", no_args_is_help=True)
 
 SECONDS = re.compile(r"[1-9][0-9]{0,5}")
+MOST_HOSTS, MOST_SECONDS = 1_000_000, 100_000_000
+"""As in oakum.toml; three years of soak are beyond any plan, and a typing error."""
 PERCENT = re.compile(r"[0-9]{1,9}")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Which = Annotated[str, typer.Argument(help="Its id or the beginning of it; `latest`.")]
@@ -52,22 +54,30 @@ def create(
     cve: Annotated[list[str] | None, typer.Option(help="Only what fixes this CVE.")] = None,
     rings: Annotated[str, typer.Option(help="Cumulative percentages: 10,40,100.")] = "",
     canaries: Annotated[
-        int | None, typer.Option(min=1, help="Environment clusters that ring 1 covers at most.")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_HOSTS, help="Environment clusters that ring 1 covers at most."
+        ),
     ] = None,
     lane: Annotated[
         PlanLane | None, typer.Option(help="How long rings soak; else by risk and deadline.")
     ] = None,
     reason: Annotated[str, typer.Option(help="Why this lane; kept for good.")] = "",
     soak: Annotated[
-        int | None, typer.Option(min=0, help="Seconds after each ring, whatever the lane.")
+        int | None,
+        typer.Option(min=0, max=MOST_SECONDS, help="Seconds after each ring, whatever the lane."),
     ] = None,
     opens: Annotated[str, typer.Option(help="Window: begin, ISO 8601 with zone.")] = "",
     closes: Annotated[str, typer.Option(help="Window: end, ISO 8601 with zone.")] = "",
     by: Annotated[
         str, typer.Option(help="Refuse a plan that would end later: ISO 8601 with zone.")
     ] = "",
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Hosts at once.")] = None,
-    max_failed: Annotated[int | None, typer.Option(min=0, help="Failed hosts to bear.")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, max=MOST_HOSTS, help="Hosts at once.")
+    ] = None,
+    max_failed: Annotated[
+        int | None, typer.Option(min=0, max=MOST_HOSTS, help="Failed hosts to bear.")
+    ] = None,
     deadman: Annotated[
         str, typer.Option(help="Seconds until an unconfirmed host goes back; auto; off.")
     ] = "",
@@ -89,7 +99,7 @@ def create(
     with chosen.reading() as work:
         frozen = work.snapshots.get(snapshot)
         outlines = work.facts.outlines()
-        selected = choose_hosts(limit, work)
+        selected, fleet = choose_hosts(limit, work), work.hosts.all()
         hosts = tuple(h for h in selected if h.id not in outlines or _runs(outlines[h.id], frozen))
         if package:
             require_sources(package, work.facts.latest_of(host.id for host in hosts).values())
@@ -126,6 +136,8 @@ def create(
         hooks=chosen.declared.hooks,
         deadman_seconds=_deadman(deadman or str(settings.deadman)),
     )
+    for said in chosen.declared.for_nobody(fleet):
+        output.say(f"mind: {said}")
     require_freshness(
         chosen.reading, chosen.declared.refusal_limits(frozen.manifest.release), chosen.clock
     )

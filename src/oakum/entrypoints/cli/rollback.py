@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from oakum.core.ids import HostId, RolloutId
-from oakum.core.rollout.state import Phase, Wish
+from oakum.core.rollout.state import Phase, RunState, Wish
+from oakum.core.text import counted
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application
 from oakum.entrypoints.cli.rollout_view import drive
@@ -24,8 +25,12 @@ def rollback(
     """Roll back a rollout, or the last rollout of one host; verified like a deployment."""
     chosen = application()
     rollout, hosts = _scope(what)
-    want(Wanted(rollout, Wish.ROLL_BACK, actor(), hosts), chosen.begin, chosen.clock)
-    output.say(f"rolling back {what if hosts else 'every changed host'} of {rollout}")
+    asked = want(Wanted(rollout, Wish.ROLL_BACK, actor(), hosts), chosen.begin, chosen.clock)
+    output.say(
+        f"rolling back {what if asked.rollback_scope else 'every changed host'} of {rollout}"
+    )
+    if waiting := sum(found.state is RunState.PENDING for found in asked.runs):
+        output.say(f"this ends {rollout}: {counted(waiting, 'host')} not begun, and skipped")
     drive(rollout, wanted=Phase.ROLLED_BACK, json=json)
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from oakum.bootstrap.application import Application
 
 LOOK_SECONDS = 1.0
+NAMED = 5
 STYLES = {
     RunState.SUCCEEDED: "green",
     RunState.ROLLED_BACK: "cyan",
@@ -120,12 +121,19 @@ def _end(rollout: Rollout, wanted: Phase, *, json: bool) -> None:
     else:
         show_rollout(rollout)
     output.say(_next_step(rollout))
-    if rollout.phase is not wanted:
+    if rollout.phase is not wanted or (wanted is Phase.SUCCEEDED and _left(rollout)):
         raise typer.Exit(1)
+
+
+def _left(rollout: Rollout) -> list[HostRun]:
+    """Return the hosts that are not as planned, though the rollout came to its end."""
+    return [found for found in rollout.runs if found.state is not RunState.SUCCEEDED]
 
 
 def _next_step(rollout: Rollout) -> str:
     match rollout.phase:
+        case Phase.SUCCEEDED if left := _left(rollout):
+            return _after_leaving(left, rollout)
         case Phase.SUCCEEDED:
             return "next: oakum scan; it closes the findings"
         case Phase.ROLLED_BACK:
@@ -140,6 +148,18 @@ def _next_step(rollout: Rollout) -> str:
             return f"aborted; to put changed hosts back: oakum rollback {rollout.id}"
         case Phase.WAITING | Phase.PROGRESSING | Phase.ROLLING_BACK | Phase.ABORTING:
             return f"not at its end; next: oakum rollout watch {rollout.id}"
+
+
+def _after_leaving(left: list[HostRun], rollout: Rollout) -> str:
+    names = _names()
+    who = ", ".join(names.get(found.host, found.host) for found in left[:NAMED])
+    more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+    changed = any(found.may_have_changed for found in left)
+    back = "; to put one that failed back: oakum rollback HOST" if changed else ""
+    return (
+        f"{counted(len(left), 'host')} of {len(rollout.runs)} not as planned: {who}{more}{back}; "
+        "next: oakum scan, and a plan for them"
+    )
 
 
 def _after_rolling_back(rollout: Rollout) -> str:

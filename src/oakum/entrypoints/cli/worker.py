@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from oakum.core.errors import InputError
+from oakum.core.text import one_line
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.entrypoints.cli.words import group_in_words
@@ -29,6 +31,11 @@ def worker(
     reaches the database, the hosts and their keys. One that dies is followed by another of its
     group.
     """
+    if unfit := [name for name in group or [] if name.split() != [name]]:
+        raise InputError(
+            f"--group {one_line(unfit[0], 60)!r} is no zone: labels hold no blanks",
+            hint="give --group once for each zone; --default is for hosts without one",
+        )
     groups = [*(group or []), *([""] if default or not group else [])]
     chosen = application()
     output.say(

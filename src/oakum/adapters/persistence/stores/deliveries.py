@@ -1,6 +1,6 @@
 """Which host runs are handed out to workers, and which workers are there to take them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
@@ -131,16 +131,15 @@ class SqlDeliveryStore:
         self._connection.execute(delete(workers).where(workers.c.seen_at < limits.alive_since))
         return tuple(sorted(HostRunId(row.host_run) for row in ended))
 
-    def broken(self) -> tuple[HostRunId, ...]:
-        """Return, once, the host runs whose last delivery ended by a defect of ours."""
+    def broken(self, rollout: RolloutId) -> Mapping[HostRunId, str]:
+        """Return, once, the rollout's runs whose last delivery ended by a defect, and which."""
         self.flush()
-        named = self._connection.execute(
-            update(deliveries)
-            .where(_in(State.OVER), deliveries.c.defect != "")
-            .values(defect="")
-            .returning(deliveries.c.host_run)
-        )
-        return tuple(sorted(HostRunId(row.host_run) for row in named))
+        which = and_(deliveries.c.rollout == rollout, _in(State.OVER), deliveries.c.defect != "")
+        query = select(deliveries.c.host_run, deliveries.c.defect).where(which)
+        named = self._connection.execute(query.order_by(deliveries.c.host_run)).all()
+        if named:
+            self._connection.execute(update(deliveries).where(which).values(defect=""))
+        return {HostRunId(row.host_run): row.defect for row in named}
 
     def beat(self, worker: WorkerSeen, at_work: Collection[Job]) -> frozenset[Held]:
         """Note that a worker is alive, and return what it holds."""

@@ -15,6 +15,7 @@ from oakum.adapters.persistence.tables import host_runs, rollouts
 from oakum.core.errors import StorageContendedError
 from oakum.core.ids import HostRunId, RolloutId
 from oakum.core.rollout.rollout import HostRun, Rollout
+from oakum.core.rollout.state import Phase
 from oakum.ports.stores import SeenRollout
 
 
@@ -114,6 +115,14 @@ class SqlRolloutStore:
         self.flush()
         query = select(rollouts.c.id).order_by(rollouts.c.started_at)
         return tuple(self._read(row.id) for row in self._connection.execute(query).all())
+
+    def unfinished(self) -> tuple[Rollout, ...]:
+        """Return the rollouts that have not ended, oldest first."""
+        self.flush()
+        ended = [phase.value for phase in Phase if phase.is_final]
+        query = select(rollouts.c.id).where(rollouts.c.phase.not_in(ended))
+        found = self._connection.execute(query.order_by(rollouts.c.started_at)).all()
+        return tuple(self._read(row.id) for row in found)
 
     def take_lease(
         self, rollout: RolloutId, holder: str, *, now: datetime, until: datetime
