@@ -29,6 +29,7 @@ def start_rollout(plan_id: str, by: str, begin: UnitOfWorkFactory, clock: Clock)
         _require_window(plan, clock)
         _require_free_hosts(plan.hosts, work)
         _require_free_groups(plan.groups, work)
+        _require_others(plan, work)
         number = 1 + sum(rollout.plan == plan.id for rollout in work.rollouts.all())
         rollout = _rollout(plan, number, by, clock)
         work.rollouts.save(rollout)
@@ -96,6 +97,29 @@ def _require_free_groups(groups: Sequence[Group], work: UnitOfWork) -> None:
                 if is_same is not is_domain:
                     what = f"{group.kind.value}={group.name}"
                     raise _in_the_way(f"hosts of {what} must not be changed together with", rollout)
+
+
+def _require_others(plan: Plan, work: UnitOfWork) -> None:
+    """Raise RefusedError where members that the plan leaves alone are down as far as is known.
+
+    The rollout sees its own hosts only, and would take as many down as if all others were well.
+    """
+    silent = work.facts.failures().keys() - set(plan.hosts)
+    others = [host for host in work.hosts.all() if host.id in silent] if silent else []
+    for group in plan.groups:
+        label = f"{group.kind.value}={group.name}"
+        down = [host.name for host in others if label in host.labels]
+        if (
+            group.kind is not GroupKind.DOMAIN
+            and down
+            and (len(down) + min(group.limit, len(group.hosts)) > group.limit)
+        ):
+            raise RefusedError(
+                f"{label} bears {group.limit} of its hosts at work or down, and "
+                f"{', '.join(down)} did not answer the last scan",
+                hint="mend what `oakum scan` names and scan again, or take the label off it; of a "
+                "quorum, a plan with fewer of its hosts (--limit) may do",
+            )
 
 
 def _in_the_way(what: str, rollout: Rollout) -> ConflictError:

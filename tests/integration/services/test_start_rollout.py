@@ -13,6 +13,7 @@ from oakum.adapters.persistence.tables import plans
 from oakum.core.audit.event import Action
 from oakum.core.errors import ConflictError, RefusedError, StorageError
 from oakum.core.ids import Digest, HostId
+from oakum.core.inventory.host import Host
 from oakum.core.inventory.names import require_host_name
 from oakum.core.planning.hook import MAX_HOOKS
 from oakum.core.planning.plan import Group, GroupKind, Plan, Ring, Window
@@ -20,7 +21,7 @@ from oakum.core.rollout.hooks import Execution, HookState
 from oakum.core.rollout.rollout import Rollout, RolloutRing
 from oakum.core.rollout.state import Phase, RunState, Wish
 from oakum.ports.clock import Clock
-from oakum.ports.stores import Approval, UnitOfWorkFactory
+from oakum.ports.stores import Approval, ScanFailure, UnitOfWorkFactory
 from oakum.services.assign_hosts import plan_of
 from oakum.services.start_rollout import Wanted, last_rollout_of, start_rollout, want
 
@@ -280,6 +281,38 @@ def test_two_rollouts_do_not_share_what_is_to_be_kept_apart(
         start_rollout(other.id, "bob", begin, clock)
     save(begin, replace(under_way, phase=Phase.ABORTED))
     assert start_rollout(other.id, "bob", begin, clock).plan == other.id
+
+
+@pytest.mark.parametrize(
+    ("group", "label", "is_borne"),
+    [
+        (Group(GroupKind.AVAILABILITY, "web", 1, PLAN.hosts), "ha=web", False),
+        (Group(GroupKind.AVAILABILITY, "web", 1, PLAN.hosts), "ha=db", True),
+        (Group(GroupKind.QUORUM, "web", 2, PLAN.hosts), "quorum=web", False),
+        (Group(GroupKind.QUORUM, "web", 3, PLAN.hosts), "quorum=web", True),
+        (Group(GroupKind.DOMAIN, "web", 3, PLAN.hosts), "domain=web", True),
+    ],
+)
+def test_a_member_that_did_not_answer_takes_up_its_groups_limit(
+    begin: UnitOfWorkFactory,
+    clock: Clock,
+    group: Group,
+    label: str,
+    is_borne: bool,  # noqa: FBT001 (a table's column)
+) -> None:
+    """It is in no ring, so the rollout would take the last of a pair that works."""
+    plan = replace(PLAN, groups=(group,))
+    approve(begin, plan)
+    lost = Host(HostId("web-9"), "web-9", "192.0.2.9", 22, "root", "key", NOW, labels=(label,))
+    with begin() as work:
+        work.hosts.add(lost)
+        work.facts.save_failure(ScanFailure(lost.id, NOW, "no route", "is it up?"))
+        work.commit()
+    if is_borne:
+        assert start_rollout(plan.id, "bob", begin, clock).plan == plan.id
+    else:
+        with pytest.raises(RefusedError, match="web-9 did not answer the last scan"):
+            start_rollout(plan.id, "bob", begin, clock)
 
 
 def test_a_host_is_in_one_rollout_at_a_time(begin: UnitOfWorkFactory, clock: Clock) -> None:
