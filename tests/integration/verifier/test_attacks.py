@@ -13,6 +13,7 @@ from tests.plans import PLAN
 
 from oakum.adapters.package_managers.host_scripts import host_programs
 from oakum.core.ids import HostId
+from oakum.core.orders.preparation import VERIFIER
 from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.planning.plan import Window
 
@@ -433,6 +434,22 @@ def test_sudo_allows_nothing_else(machine: Machine, words: list[str]) -> None:
     done = machine.as_user(*words)
     assert done.exit_status == 1, done
     assert done.stderr.startswith(b"sudo: "), done
+
+
+def test_the_environment_of_the_account_is_not_kept(machine: Machine) -> None:
+    """Also where the administrator lets everybody keep variables, in a file that is read last."""
+    rule = machine.root / "etc/sudoers.d/zz"
+    rule.write_text('Defaults !env_reset, setenv\nDefaults env_keep += "TAR_OPTIONS"\n')
+    rule.chmod(0o440)
+    options = "--checkpoint=1 --checkpoint-action=exec='touch /tmp/owned'"
+    ask = f"sudo -n {VERIFIER} simulate http://127.0.0.1:9/ bookworm"
+    done = machine.as_user(
+        *("env", f"TAR_OPTIONS={options}", "sh", "-c", ask), stdin=b"k key\nt bash:amd64\t1\n"
+    )
+    assert done.exit_status == 0, done
+    assert not (machine.root / "tmp/owned").exists()
+    named = machine.as_user("sh", "-c", f"sudo -n TAR_OPTIONS=x {VERIFIER} status t1")
+    assert named.exit_status == 1, named
 
 
 def test_the_account_cannot_change_what_guards_it(machine: Machine) -> None:

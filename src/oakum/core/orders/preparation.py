@@ -14,6 +14,8 @@ PROGRAMS = "/usr/lib/oakum"
 VERIFIER = f"{PROGRAMS}/verifier"
 CONFIGURATION = "/etc/oakum"
 PROGRAM_MODE, READABLE, SUDOERS_MODE = 0o755, 0o644, 0o440
+SETTINGS = 'env_reset, !env_keep, !env_check, !setenv, secure_path="/usr/sbin:/usr/bin:/sbin:/bin"'
+"""For the verifier alone: its environment is root's, whatever sudo keeps for others."""
 KEY_KINDS = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 BLOB = re.compile(r"[A-Za-z0-9+/]+={0,2}")
@@ -133,10 +135,11 @@ def _difference(present: Mapping[str, HostFile], file: HostFile) -> Iterator[str
 
 
 def _sudoers(user: str) -> str:
+    """Return the rule; settings of a command are read after everybody's, wherever those stand."""
     return _lines(
         (
             f"# Oakum logs in as {user}, which may run this program as root and no other.",
-            f'Defaults:{user} env_reset, !setenv, secure_path="/usr/sbin:/usr/bin:/sbin:/bin"',
+            f"Defaults!{VERIFIER} {SETTINGS}",
             f"{user} ALL=(root) NOPASSWD: {VERIFIER}",
         )
     )
