@@ -245,6 +245,23 @@ def test_a_way_back_that_was_refused_is_tried_again(oakum: Path) -> None:
     assert len(list(way.parent.glob("t1.undo.refused.*"))) == 5
 
 
+@pytest.mark.parametrize(("end", "may"), [("refused", "yes"), ("failed", "no"), ("", "no")])
+def test_a_way_back_that_was_refused_has_not_used_the_order(
+    oakum: Path, end: str, may: str
+) -> None:
+    """Under another name it changed nothing: the deadman's own is still to come."""
+    place = oakum / "transactions/t1"
+    (place / "order").touch()
+    (place / "settings").write_text("plan\tp1\nback\tt1.undo\n")
+    (oakum / "orders/p1").mkdir(parents=True)
+    (oakum / "orders/p1/roll-back").write_text("t2.undo\n")
+    (oakum / "transactions/t2.undo").mkdir()
+    if end:
+        (oakum / "transactions/t2.undo/result").write_text(f"state\t{end}\n")
+    said = in_host_shell(oakum, "if claim_order t1.undo; then echo yes; else echo no; fi")
+    assert said == f"{may}\n"
+
+
 def test_a_host_of_before_says_nothing_of_it() -> None:
     """A transaction of an earlier Oakum has none; a state that we do not know is an error."""
     assert parse_status(b"running\tno\nend\tok\n").deadman is DeadmanState.OFF

@@ -79,13 +79,14 @@ go_back_unasked() { # transaction
   is_taken || { launch "$1"; wait_until_taken; }
 }
 
-# On a prepared host the order's way back is used up by this, and the plan does not come again.
+# On a prepared host the order's way back is used up by this, and the plan does not come again. One that was refused has
+# not used it, as for the verifier.
 claim_order() { # transaction
   plan=$(setting plan)
   [ -f "$T/order" ] && [ -n "$plan" ] || return 0
   exec 9>"$OAKUM/orders/lock" && flock 9 || return 1
   used=$OAKUM/orders/$plan/roll-back
-  if [ -e "$used" ]; then
+  if [ -e "$used" ] && ! grep -qsx "state${TAB}refused" "$OAKUM/transactions/$(cat "$used")/result"; then
     [ "$(cat "$used")" = "$1" ]
   else
     printf '%s\n' "$1" >"$used.new" && sync "$used.new" && mv "$used.new" "$used" && sync "$OAKUM/orders/$plan"
