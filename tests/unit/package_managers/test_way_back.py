@@ -1,6 +1,7 @@
 """Going back on a host: what was interrupted, what had no room, and what others did since."""
 
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,49 @@ def test_a_restart_is_not_waited_for_for_ever(tmp_path: Path, program: str, said
     systemctl.chmod(0o755)
     on_host(tmp_path, "PATH=$T/bin:$PATH RESTART_SECONDS=1; restart_unit oak.service")
     assert (tmp_path / "steps").read_text() == f"restarts {said}\n"
+
+
+def test_what_packages_leave_to_ucf_counts_as_configuration(tmp_path: Path) -> None:
+    """As sshd_config: in the plan's prompts, in the restore point, and on the way back."""
+    for name, text in {
+        "registry": "openssh-server \t /etc/ssh/sshd_config\ngrub-pc \t /etc/default/grub\n",
+        "hashfile": f"{'a' * 32}  /etc/ssh/sshd_config\n{'b' * 32}  /etc/default/grub\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "bin").mkdir()
+    query = tmp_path / "bin/dpkg-query"
+    query.write_text(f"#!/bin/sh\nprintf '\\n /etc/default/ssh {'c' * 32}\\n'\n")
+    query.chmod(0o755)
+    line = (
+        'PATH=$T/bin:$PATH UCF=$T; printf "openssh-server:amd64\\nzlib1g:amd64\\n" | list_conffiles'
+    )
+    assert on_host(tmp_path, line).splitlines() == [
+        f"{'c' * 32}  /etc/default/ssh",
+        f"{'a' * 32}  /etc/ssh/sshd_config",
+    ]
+    (tmp_path / "registry").unlink()
+    assert on_host(tmp_path, line).splitlines() == [f"{'c' * 32}  /etc/default/ssh"]
+
+
+def test_what_ucf_kept_is_named_as_well(tmp_path: Path) -> None:
+    """With its difference; what lay there before is not of this transaction."""
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    (tmp_path / "restore").mkdir()
+    (tmp_path / "restore/leftovers").touch()
+    (etc / "old.conf.ucf-dist").touch()
+    time.sleep(0.05)
+    (tmp_path / "restore/complete").touch()
+    time.sleep(0.05)
+    for name, text in (
+        ("sshd_config", "a\n"),
+        ("sshd_config.ucf-dist", "b\n"),
+        ("x.dpkg-dist", ""),
+    ):
+        (etc / name).write_text(text)
+    on_host(tmp_path, "name_kept_conffiles", instead=("find /etc", f"find {etc}"))
+    kept = (tmp_path / "kept").read_text()
+    assert kept == f"0\t{etc}/x\n2\t{etc}/sshd_config\n"
 
 
 def asks_for_a_boot(oakum: Path, systemd_run: str) -> "subprocess.CompletedProcess[bytes]":

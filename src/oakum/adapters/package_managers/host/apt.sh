@@ -150,8 +150,20 @@ apt_targets() {
     { print apt_name($2) ($1 == "remove" ? "-" : "=" $4) }' "$1"
 }
 
-# Configuration files of the given packages (one name:arch a line on stdin), as `md5 path`.
+UCF=/var/lib/ucf
+
+# Configuration files of the given packages (one name:arch a line on stdin), as `md5 path`: those that dpkg looks after,
+# and those that a package leaves to ucf, as openssh-server does sshd_config.
 list_conffiles() {
+  given=$(cat)
+  printf '%s\n' "$given" | list_conffiles_of_dpkg
+  [ ! -s "$UCF/registry" ] || [ ! -s "$UCF/hashfile" ] || printf '%s\n' "$given" | sed 's/:[^:]*$//' | awk '
+    FILENAME == "-" { asked[$1]; next }
+    FILENAME == ARGV[2] { if ($1 in asked) ours[$2]; next }
+    $2 in ours && $1 ~ /^[0-9a-f]+$/ { print $1 "  " $2 }' - "$UCF/registry" "$UCF/hashfile"
+}
+
+list_conffiles_of_dpkg() {
   apt_names | xargs -r dpkg-query -W -f '${Conffiles}\n' 2>/dev/null | awk '
     $NF == "obsolete" || $NF == "remove-on-upgrade" || $NF == "newconffile" || NF < 2 { next }
     { md5 = $NF; path = $0; sub(/^ /, "", path); sub(/ [^ ]+$/, "", path); print md5 "  " path }'

@@ -239,8 +239,11 @@ touched_unit() {
 # What differs may be a secret: it stays here, readable by root, until root asks for it.
 name_kept_conffiles() {
   rm -f "$T/kept" && (umask 077 && : >"$T/conffiles.diff")
-  find /etc -name '*.dpkg-dist' 2>/dev/null | sort | comm -13 "$R/leftovers" - | while IFS= read -r path; do
-    mine=${path%.dpkg-dist}
+  {
+    find /etc -name '*.dpkg-dist' 2>/dev/null | sort | comm -13 "$R/leftovers" -
+    find /etc -name '*.ucf-dist' -cnewer "$R/complete" 2>/dev/null | sort
+  } | while IFS= read -r path; do
+    mine=${path%.*-dist}
     journal conffiles "done" "kept $mine as it was changed here; the new version is beside it as $path"
     diff -u -- "$mine" "$path" | head -c 65536 >>"$T/conffiles.diff"
     differing=$(diff -- "$mine" "$path" | grep -c '^[<>]')
