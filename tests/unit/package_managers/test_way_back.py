@@ -53,6 +53,16 @@ def test_a_way_back_that_is_cut_off_is_none(tmp_path: Path) -> None:
     assert (tmp_path / "inverse.tsv").read_text() == "of before\n"
 
 
+def test_no_room_to_list_packages_is_not_that_they_are_gone(tmp_path: Path) -> None:
+    """What was to be removed would look removed, and the host as it was before."""
+    (tmp_path / "back").write_text("remove\toak:amd64\t1\t-\t-\n")
+    listing = "list_packages() { printf 'ii \\toak:amd64\\t1\\n'; }; "
+    line = f'{listing}ulimit -f 0; has_arrived "$T/back" && echo arrived; remaining "$T/back" 2>&1'
+    said = on_host(tmp_path, line)
+    assert "arrived" not in said
+    assert "is the disk full?" in said
+
+
 def test_no_room_to_mark_a_change_is_said(tmp_path: Path) -> None:
     """A shell ends at once when `:` cannot be redirected: then nobody would be told."""
     assert on_host(tmp_path, "T=$T/gone; mark_changed 2>/dev/null || echo told") == "told\n"

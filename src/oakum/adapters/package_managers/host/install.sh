@@ -10,7 +10,8 @@ write_inverse() {
 
 # remaining CHANGES: of these, print those that have not come about yet; fail on a version that is neither old nor new.
 remaining() {
-  list_packages | grep '^.[^nc]' >"$T/now"
+  # A list that is cut off lacks packages: they would look removed, and what was to be removed as if it were.
+  list_packages | grep '^.[^nc]' >"$T/now" || { echo "cannot write in $T; is the disk full?" >&2; return 1; }
   awk -F '\t' -v OFS='\t' -v native="$NATIVE" "$NAMES"'
     FILENAME == ARGV[1] { version[same($2)] = $3; status[same($2)] = $1; next }
     {

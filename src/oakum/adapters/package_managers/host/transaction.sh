@@ -115,7 +115,10 @@ check_room() {
 
 # Why `remaining` failed. Where it had no word for it, there was no room for its answer.
 why_other() {
-  if [ -s "$T/drift" ]; then echo "drift: $(one_line <"$T/drift"); scan and plan again"; else echo "cannot write in $T; is the disk full?"; fi
+  case "$(cat "$T/drift")" in
+    '' | *'is the disk full?') echo "cannot write in $T; is the disk full?" ;;
+    *) echo "drift: $(one_line <"$T/drift"); scan and plan again" ;;
+  esac
 }
 
 compare_with_plan() {
