@@ -305,6 +305,34 @@ def test_unknown_verbs_and_tricks_with_paths(
     machine.refusal(*words, stdin=signed(order_of(today()), *people[:2]))
 
 
+@pytest.mark.parametrize(
+    ("full", "does"),
+    [
+        ("part", "require_for_us"),
+        ("changes.tsv", "require_for_us"),
+        ("undo.tsv", "require_for_us"),
+        ("opens", "require_own_window"),
+        ("settings", 'write_settings upgrade "" >"$W/settings" || exit 3'),
+    ],
+)
+def test_a_disk_that_is_full_takes_nothing_out_of_an_order(
+    tmp_path: Path, full: str, does: str
+) -> None:
+    """Whoever fills it at the right moment could leave out the window, or a part of the change."""
+    hour = timedelta(hours=1)
+    over = Opening(today().created_at - 2 * hour, today().created_at - hour)
+    plan = replace(today(), schedule=(HostOpenings(("nightly",), (over,), (HOST,)),))
+    (tmp_path / "order").write_bytes(order_of(plan))
+    (tmp_path / "verifier.conf").write_text(f"host {HOST}\n")
+    (tmp_path / "part").write_text("download\t1\nmay-undo\tyes\n")
+    (tmp_path / full).unlink(missing_ok=True)
+    (tmp_path / full).symlink_to("/dev/full")
+    functions, _, _ = host_programs()["verifier"].rpartition("\ncd / || exit 3\n")
+    script = f"{functions}\nETC={tmp_path} W={tmp_path} me={HOST}\n{does}\n"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, timeout=20, check=False)
+    assert done.returncode == 3, done.stderr
+
+
 @pytest.mark.parametrize("signal", ["TSTP", "TTIN", "TTOU"])
 def test_nobody_stops_it_half_way(signal: str) -> None:
     """A terminal that stops it after it looked at the clock could let it go on after the end."""

@@ -163,15 +163,15 @@ END
   PLAN=$(value plan order)
 }
 
-# Find the part of the order that is for this host.
+# Find the part of the order that is for this host. What there is no room for is not understood: half of what was signed
+# was signed by nobody.
 require_for_us() {
   me=$(setting_of host "$HOST") || exit 6
-  awk -F '\t' -v me="$me" '$1 == "class" { n++ } $1 == "host" && $2 == me { print n + 0 }' "$W/order" >"$W/mine"
+  awk -F '\t' -v me="$me" '$1 == "class" { n++ } $1 == "host" && $2 == me { print n + 0 }' "$W/order" >"$W/mine" || exit 3
   [ "$(wc -l <"$W/mine")" = 1 ] && [ "$(cat "$W/mine")" -gt 0 ] || deny "the order is not for this host ($me)"
-  awk -F '\t' -v mine="$(cat "$W/mine")" '$1 == "class" { n++ } n == mine' "$W/order" >"$W/part"
+  awk -F '\t' -v mine="$(cat "$W/mine")" '$1 == "class" { n++ } n == mine' "$W/order" >"$W/part" || exit 3
   for name in may-undo download; do [ -n "$(value "$name" part)" ] || deny "the order does not say once: $name"; done
-  sed -n "s/^change$TAB//p" "$W/part" >"$W/changes.tsv"
-  sed -n "s/^undo$TAB//p" "$W/part" >"$W/undo.tsv"
+  sed -n "s/^change$TAB//p" "$W/part" >"$W/changes.tsv" && sed -n "s/^undo$TAB//p" "$W/part" >"$W/undo.tsv" || exit 3
   [ -s "$W/changes.tsv" ] || deny "the order changes nothing on this host"
   [ "$(grep -c "^deadman$TAB" "$W/part")" -le 1 ] || deny "the order says more than once: deadman"
 }
@@ -187,7 +187,7 @@ require_time() { # name of the last moment
 
 # A host that has windows of its own begins in one of them only; one that has none, at any time of the order.
 require_own_window() {
-  awk -F '\t' -v me="$me" '$1 == "opens" && $3 == me { print $2 }' "$W/order" >"$W/opens"
+  awk -F '\t' -v me="$me" '$1 == "opens" && $3 == me { print $2 }' "$W/order" >"$W/opens" || exit 3
   [ -s "$W/opens" ] || return 0
   awk -F '\t' -v now="$(date -u +%Y-%m-%dT%H:%M:%SZ)" -v soon="$(date -u -d "$LEEWAY" +%Y-%m-%dT%H:%M:%SZ)" '
     FILENAME == ARGV[1] { mine[$1]; next }
@@ -268,10 +268,10 @@ roll_back_order() { # transaction undone
 }
 
 write_settings() { # mode undone [back]
-  printf 'mode\t%s\nundoes\t%s\nlock_seconds\t300\n' "$1" "$2"
-  for name in url suite restart reboot plan; do printf '%s\t%s\n' "$name" "$(value "$name" order)"; done
-  printf 'download_bytes\t%s\nmay_undo\t%s\n' "$(value download part)" "$(value may-undo part)"
-  [ "$1" != upgrade ] || [ -z "$(value restore-point part)" ] || printf 'snapshot\tyes\n'
+  printf 'mode\t%s\nundoes\t%s\nlock_seconds\t300\n' "$1" "$2" || return
+  for name in url suite restart reboot plan; do printf '%s\t%s\n' "$name" "$(value "$name" order)" || return; done
+  printf 'download_bytes\t%s\nmay_undo\t%s\n' "$(value download part)" "$(value may-undo part)" || return
+  [ "$1" != upgrade ] || [ -z "$(value restore-point part)" ] || printf 'snapshot\tyes\n' || return
   [ -z "${3:-}" ] || printf 'deadman\t%s\nback\t%s\n' "$(value deadman part)" "$3"
 }
 
@@ -298,7 +298,7 @@ hook_order() { # execution number do|undo
   [ -s "$W/hooked" ] || deny "the order has no hook $2 for this host"
   awk -F '\t' -v number="$2" '$1 == "hook" && $2 == number' "$W/order" >"$W/hook"
   [ "$(wc -l <"$W/hook")" = 1 ] || deny "the order does not say once: hook $2"
-  sed -n "s/^hook-$3$TAB$2$TAB//p" "$W/order" >"$W/command"
+  sed -n "s/^hook-$3$TAB$2$TAB//p" "$W/order" >"$W/command" || exit 3
   [ -s "$W/command" ] || deny "hook $2 of the order has nothing to $3"
   done_as=$(cat "$MINE/hook-$2" 2>/dev/null)
   if [ "$3" = undo ]; then
@@ -309,10 +309,9 @@ hook_order() { # execution number do|undo
     use "hook-$2" "$1"
   fi
   {
-    printf 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nLANG=C.UTF-8\nOAKUM_HOST=%s\n' "$me"
-    printf 'OAKUM_PLAN=plan-%s\nOAKUM_HOOK=%s\n' "$(printf %.12s "$PLAN")" "$(cut -f 5 "$W/hook")"
-  } >"$W/environment"
-  cut -f 4 "$W/hook" >"$W/seconds"
+    printf 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nLANG=C.UTF-8\nOAKUM_HOST=%s\n' "$me" &&
+      printf 'OAKUM_PLAN=plan-%s\nOAKUM_HOOK=%s\n' "$(printf %.12s "$PLAN")" "$(cut -f 5 "$W/hook")"
+  } >"$W/environment" && cut -f 4 "$W/hook" >"$W/seconds" || exit 3
   new=$(mktemp -d "$OAKUM/hooks/.new.XXXXXX") || exit 3
   trap 'rm -rf "$W" "$new"' EXIT
   cp "$LIB/hook.sh" "$W/command" "$W/environment" "$W/seconds" "$new/" || exit 3
