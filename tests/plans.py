@@ -67,8 +67,8 @@ PLAN = Plan(
     release="bookworm",
     classes=(WEB,),
     rings=(
-        Ring("ring 1", (HostId("web-1"),), 60, 120),
-        Ring("ring 2", (HostId("web-2"),), 60, 60),
+        Ring("ring 1", (HostId("web-1"),), 60, 120, 5),
+        Ring("ring 2", (HostId("web-2"),), 60, 60, 5),
     ),
     window=Window(NOW, None),
     budget=Budget(concurrency=2, max_failed=0),

@@ -22,6 +22,8 @@ Ppm = Annotated[int, Meta(ge=1, le=999_999)]
 DeadmanSeconds = Annotated[int, Meta(ge=1, le=999_999)]
 """As many digits as a verifier takes."""
 Seconds = Annotated[int, Meta(ge=1, le=3_600)]
+Share = Annotated[str, Meta(pattern="^(100|[1-9][0-9]?)%$")]
+NoneOrShare = Annotated[str, Meta(pattern="^(100|[1-9]?[0-9])%$")]
 Percent = Annotated[int, Meta(ge=1, le=100)]
 Text = Annotated[str, Meta(min_length=1)]
 Name = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$")]
@@ -210,8 +212,12 @@ class SnapshotSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RolloutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[rollout]` table: how carefully."""
 
-    concurrency: AtLeastOne = 10
-    max_failed: NotNegative = 0
+    concurrency: AtLeastOne | Share = 10
+    """Hosts at once, or a share of the plan's."""
+    max_failed: NotNegative | NoneOrShare = 0
+    """Failed or unreachable hosts that a rollout bears, or a share of the plan's."""
+    max_failed_per_ring: NotNegative | NoneOrShare | None = None
+    """The same of each ring."""
     base_rate_ppm: Ppm = 10_000
     """Hosts in a million that fail whatever is changed; what chance does not explain stops."""
     ring_percents: Annotated[tuple[Percent, ...], Meta(min_length=1)] = (10, 40, 100)

@@ -221,12 +221,27 @@ def test_a_lane_is_chosen_with_a_reason_or_not_at_all(fleet: Path, words: tuple[
 
 @pytest.mark.parametrize(
     "words",
-    [("--soak", "99999999999"), ("--concurrency", "10000000000"), ("--max-failed", "1000001")],
+    [("--soak", "99999999999"), ("--canaries", "10000000000")],
 )
 def test_a_number_that_no_fleet_has_is_a_typing_error(fleet: Path, words: tuple[str, ...]) -> None:
     """It is refused where it was typed, and not a defect later."""
     done = oakum(fleet, "plan", "create", *words)
     assert (done.returncode, "less than or equal to" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--concurrency", "10000000000"),
+        ("--concurrency", "0%"),
+        ("--max-failed", "1000001"),
+        ("--max-failed-per-ring", "half"),
+    ],
+)
+def test_a_budget_is_hosts_or_percent(fleet: Path, words: tuple[str, ...]) -> None:
+    """Anything else is refused before any host is asked."""
+    done = oakum(fleet, "plan", "create", *words)
+    assert (done.returncode, f"{words[0]} {words[1]!r} is neither" in done.stderr) == (1, True)
 
 
 def test_a_worker_of_a_zone_that_no_label_names_is_refused(home: Path) -> None:

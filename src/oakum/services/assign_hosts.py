@@ -103,7 +103,7 @@ def plan_of(rollout: Rollout, work: UnitOfWork) -> Plan:
 
 def ring_of(ring: Ring) -> RolloutRing:
     """Return a ring of a plan as a rollout carries it out."""
-    return RolloutRing(ring.name, ring.soak_seconds, ring.normal_soak_seconds)
+    return RolloutRing(ring.name, ring.soak_seconds, ring.normal_soak_seconds, ring.max_failed)
 
 
 def checks_for(host: Host, checks: Sequence[Check]) -> tuple[Check, ...]:

@@ -10,6 +10,7 @@ from oakum.core.ids import CveId, HostId
 from oakum.core.inventory.facts import Facts
 from oakum.core.inventory.host import Criticality, Host
 from oakum.core.matching.finding import Finding, FindingState
+from oakum.core.planning.budget import BudgetWish
 from oakum.core.planning.clusters import Cluster, clusters_of, fingerprint, touched_by
 from oakum.core.planning.groups import groups_of
 from oakum.core.planning.hook import Hook, HookRule, hooks_for
@@ -19,7 +20,6 @@ from oakum.core.planning.metric import NO_METRICS, MetricRules
 from oakum.core.planning.openings import HostOpenings
 from oakum.core.planning.plan import (
     PLAN_FORMAT,
-    Budget,
     Group,
     HostClass,
     Plan,
@@ -66,7 +66,7 @@ class PlanRequest:
     """How many environment clusters the first ring covers at most, unless its share is more."""
     wish: LaneWish
     window: Window
-    budget: Budget
+    budget: BudgetWish
     restart_policy: RestartPolicy
     reboot_policy: RebootPolicy
     rules: Rules
@@ -269,9 +269,12 @@ def _assemble(
         snapshot=request.snapshot.id,
         release=request.snapshot.manifest.release,
         classes=classes,
-        rings=tuple(Ring(f"ring {number}", hosts, 0) for number, hosts in enumerate(rings, 1)),
+        rings=tuple(
+            Ring(f"ring {number}", hosts, 0, max_failed=request.budget.of_ring(len(hosts)))
+            for number, hosts in enumerate(rings, 1)
+        ),
         window=request.window,
-        budget=request.budget,
+        budget=request.budget.budget(sum(len(hosts) for hosts in rings)),
         restart_policy=request.restart_policy,
         reboot_policy=request.reboot_policy,
         rollback_verdict=way_back,

@@ -21,12 +21,13 @@ from oakum.core.inventory.distribution import Distribution
 from oakum.core.inventory.facts import Environment, Facts, ModifiedConffile, RunningKernel
 from oakum.core.inventory.host import Criticality, Host
 from oakum.core.inventory.package import InstalledPackage
+from oakum.core.planning.budget import Amount, BudgetWish
 from oakum.core.planning.change import ChangeKind
 from oakum.core.planning.hook import HookRule
 from oakum.core.planning.lane import PlanLane, shortened_gates
 from oakum.core.planning.lane_choice import LaneWish
 from oakum.core.planning.openings import Opening
-from oakum.core.planning.plan import Budget, Plan, RebootPolicy, RestartPolicy, Window
+from oakum.core.planning.plan import Plan, RebootPolicy, RestartPolicy, Window
 from oakum.core.planning.schedule import Rules, WindowRule
 from oakum.core.repositories.snapshot import (
     LeftOut,
@@ -164,8 +165,8 @@ def request(
     return PlanRequest(
         title="updates", created_by="me", snapshot=SNAPSHOT, hosts=(WEB,), sources=frozenset(),
         cves=cves, ring_percents=(100,), max_canaries=30, wish=LaneWish(SOAKS, soak_seconds=0),
-        window=Window(None, None), budget=Budget(1, 0), restart_policy=RestartPolicy.AFFECTED,
-        reboot_policy=reboot,
+        window=Window(None, None), budget=BudgetWish(Amount(1), Amount(0)),
+        restart_policy=RestartPolicy.AFFECTED, reboot_policy=reboot,
         rules=Rules(windows, (), "oakum.toml"),
     )  # fmt: skip
 
@@ -246,7 +247,7 @@ def test_a_pair_that_must_follow_each_other_counts_when_it_must_have_ended_by_a_
         work.commit()
     by = clock.now() + timedelta(seconds=100)
     asked = replace(
-        request(), hosts=(WEB, twin), budget=Budget(2, 0),
+        request(), hosts=(WEB, twin), budget=BudgetWish(Amount(2), Amount(0)),
         wish=LaneWish(SOAKS, soak_seconds=0, by=by),
     )  # fmt: skip
     ends_at = make(fleet, clock, asked).created_at + timedelta(seconds=20 + 3 + 45)
@@ -257,6 +258,31 @@ def test_a_pair_that_must_follow_each_other_counts_when_it_must_have_ended_by_a_
         work.commit()
     with pytest.raises(RefusedError, match="would not be done by"):
         make(fleet, clock, asked)
+
+
+def test_budgets_in_percent_become_hosts_of_the_plan_and_of_its_rings(
+    fleet: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """They are what is approved, so they are in the digest."""
+    hosts = [
+        replace(WEB, id=HostId(f"web-{n}"), name=f"web-{n}", address=f"127.0.0.{n}")
+        for n in range(2, 12)
+    ]
+    with fleet() as work:
+        for host in hosts:
+            work.hosts.add(host)
+            work.facts.save(host.id, replace(FACTS, hostname=host.name))
+        work.commit()
+    share = Amount(50, is_percent=True)
+    asked = replace(
+        request(), hosts=tuple(hosts), ring_percents=(30, 100),
+        budget=BudgetWish(share, Amount(20, is_percent=True), share),
+    )  # fmt: skip
+    plan = make(fleet, clock, asked)
+    assert (plan.budget.concurrency, plan.budget.max_failed) == (5, 2)
+    assert [(len(ring.hosts), ring.max_failed) for ring in plan.rings] == [(3, 1), (7, 3)]
+    more = replace(plan.rings[0], max_failed=2)
+    assert replace(plan, rings=(more, *plan.rings[1:])).digest != plan.digest
 
 
 def test_an_update_that_the_snapshot_leaves_out_stays_with_its_reason(

@@ -67,6 +67,21 @@ def test_the_declared_budget_stops_what_the_evidence_would_bear() -> None:
     assert judge(rollout(*[GOOD] * 99, BAD, max_failed=0)).verdict is Verdict.FAILED
 
 
+@pytest.mark.parametrize(
+    ("state", "verdict"), [(BAD, Verdict.FAILED), (RunState.REFUSED, Verdict.INCONCLUSIVE)]
+)
+def test_the_budget_of_a_ring_stops_what_the_rollout_would_bear(
+    state: RunState, verdict: Verdict
+) -> None:
+    """One of a hundred in each of two rings: the second bears none, refused ones counted."""
+    found = rollout(*[GOOD] * 99, state, *[GOOD] * 99, state)
+    runs = tuple(replace(run, ring=number // 100) for number, run in enumerate(found.runs))
+    assert judge(replace(found, runs=runs, ring=1)).verdict is Verdict.PASSED
+    rings = (RolloutRing("ring 1", 0, max_failed=1), RolloutRing("ring 2", 0, max_failed=0))
+    stopped = judge(replace(found, runs=runs, ring=1, rings=rings))
+    assert (stopped.verdict, "(budget of ring 2: 0)" in stopped.detail) == (verdict, True)
+
+
 def test_the_gate_stops_while_hosts_are_at_work() -> None:
     """Nothing new begins once the evidence is there, though the ring has not ended."""
     going = rollout(*[GOOD] * 4, BAD, BAD, BAD, BUSY, *[WAITS] * 20)

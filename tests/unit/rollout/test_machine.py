@@ -133,7 +133,7 @@ class RolloutMachine(RuleBasedStateMachine):
     @initialize(
         sizes=st.lists(st.integers(1, 5), min_size=1, max_size=3),
         concurrency=st.integers(1, 4),
-        max_failed=st.integers(0, 3),
+        max_failed=st.tuples(st.integers(0, 3), st.none() | st.integers(0, 2)),
         limits=st.sets(st.sampled_from(["pairs", "zones", "quorum", "night"])),
         measured=st.sampled_from(["not", "if there", "must"]),
         base_rate_ppm=st.sampled_from([10_000, 400_000]),
@@ -144,7 +144,7 @@ class RolloutMachine(RuleBasedStateMachine):
         *,
         sizes: list[int],
         concurrency: int,
-        max_failed: int,
+        max_failed: tuple[int, int | None],
         limits: set[str],
         base_rate_ppm: int,
         measured: str,
@@ -169,7 +169,10 @@ class RolloutMachine(RuleBasedStateMachine):
             phase=Phase.WAITING,
             reason="created",
             ring=0,
-            rings=tuple(RolloutRing(f"ring {n + 1}", 300) for n in range(len(sizes))),
+            rings=tuple(
+                RolloutRing(f"ring {n + 1}", 300, max_failed=max_failed[1])
+                for n in range(len(sizes))
+            ),
             runs=tuple(
                 HostRun(
                     HostRunId(name),
@@ -184,7 +187,7 @@ class RolloutMachine(RuleBasedStateMachine):
                 for number, (name, ring) in enumerate(zip(names, rings, strict=True))
             ),
             concurrency=concurrency,
-            max_failed=max_failed,
+            max_failed=max_failed[0],
             opens_at=OPENS,
             closes_at=CLOSES,
             started_by="tester",
@@ -214,6 +217,10 @@ class RolloutMachine(RuleBasedStateMachine):
                 assert after.measuring.ring == after.ring
                 assert after.measuring.rounds_before >= after.measurement.rounds_before
             assert judge(after).verdict is Verdict.PASSED
+            failed = [run.ring for run in before.runs if run.state is RunState.FAILED]
+            assert len(failed) <= after.max_failed
+            for number, ring in enumerate(after.rings):
+                assert ring.max_failed is None or failed.count(number) <= ring.max_failed
             earlier = [run for run in before.runs if run.ring < after.ring]
             assert all(run.state.is_final for run in earlier)
             taken = {run.host for run in after.runs if run.state.is_busy or run.is_down}

@@ -32,7 +32,8 @@ def _lines(plan: Plan) -> Iterator[str]:
         for host in hook.hosts:
             yield f"{host}: hook {done}{undone}"
     for ring in plan.rings:
-        yield f"{ring.name}: {', '.join(ring.hosts)}; soaks {ring.soak_seconds} s"
+        bears = "" if ring.max_failed is None else f"; bears {ring.max_failed} failed"
+        yield f"{ring.name}: {', '.join(ring.hosts)}; soaks {ring.soak_seconds} s{bears}"
     for cluster in plan.uncovered:
         yield f"not tried out first: {', '.join(cluster.hosts)}"
 

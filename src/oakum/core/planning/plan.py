@@ -81,6 +81,8 @@ class Ring:
     soak_seconds: int
     normal_soak_seconds: int | None = None
     """What the normal lane asks for; None in plans that were stored before there were lanes."""
+    max_failed: int | None = None
+    """Failed or unreachable hosts that this ring bears; None: what the whole rollout bears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +306,8 @@ def _ring_json(ring: Ring) -> Json:
     }
     if ring.normal_soak_seconds is not None:
         document["normal_soak"] = ring.normal_soak_seconds
+    if ring.max_failed is not None:
+        document["max_failed"] = ring.max_failed
     return document
 
 

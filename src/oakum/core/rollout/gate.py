@@ -38,11 +38,7 @@ def judge(rollout: Rollout) -> GateAnswer:
         answer = _against(rollout, failed, states)
         if answer is not None:
             return answer
-    return (
-        _metrics(rollout)
-        or _silence(rollout, len(failed), states)
-        or GateAnswer(Verdict.PASSED, "")
-    )
+    return _metrics(rollout) or _silence(rollout, failed, states) or GateAnswer(Verdict.PASSED, "")
 
 
 def _metrics(rollout: Rollout) -> GateAnswer | None:
@@ -76,15 +72,26 @@ def _against(rollout: Rollout, failed: list[HostRun], states: list[RunState]) ->
     if hard:
         names = ", ".join(sorted({signal.value for run in hard for signal in run.signals}))
         return GateAnswer(Verdict.FAILED, f"{names}, which stops at once: {_named(hard)}")
-    if len(failed) > rollout.max_failed:
-        return GateAnswer(Verdict.FAILED, f"{_named(failed)} (budget {rollout.max_failed})")
+    if spent := _spent(rollout, failed):
+        return GateAnswer(Verdict.FAILED, f"{_named(failed)} ({spent})")
     if e_value(len(failed), _changed(states), rollout.base_rate_ppm / MILLION) >= STOP:
         line = what_the_evidence_allows(rollout)
         return GateAnswer(Verdict.FAILED, f"{line}; {_named(failed)}")
     return None
 
 
-def _silence(rollout: Rollout, failed: int, states: list[RunState]) -> GateAnswer | None:
+def _spent(rollout: Rollout, runs: Sequence[HostRun], forgiven: int = 0) -> str:
+    """Return the declared budget that so many hosts exceed, the rollout's or a ring's; or ""."""
+    if len(runs) > rollout.max_failed + forgiven:
+        return f"budget {rollout.max_failed}"
+    for number, ring in enumerate(rollout.rings):
+        of_ring = sum(run.ring == number for run in runs)
+        if ring.max_failed is not None and of_ring > ring.max_failed + forgiven:
+            return f"budget of {ring.name}: {ring.max_failed}"
+    return ""
+
+
+def _silence(rollout: Rollout, failed: list[HostRun], states: list[RunState]) -> GateAnswer | None:
     """Return INCONCLUSIVE when hosts said too little, beyond what a person knows of."""
     refused = [
         *_all_in(RunState.REFUSED, rollout.runs, states),
@@ -101,10 +108,9 @@ def _silence(rollout: Rollout, failed: int, states: list[RunState]) -> GateAnswe
             Verdict.INCONCLUSIVE,
             f"health could not be asked, and so no evidence: {_named(unknown)}",
         )
-    if failed + len(refused) > rollout.max_failed + rollout.forgiven:
+    if spent := _spent(rollout, [*failed, *refused], rollout.forgiven):
         return GateAnswer(
-            Verdict.INCONCLUSIVE,
-            f"not changed, and so no evidence: {_named(refused)} (budget {rollout.max_failed})",
+            Verdict.INCONCLUSIVE, f"not changed, and so no evidence: {_named(refused)} ({spent})"
         )
     ring = [run.outcome for run in rollout.in_ring(rollout.ring)]
     if ring and all(state is RunState.REFUSED or state is RunState.ROLLED_BACK for state in ring):

@@ -124,6 +124,8 @@ class RolloutRing:
     soak_seconds: int
     normal_soak_seconds: int | None = None
     """What the normal lane asks for; None in rollouts of before there were lanes."""
+    max_failed: int | None = None
+    """Failed or unreachable hosts that this ring bears; None: what the whole rollout bears."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,8 @@ def _show_order(plan: Plan, names: Mapping[HostId, str], now: datetime) -> None:
     for ring in plan.rings:
         hosts = _named(ring.hosts, names)
         soak = shortened(ring) or seconds_in_words(ring.soak_seconds)
-        output.show(f"  {ring.name:<10} {hosts}; soaks {soak}")
+        bears = "" if ring.max_failed is None else f"; bears {ring.max_failed} failed"
+        output.show(f"  {ring.name:<10} {hosts}; soaks {soak}{bears}")
     for group in plan.groups:
         hosts = _named(group.hosts, names)
         output.show(f"  {group.kind.value:<10} {group.name}: {_limit(group)}: {hosts}")

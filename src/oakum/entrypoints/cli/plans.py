@@ -12,10 +12,11 @@ from oakum.core.errors import InputError, StorageError
 from oakum.core.ids import PlanId
 from oakum.core.matching.coverage import Outline
 from oakum.core.orders.order import NAMESPACE, OrderSignature
+from oakum.core.planning.budget import MOST_HOSTS, BudgetWish, parse_amount
 from oakum.core.planning.diff import diff as compare
 from oakum.core.planning.lane import PlanLane
 from oakum.core.planning.lane_choice import LaneWish
-from oakum.core.planning.plan import Budget, Plan, RebootPolicy, RestartPolicy, Window
+from oakum.core.planning.plan import Plan, RebootPolicy, RestartPolicy, Window
 from oakum.core.repositories.snapshot import Snapshot
 from oakum.core.staging.rehearsal import Rehearsal
 from oakum.core.text import one_line
@@ -29,11 +30,12 @@ from oakum.services.choose import choose_hosts, require_sources
 from oakum.services.create_plan import PlanMaker, PlanRequest
 from oakum.services.order_plan import order_of
 from oakum.services.require_freshness import require_freshness
+from oakum.settings import RolloutSettings
 
 app = typer.Typer(help="Create, show and compare plans.", no_args_is_help=True)
 
 SECONDS = re.compile(r"[1-9][0-9]{0,5}")
-MOST_HOSTS, MOST_SECONDS = 1_000_000, 100_000_000
+MOST_SECONDS = 100_000_000
 """As in oakum.toml; three years of soak are beyond any plan, and a typing error."""
 PERCENT = re.compile(r"[0-9]{1,9}")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -72,12 +74,13 @@ def create(
     by: Annotated[
         str, typer.Option(help="Refuse a plan that would end later: ISO 8601 with zone.")
     ] = "",
-    concurrency: Annotated[
-        int | None, typer.Option(min=1, max=MOST_HOSTS, help="Hosts at once.")
-    ] = None,
+    concurrency: Annotated[str, typer.Option(help="Hosts at once: 10, or 5% of the plan's.")] = "",
     max_failed: Annotated[
-        int | None, typer.Option(min=0, max=MOST_HOSTS, help="Failed hosts to bear.")
-    ] = None,
+        str, typer.Option(help="Failed or unreachable hosts to bear: 3, or 2% of the plan's.")
+    ] = "",
+    max_failed_per_ring: Annotated[
+        str, typer.Option(help="The same of each ring: 1, or 5% of its hosts.")
+    ] = "",
     deadman: Annotated[
         str, typer.Option(help="Seconds until an unconfirmed host goes back; auto; off.")
     ] = "",
@@ -91,6 +94,7 @@ def create(
     """
     chosen = application()
     settings = chosen.configuration.rollout
+    budget = _budget(settings, concurrency, max_failed, max_failed_per_ring)
     if (lane is None) != (not reason.strip()):
         raise InputError(
             "--lane and --reason go together: who shortens gates, or does not, says why",
@@ -124,11 +128,7 @@ def create(
             parse_moment(by, "--by") if by else None,
         ),
         window=_window(opens, closes),
-        budget=Budget(
-            settings.concurrency if concurrency is None else concurrency,
-            settings.max_failed if max_failed is None else max_failed,
-            settings.base_rate_ppm,
-        ),
+        budget=budget,
         restart_policy=restart,
         reboot_policy=reboot,
         rules=chosen.declared.rules,
@@ -142,10 +142,11 @@ def create(
         chosen.reading, chosen.declared.refusal_limits(frozen.manifest.release), chosen.clock
     )
     chosen.snapshots.require_served()
+    at_once = budget.budget(len(hosts)).concurrency
     with output.progress_bar() as progress:
         maker = PlanMaker(
             chosen.begin,
-            ChangeAsker(chosen.transport, chosen.package_manager, settings.concurrency, progress),
+            ChangeAsker(chosen.transport, chosen.package_manager, at_once, progress),
             chosen.assessor,
             chosen.clock,
         )
@@ -156,6 +157,17 @@ def create(
     show_plan(plan, (), (), {host.id: host.name for host in hosts}, chosen.clock.now())
     show_guards(plan, hosts)
     output.say(f"next: oakum rehearse {plan.id}")
+
+
+def _budget(settings: RolloutSettings, at_once: str, failed: str, of_ring: str) -> BudgetWish:
+    declared = settings.max_failed_per_ring
+    per_ring = of_ring or declared
+    return BudgetWish(
+        parse_amount(at_once or settings.concurrency, "--concurrency", least=1),
+        parse_amount(failed or settings.max_failed, "--max-failed"),
+        None if per_ring is None else parse_amount(per_ring, "--max-failed-per-ring"),
+        settings.base_rate_ppm,
+    )
 
 
 def _deadman(said: str) -> int | None:
