@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -214,6 +215,17 @@ def test_a_busy_database_is_waited_for_and_then_named(filled: Path) -> None:
         with pytest.raises(StorageError, match=r"oakum.db is in use by another command"):
             open_database(f"sqlite:///{filled}", filled.parent, busy_seconds=0.1)
     assert _names(filled) == ["web-1"]
+
+
+def test_a_new_database_is_waited_for_while_another_makes_it(path: Path) -> None:
+    """SQLite refuses at once to switch its journal beside who writes."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        timer = threading.Timer(0.3, other.execute, ["COMMIT"])
+        timer.start()
+        open_database(f"sqlite:///{path}", path.parent).dispose()
+        timer.join()
 
 
 def test_a_busy_database_is_named_inside_a_unit_of_work(filled: Path) -> None:

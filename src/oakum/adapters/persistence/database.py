@@ -1,6 +1,7 @@
 """Opening the database: new, older, newer, damaged or busy."""
 
 import sqlite3
+import time
 from contextlib import closing
 from enum import Enum
 from pathlib import Path
@@ -217,8 +218,24 @@ def _require_beginning(head: HeadFile, what: str) -> None:
 def _prepare_sqlite(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
     del entry
     connection.isolation_level = None  # transactions are begun by us, and by nothing else
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    _switch_to_wal(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Have SQLite write ahead. It does not wait by itself for another that opens a new database."""
+    milliseconds: int = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+    end = time.monotonic() + milliseconds / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _bring_up_to_date(engine: Engine, path: Path | None, kept: HeadFile) -> None:
