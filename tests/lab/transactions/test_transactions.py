@@ -419,6 +419,27 @@ def test_killed_while_unpacking_then_resumed(
     assert "ii  oak-library:amd64 1.1" in host.shell(STATE)
 
 
+def test_a_lock_that_is_met_half_way_is_waited_for(
+    host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
+) -> None:
+    """No end is told of a host that is half-way: it is taken up when the lock is gone."""
+    transaction = upgrade(archive, archive.change(slow, slow_new))
+    asyncio.run(APT.start(session, transaction))
+    host.wait_for_file("var/lib/oak-slow")
+    host.shell("systemctl kill --signal=KILL oakum-t1.service; sleep 0.5")
+    (host.root / "var/tmp/locker.pl").write_text(LOCKER)
+    host.shell("systemd-run -q --unit=holder perl /var/tmp/locker.pl; sleep 0.5")
+    asyncio.run(APT.start(session, transaction))
+    host.shell("while systemctl -q is-active oakum-t1.service; do sleep 0.1; done")
+    waits = asyncio.run(APT.status(session, transaction.id))
+    assert waits.state is TransactionState.INTERRUPTED
+    assert (waits.journal[-1].outcome, "perl" in waits.journal[-1].detail) == ("interrupted", True)
+    host.shell("systemctl stop holder.service")
+    status = asyncio.run(carry_out(session, transaction))
+    assert (status.state, status.reason, status.starts) == (TransactionState.SUCCEEDED, "", 1)
+    assert "ii  oak-slow:amd64 1.1" in host.shell(STATE)
+
+
 @pytest.mark.parametrize("meanwhile", [":", f"systemctl daemon-reload; {START_TIMERS}"])
 def test_updaters_are_owned_and_given_back(
     host: ThrowAwayHost, session: InsideSession, archive: SmallArchive, meanwhile: str
