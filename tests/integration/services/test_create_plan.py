@@ -260,6 +260,31 @@ def test_a_pair_that_must_follow_each_other_counts_when_it_must_have_ended_by_a_
         make(fleet, clock, asked)
 
 
+def test_a_pair_that_must_follow_each_other_counts_when_a_lane_is_chosen(
+    fleet: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """Both at once leave time for the soak of the normal lane; one after the other do not."""
+    twin = replace(WEB, id=HostId("web-2"), name="web-2", address="127.0.0.2")
+    with fleet() as work:
+        work.hosts.add(twin)
+        work.facts.save(twin.id, replace(FACTS, hostname=twin.name))
+        work.commit()
+    by = clock.now() + timedelta(hours=24, seconds=100)
+    asked = replace(
+        request(), hosts=(WEB, twin), budget=BudgetWish(Amount(2), Amount(0)),
+        wish=LaneWish(SOAKS, by=by),
+    )  # fmt: skip
+    together = make(fleet, clock, asked).lane
+    with fleet() as work:
+        for host in (WEB, twin):
+            work.hosts.update(replace(host, labels=("ha=web",)))
+        work.commit()
+    apart = make(fleet, clock, asked).lane
+    assert together is not None
+    assert apart is not None
+    assert (together.lane, apart.lane) == (PlanLane.NORMAL, PlanLane.URGENT)
+
+
 def test_budgets_in_percent_become_hosts_of_the_plan_and_of_its_rings(
     fleet: UnitOfWorkFactory, clock: Clock
 ) -> None:
