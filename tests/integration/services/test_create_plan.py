@@ -236,15 +236,28 @@ def test_a_plan_that_would_be_late_is_refused_with_what_holds_it_up(
         assert work.plans.ids() == ()
 
 
-def test_a_pair_that_must_follow_each_other_counts_when_it_must_have_ended_by_a_time(
-    fleet: UnitOfWorkFactory, clock: Clock
-) -> None:
-    """Both at once would be done by then, and a pair is never at work at once."""
+def _twin(fleet: UnitOfWorkFactory) -> Host:
+    """Return another host of the fleet, like the first."""
     twin = replace(WEB, id=HostId("web-2"), name="web-2", address="127.0.0.2")
     with fleet() as work:
         work.hosts.add(twin)
         work.facts.save(twin.id, replace(FACTS, hostname=twin.name))
         work.commit()
+    return twin
+
+
+def _make_a_pair(fleet: UnitOfWorkFactory, *hosts: Host) -> None:
+    with fleet() as work:
+        for host in hosts:
+            work.hosts.update(replace(host, labels=("ha=web",)))
+        work.commit()
+
+
+def test_a_pair_that_must_follow_each_other_counts_when_it_must_have_ended_by_a_time(
+    fleet: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """Both at once would be done by then, and a pair is never at work at once."""
+    twin = _twin(fleet)
     by = clock.now() + timedelta(seconds=100)
     asked = replace(
         request(), hosts=(WEB, twin), budget=BudgetWish(Amount(2), Amount(0)),
@@ -252,10 +265,7 @@ def test_a_pair_that_must_follow_each_other_counts_when_it_must_have_ended_by_a_
     )  # fmt: skip
     ends_at = make(fleet, clock, asked).created_at + timedelta(seconds=20 + 3 + 45)
     assert ends_at < by
-    with fleet() as work:
-        for host in (WEB, twin):
-            work.hosts.update(replace(host, labels=("ha=web",)))
-        work.commit()
+    _make_a_pair(fleet, WEB, twin)
     with pytest.raises(RefusedError, match="would not be done by"):
         make(fleet, clock, asked)
 
@@ -264,21 +274,14 @@ def test_a_pair_that_must_follow_each_other_counts_when_a_lane_is_chosen(
     fleet: UnitOfWorkFactory, clock: Clock
 ) -> None:
     """Both at once leave time for the soak of the normal lane; one after the other do not."""
-    twin = replace(WEB, id=HostId("web-2"), name="web-2", address="127.0.0.2")
-    with fleet() as work:
-        work.hosts.add(twin)
-        work.facts.save(twin.id, replace(FACTS, hostname=twin.name))
-        work.commit()
+    twin = _twin(fleet)
     by = clock.now() + timedelta(hours=24, seconds=100)
     asked = replace(
         request(), hosts=(WEB, twin), budget=BudgetWish(Amount(2), Amount(0)),
         wish=LaneWish(SOAKS, by=by),
     )  # fmt: skip
     together = make(fleet, clock, asked).lane
-    with fleet() as work:
-        for host in (WEB, twin):
-            work.hosts.update(replace(host, labels=("ha=web",)))
-        work.commit()
+    _make_a_pair(fleet, WEB, twin)
     apart = make(fleet, clock, asked).lane
     assert together is not None
     assert apart is not None
