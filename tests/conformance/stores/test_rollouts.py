@@ -1,5 +1,6 @@
 """Rollouts: what is stored, and who may act."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from tests.conformance.stores import examples
 from tests.conformance.stores.conftest import Begin
 from tests.conformance.stores.examples import LATER, NOW
 
+from oakum.adapters.persistence.documents import from_document, to_document
 from oakum.core.errors import NotFoundError
 from oakum.core.ids import RolloutId
 from oakum.core.rollout.rollout import Rollout
@@ -36,6 +38,15 @@ def test_rollout_comes_back_whole(begin: Begin, stored: Rollout) -> None:
         assert work.rollouts.get("rollout") == stored
         with pytest.raises(NotFoundError):
             work.rollouts.get("other")
+
+
+def test_an_older_oakum_reads_how_many_were_forgiven_and_is_read() -> None:
+    """It runs beside this one while a site is upgraded, and knows the number only."""
+    made = replace(examples.rollout(examples.plan()), runs=())
+    document = json.loads(to_document(made))
+    assert (document["forgiven"], document.pop("forgiven_runs")) == (2, ["run-1", "run-2"])
+    read = from_document(json.dumps(document).encode(), Rollout, "rollout-1")
+    assert read == replace(made, forgiven_runs=())
 
 
 def test_rollouts_are_listed_oldest_first(begin: Begin, stored: Rollout) -> None:

@@ -54,11 +54,13 @@ def _grant(rollout: Rollout, now: datetime) -> Rollout:
         case Wish.PAUSE if rollout.phase in {Phase.WAITING, Phase.PROGRESSING}:
             return _pause(granted, "paused by a person", now)
         case Wish.RESUME if rollout.phase is Phase.PAUSED:
+            known = tuple(run.id for run in unheard(rollout))
             resumed = replace(
                 granted,
                 phase=Phase.PROGRESSING if rollout.soak_until is None else Phase.WAITING,
                 reason=_resumed(rollout),
-                forgiven=unheard(rollout),
+                forgiven=len(known),
+                forgiven_runs=known,
                 measuring=replace(rollout.measuring, is_forgiven=True),
             )
             return _with_runs(resumed, _left_out(resumed, now))

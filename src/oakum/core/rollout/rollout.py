@@ -150,7 +150,7 @@ class Rollout:
     soaked: bool = False
     """Whether the present ring has soaked and is being verified for the second time."""
     forgiven: int = 0
-    """Hosts that refused or could not be asked, and that a person knew of when resuming."""
+    """How many hosts said nothing when a person last resumed: all that an older Oakum knows."""
     rollback_scope: tuple[HostId, ...] = ()
     """The hosts to roll back; empty means all that were changed."""
     ended_at: datetime | None = None
@@ -164,6 +164,8 @@ class Rollout:
     lane: PlanLane | None = None
     freezes: tuple[HostFreeze, ...] = ()
     """As they are declared now: who decides reads them anew each time, and stores what it read."""
+    forgiven_runs: tuple[HostRunId, ...] = ()
+    """Who they were; empty where an older Oakum resumed, or has written since."""
 
     @property
     def window(self) -> Window:
