@@ -25,6 +25,16 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
+class Unasked:
+    """A host could not be asked, and the fault was of the machine that was to ask it."""
+
+    since: datetime
+    reason: str
+    is_lasting: bool = False
+    """Whether it takes a person: the rollout pauses."""
+
+
+@dataclass(frozen=True, slots=True)
 class HostRun:
     """One host's way through one rollout."""
 
@@ -59,6 +69,8 @@ class HostRun:
     hooks: tuple[HookRun, ...] = ()
     ending: Ending | None = None
     """Only while its hooks are undone, or the hook that runs before that is waited for."""
+    unasked: Unasked | None = None
+    """Until it is asked again."""
 
     @property
     def is_to_answer(self) -> bool:
