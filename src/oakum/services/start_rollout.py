@@ -30,7 +30,7 @@ def start_rollout(plan_id: str, by: str, begin: UnitOfWorkFactory, clock: Clock)
         _require_free_hosts(plan.hosts, work)
         _require_free_groups(plan.groups, work)
         _require_others(plan, work)
-        number = 1 + sum(rollout.plan == plan.id for rollout in work.rollouts.all())
+        number = 1 + work.rollouts.count_of(plan.id)
         rollout = _rollout(plan, number, by, clock)
         work.rollouts.save(rollout)
         work.audit.append(
@@ -281,16 +281,10 @@ def _makes_sense(rollout: Rollout, wish: Wish) -> bool:
 def last_rollout_of(host: HostId, begin: UnitOfWorkFactory) -> Rollout:
     """Return the latest rollout that changed a host and has not put it back."""
     with begin() as work:
-        rollouts = work.rollouts.all()
-    changed = [
-        rollout
-        for rollout in rollouts
-        for run in rollout.runs
-        if run.host == host and run.may_have_changed
-    ]
-    if not changed:
-        raise RefusedError(
-            f"no rollout has changed {host}, or it has been rolled back already",
-            hint="`oakum rollout list` shows every rollout",
-        )
-    return max(changed, key=lambda rollout: rollout.started_at)
+        for rollout, run in work.rollouts.runs_of(host):
+            if run.may_have_changed:
+                return work.rollouts.get(rollout)
+    raise RefusedError(
+        f"no rollout has changed {host}, or it has been rolled back already",
+        hint="`oakum rollout list` shows every rollout",
+    )

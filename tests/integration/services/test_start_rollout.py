@@ -4,12 +4,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, update
+from sqlalchemy import Table, create_engine, update
 from tests.plans import NOW, PLAN
 
 from oakum.adapters.package_managers.apt import SAFE_ID
 from oakum.adapters.persistence.documents import to_document
-from oakum.adapters.persistence.tables import plans
+from oakum.adapters.persistence.tables import host_runs, plans
 from oakum.core.audit.event import Action
 from oakum.core.errors import ConflictError, RefusedError, StorageError
 from oakum.core.ids import Digest, HostId
@@ -28,10 +28,10 @@ from oakum.services.start_rollout import Wanted, last_rollout_of, start_rollout,
 FORGED = replace(PLAN, rings=(*PLAN.rings, Ring("ring 3", (HostId("db"),), 0)))
 
 
-def _forge(directory: Path, **values: object) -> None:
+def _forge(directory: Path, table: Table = plans, **values: object) -> None:
     engine = create_engine(f"sqlite:///{directory / 'oakum.sqlite'}")
     with engine.begin() as connection:
-        connection.execute(update(plans).values(**values))
+        connection.execute(update(table).values(**values))
     engine.dispose()
 
 
@@ -415,3 +415,19 @@ def test_an_abort_needs_nobody_while_no_host_is_at_work(
     assert (ended.phase, ended.wish) == (Phase.ABORTED, Wish.NONE)
     assert {run.state for run in ended.runs} == {RunState.SKIPPED}
     assert actions()[-3:] == [Action.ROLLOUT_CHANGED] + 2 * [Action.HOST_RUN_CHANGED]
+
+
+def test_rollouts_that_have_nothing_to_do_with_it_are_not_read(
+    begin: UnitOfWorkFactory, clock: Clock, tmp_path: Path
+) -> None:
+    """They are many, and one of them that is damaged keeps no other from being started."""
+    approve(begin)
+    other = replace(PLAN, title="other")
+    approve(begin, other)
+    old = start_rollout(other.id, "bob", begin, clock)
+    save(begin, replace(old, phase=Phase.SUCCEEDED))
+    _forge(tmp_path, host_runs, document=b"{", host="another")
+    rollout = start_rollout(PLAN.id, "bob", begin, clock)
+    done = replace(rollout.runs[0], state=RunState.SUCCEEDED)
+    save(begin, replace(rollout, runs=(done, *rollout.runs[1:])))
+    assert last_rollout_of(HostId("web-1"), begin).id == rollout.id
