@@ -313,8 +313,8 @@ class RolloutStore(Protocol):
         """Return how many rollouts of a plan there are."""
         ...
 
-    def runs_of(self, host: HostId) -> tuple[tuple[RolloutId, HostRun], ...]:
-        """Return a host's runs with their rollouts, newest first."""
+    def runs_of(self, host: HostId) -> Iterator[tuple[RolloutId, HostRun]]:
+        """Give a host's runs with their rollouts, newest first."""
         ...
 
     def unfinished(self) -> tuple[Rollout, ...]:

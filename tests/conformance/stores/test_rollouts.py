@@ -85,7 +85,7 @@ def test_only_what_is_asked_for_is_read(begin: Begin, stored: Rollout, engine: E
             (),
             0,
         )
-        assert work.rollouts.runs_of(stored.runs[0].host) == tuple(
+        assert tuple(work.rollouts.runs_of(stored.runs[0].host)) == tuple(
             (rollout.id, rollout.runs[0]) for rollout in (newest, newer, stored)
         )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Table, create_engine, update
+from tests.fakes.fleet import facts_of
 from tests.plans import NOW, PLAN
 
 from oakum.adapters.package_managers.apt import SAFE_ID
@@ -12,14 +13,14 @@ from oakum.adapters.persistence.documents import to_document
 from oakum.adapters.persistence.tables import host_runs, plans
 from oakum.core.audit.event import Action
 from oakum.core.errors import ConflictError, RefusedError, StorageError
-from oakum.core.ids import Digest, HostId
+from oakum.core.ids import Digest, HostId, HostRunId, RolloutId
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.names import require_host_name
 from oakum.core.planning.hook import MAX_HOOKS
 from oakum.core.planning.plan import Group, GroupKind, Plan, Ring, Window
 from oakum.core.rollout.hooks import Execution, HookState
 from oakum.core.rollout.rollout import Rollout, RolloutRing
-from oakum.core.rollout.state import Phase, RunState, Wish
+from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
 from oakum.ports.clock import Clock
 from oakum.ports.stores import Approval, ScanFailure, UnitOfWorkFactory
 from oakum.services.assign_hosts import plan_of
@@ -312,6 +313,63 @@ def test_a_member_that_did_not_answer_takes_up_its_groups_limit(
         assert start_rollout(plan.id, "bob", begin, clock).plan == plan.id
     else:
         with pytest.raises(RefusedError, match="web-9 did not answer the last scan"):
+            start_rollout(plan.id, "bob", begin, clock)
+
+
+UNREACHABLE = (HardSignal.UNREACHABLE,)
+
+
+@pytest.mark.parametrize(
+    ("states", "signals", "why"),
+    [
+        ((RunState.FAILED,), (), "failed in rollout-0"),
+        ((RunState.FAILED, RunState.SKIPPED, RunState.REFUSED), (), "failed in rollout-0"),
+        ((RunState.SUCCEEDED, RunState.ROLLBACK_FAILED), (), "could not be put back in rollout-1"),
+        ((RunState.SUCCEEDED, RunState.REFUSED), UNREACHABLE, "could not be reached in rollout-1"),
+        ((RunState.FAILED, RunState.SUCCEEDED), (), None),
+        ((RunState.FAILED, RunState.ROLLED_BACK), (), None),
+        ((RunState.SUCCEEDED, RunState.REFUSED), (), None),
+    ],
+)
+def test_a_member_that_an_earlier_rollout_left_down_counts(
+    begin: UnitOfWorkFactory,
+    clock: Clock,
+    states: tuple[RunState, ...],
+    signals: tuple[HardSignal, ...],
+    why: str | None,
+) -> None:
+    """It answers scans, and that does not say that it does its work."""
+    group = Group(GroupKind.AVAILABILITY, "db", 1, PLAN.hosts)
+    plan, other = replace(PLAN, groups=(group,)), replace(PLAN, title="other")
+    approve(begin, plan)
+    approve(begin, other)
+    lost = Host(HostId("web-9"), "web-9", "192.0.2.9", 22, "root", "key", NOW, labels=("ha=db",))
+    run = replace(start_rollout(other.id, "bob", begin, clock).runs[0], host=lost.id)
+    with begin() as work:
+        work.hosts.add(lost)
+        work.facts.save(lost.id, replace(facts_of("web-9"), collected_at=NOW))
+        old = work.rollouts.get("latest")
+        work.rollouts.save(replace(old, phase=Phase.ABORTED))
+        for number, state in enumerate(states):
+            past = replace(
+                run, id=HostRunId(f"past-{number}"), state=state, signals=signals,
+                ended_at=NOW + timedelta(hours=1 + number),
+            )  # fmt: skip
+            at = NOW + timedelta(hours=number)
+            work.rollouts.save(
+                replace(
+                    old,
+                    id=RolloutId(f"rollout-{number}"),
+                    phase=Phase.SUCCEEDED,
+                    runs=(past,),
+                    started_at=at,
+                )
+            )
+        work.commit()
+    if why is None:
+        assert start_rollout(plan.id, "bob", begin, clock).plan == plan.id
+    else:
+        with pytest.raises(RefusedError, match=f"web-9 {why}"):
             start_rollout(plan.id, "bob", begin, clock)
 
 

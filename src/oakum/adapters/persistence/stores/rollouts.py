@@ -135,8 +135,8 @@ class SqlRolloutStore:
         query = select(func.count()).select_from(rollouts).where(rollouts.c.plan == plan)
         return int(self._connection.execute(query).scalar_one())
 
-    def runs_of(self, host: HostId) -> tuple[tuple[RolloutId, HostRun], ...]:
-        """Return a host's runs with their rollouts, newest first."""
+    def runs_of(self, host: HostId) -> Iterator[tuple[RolloutId, HostRun]]:
+        """Give a host's runs with their rollouts, newest first."""
         self.flush()
         query = (
             select(rollouts.c.id, host_runs.c.document)
@@ -144,10 +144,9 @@ class SqlRolloutStore:
             .where(host_runs.c.host == host)
             .order_by(*_NEWEST_FIRST)
         )
-        return tuple(
-            (RolloutId(row.id), from_document(row.document, HostRun, f"a host run of {row.id}"))
-            for row in self._connection.execute(query)
-        )
+        for row in self._connection.execute(query).all():
+            run = from_document(row.document, HostRun, f"a host run of {row.id}")
+            yield RolloutId(row.id), run
 
     def unfinished(self) -> tuple[Rollout, ...]:
         """Return the rollouts that have not ended, oldest first."""
