@@ -36,7 +36,7 @@ def learn_times(work: UnitOfWork) -> LearntTimes:
     for rollout in work.rollouts.newest(LEARNT_FROM):
         with contextlib.suppress(StorageError):  # a damaged plan is told of elsewhere
             plan = work.plans.get(rollout.plan)
-            guesses = seconds_of_hosts(plan.classes, 100)
+            guesses = seconds_of_hosts(plan.classes, 100, plan.reboot_policy)
             commands = {hook.name: hook.command for hook in plan.hooks}
             for run in rollout.runs:
                 if run.seconds is not None:
