@@ -17,10 +17,11 @@ from oakum.adapters.transports.command_line import (
     timed_out,
 )
 from oakum.adapters.transports.fingerprint import key_changed
+from oakum.adapters.transports.own_fault import missing_identity
 from oakum.core.errors import (
     LoginError,
+    OakumError,
     TimedOutError,
-    TransportError,
     UnreachableError,
 )
 from oakum.core.inventory.host import Host
@@ -137,14 +138,14 @@ KEY_SIGNS = (
 )
 
 
-def explain(host: Host, words: str) -> TransportError:
+def explain(host: Host, words: str) -> OakumError:
     """Return what ssh's complaint means."""
     last = _last_words(words)
     if any(sign in words for sign in KEY_SIGNS):
         shown = SHOWN.search(words)
         return key_changed(host, shown[0] if shown else None)
     if "Permission denied" in words or "Too many authentication failures" in words:
-        return LoginError(
+        return missing_identity(host) or LoginError(
             f"{host.name} does not let {host.user} in: {last}",
             hint="is the key in its authorized_keys, and the identity file right?",
         )
