@@ -196,12 +196,17 @@ def _without_end(run: HostRun, seen: TransactionSeen, hung: RunState, now: datet
     is_upgrade = hung is RunState.FAILED
     transaction = run.transaction if is_upgrade else run.rollback_transaction
     minutes = int((now - since).total_seconds() // 60)
-    reason = (
-        f"no end after {minutes} minutes, at {step}: {transaction} goes on and is not ended, for "
-        f"it may be inside dpkg; see what holds it (systemctl status oakum-{transaction}), let it "
-        "end, then roll back"
-    )
-    return end(run, hung, reason, now)
+    if seen.status.state is TransactionState.INTERRUPTED:
+        what = (
+            f"{transaction} was interrupted and does not get on ({seen.status.last_words}); mend "
+            "what holds it up, then roll back"
+        )
+    else:
+        what = (
+            f"{transaction} goes on and is not ended, for it may be inside dpkg; see what holds it "
+            f"(systemctl status oakum-{transaction}), let it end, then roll back"
+        )
+    return end(run, hung, f"no end after {minutes} minutes, at {step}: {what}", now)
 
 
 def _after_boot(run: HostRun, seen: Booted, now: datetime) -> HostRun:
