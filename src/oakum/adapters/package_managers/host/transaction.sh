@@ -102,13 +102,13 @@ preflight() {
 }
 
 # Wait for dpkg's lock; what apt finds broken is left in $said. Who holds it lets go of it some time: a host that is
-# half-way is not left so for that, but taken up again by whoever asks for it.
+# half-way, or is to go back, is not left so for that: it is taken up again by whoever asks for it.
 wait_for_lock() {
   wait=$(setting lock_seconds)
   said=$(find_lock_holder "$wait")
   locked_by=$(printf '%s' "$said" | about_a_lock)
   [ -n "$locked_by" ] || return 0
-  [ -e "$T/changed" ] || refuse "$locked_by; waited $wait seconds"
+  [ -e "$T/changed" ] || [ "$(setting mode)" = roll-back ] || refuse "$locked_by; waited $wait seconds"
   journal "$STEP" interrupted "$locked_by; waited $wait seconds; what is left is done when it is gone"
   exit 0
 }
