@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +23,7 @@ from tests.conformance.transports.ssh_server import (
 from oakum.adapters.transports import ssh_library
 from oakum.adapters.transports.asyncssh_transport import AsyncsshTransport
 from oakum.adapters.transports.fingerprint import fingerprint
+from oakum.adapters.transports.openssh import OpensshTransport
 from oakum.core.errors import (
     ControllerError,
     HostError,
@@ -188,6 +190,23 @@ def test_a_shortage_here_is_not_the_hosts_silence(
     monkeypatch.setattr(ssh_library.asyncssh, "connect", connect)
     error = refusal(AsyncsshTransport(CONNECT_SECONDS), sshd.host, ControllerError)
     assert "Too many open files" in error.message
+
+
+def test_a_client_that_is_not_there_is_not_the_hosts_silence(
+    sshd: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is it a defect, which would end the rollout."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+    error = refusal(OpensshTransport(CONNECT_SECONDS), sshd.host, ControllerError)
+    assert "No such file or directory" in error.message
+
+
+def test_a_directory_that_cannot_be_made_is_not_the_hosts_silence(
+    sshd: SshServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The disk for temporary files is full or away."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "away"))
+    refusal(OpensshTransport(CONNECT_SECONDS), sshd.host, ControllerError)
 
 
 def test_connection_lost_in_the_middle(remote: Transport, sshd: SshServer) -> None:

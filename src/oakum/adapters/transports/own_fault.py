@@ -1,6 +1,8 @@
 """What keeps us from asking a host though nothing is wrong with it."""
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from oakum.core.errors import ControllerError
@@ -17,6 +19,18 @@ def identity_unusable(host: Host, why: str) -> ControllerError:
         f"the identity file of {host.name}, {host.identity_file}, cannot be used: {one_line(why)}",
         hint="a key with a passphrase belongs into an ssh agent, with no identity file given",
     )
+
+
+@contextmanager
+def done_here(host: Host) -> Iterator[None]:
+    """Raise ControllerError for what this machine's system refuses: no host was asked yet."""
+    try:
+        yield
+    except OSError as error:
+        raise ControllerError(
+            f"no connection to {host.name} can be opened here: {error.strerror or error}",
+            hint="is ssh installed, and has Oakum room in /tmp, files (`ulimit -n`) and memory?",
+        ) from error
 
 
 def missing_identity(host: Host) -> ControllerError | None:
