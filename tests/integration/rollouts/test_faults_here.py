@@ -30,14 +30,68 @@ from oakum.core.errors import (
 from oakum.core.inventory.host import Host
 from oakum.core.rollout.rollout import Rollout
 from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
-from oakum.ports.stores import UnitOfWork
+from oakum.ports.clock import Clock
+from oakum.ports.stores import UnitOfWork, Writer
 from oakum.ports.transport import Session
 from oakum.services import drive_run, run_rollout
 from oakum.services.drive_run import Driver
-from oakum.services.run_rollout import Reconciler, keeps_lease
+from oakum.services.run_rollout import OnChange, Reconciler, Say, keeps_lease
 from oakum.services.start_rollout import Wanted, start_rollout, want
 
 T = TypeVar("T")
+
+QUICKLY = (
+    (drive_run, "POLL_SECONDS", 0.001),
+    (drive_run, "RECONNECT_SECONDS", 0.01),
+    (drive_run, "AWAY_SECONDS", 0.01),
+    (group_commit, "GATHERING_SECONDS", 0.001),
+    (run_rollout, "TICK_SECONDS", 0.02),
+    (run_rollout, "AWAY_SECONDS", 0.05),
+)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait for long."""
+    for module, name, seconds in QUICKLY:
+        monkeypatch.setattr(module, name, seconds)
+
+
+class Controller:
+    """One controller, with its database and a rollout of two hosts."""
+
+    def __init__(self, home: Path, clock: Clock, *, busy_seconds: float = 30) -> None:
+        url = f"sqlite:///{home / 'oakum.sqlite'}"
+        self._home, self._clock = home, clock
+        self._engine = open_database(url, home, busy_seconds=busy_seconds)
+        plan = plan_for(["h0", "h1"])
+        store(plan, self.begin)
+        self.rollout = start_rollout(plan.id, "ann", self.begin, clock).id
+        self._jobs = assignments(plan, self.begin)
+
+    def begin(self) -> UnitOfWork:
+        """Begin a unit of work."""
+        return SqlUnitOfWork(self._engine, self._home)
+
+    async def drive(
+        self,
+        fleet: FakeFleet,
+        *,
+        writer: Writer | None = None,
+        on_change: OnChange = lambda _: None,
+        say: Say = lambda _: None,
+    ) -> Rollout:
+        """Carry the rollout out until it ends or pauses."""
+        driver = Driver(
+            "me", lambda _, host: self._jobs[host], keeps_lease("me", self._clock),
+            writer or GroupCommit(self.begin), fleet, fleet.tools(self._clock),
+        )  # fmt: skip
+        reconciler = Reconciler(
+            self.rollout, "me", "me", {}, self.begin, self._clock, EmbeddedEngine(), driver,
+            on_change, say,
+        )  # fmt: skip
+        async with asyncio.timeout(60):
+            return await reconciler.run()
 
 
 @dataclass
@@ -53,56 +107,30 @@ class FaultyFleet(FakeFleet):
         return super().connect(host)
 
 
-def test_another_command_that_keeps_the_database_does_not_end_the_rollout(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_command_that_keeps_the_database_does_not_end_the_rollout(tmp_path: Path) -> None:
     """Renewing advisories writes for long; who drives and who decides wait for it."""
-    monkeypatch.setattr(drive_run, "POLL_SECONDS", 0.001)
-    monkeypatch.setattr(drive_run, "AWAY_SECONDS", 0.05)
-    monkeypatch.setattr(group_commit, "GATHERING_SECONDS", 0.001)
-    monkeypatch.setattr(run_rollout, "TICK_SECONDS", 0.02)
-    monkeypatch.setattr(run_rollout, "AWAY_SECONDS", 0.05)
-    url, clock = f"sqlite:///{tmp_path / 'oakum.sqlite'}", SystemClock()
-    engine = open_database(url, tmp_path, busy_seconds=0.05)
+    controller = Controller(tmp_path, SystemClock(), busy_seconds=0.05)
     fleet, said = FakeFleet(ProcessMemory(), seconds=0.2), list[str]()
 
-    def begin() -> UnitOfWork:
-        return SqlUnitOfWork(engine, tmp_path)
-
-    plan = plan_for(["h0", "h1"])
-    store(plan, begin)
-    rollout = start_rollout(plan.id, "ann", begin, clock)
-    jobs = assignments(plan, begin)
-    driver = Driver(
-        "me", lambda _, host: jobs[host], keeps_lease("me", clock), GroupCommit(begin), fleet,
-        fleet.tools(clock),
-    )  # fmt: skip
-    reconciler = Reconciler(
-        rollout.id, "me", "me", {}, begin, clock, EmbeddedEngine(), driver, lambda _: None,
-        said.append,
-    )  # fmt: skip
-
     async def beside_another_command() -> Rollout:
-        driven = asyncio.create_task(reconciler.run())
+        driven = asyncio.create_task(controller.drive(fleet, say=said.append))
         await asyncio.sleep(0.1)
         with closing(sqlite3.connect(tmp_path / "oakum.sqlite")) as other:
             other.execute("BEGIN IMMEDIATE")
             await asyncio.sleep(0.5)
         return await driven
 
-    ended = asyncio.run(asyncio.wait_for(beside_another_command(), 60))
-    assert ended.phase is Phase.SUCCEEDED
+    assert asyncio.run(beside_another_command()).phase is Phase.SUCCEEDED
     assert any("is in use by another command" in line for line in said)
-    engine.dispose()
 
 
 @dataclass
 class _Away:
     """A database that is away for an hour, and the clock meanwhile, when a host does not answer."""
 
-    writer: GroupCommit
     ahead: timedelta = timedelta()
     is_away: bool = False
+    writer: GroupCommit | None = None
 
     def now(self) -> datetime:
         return SystemClock().now() + self.ahead
@@ -111,6 +139,7 @@ class _Away:
         if self.is_away:
             self.is_away, self.ahead = False, self.ahead + timedelta(hours=1)
             raise StorageAwayError("the database cannot be used")
+        assert self.writer is not None
         return await self.writer.do(act)
 
 
@@ -127,68 +156,24 @@ class SilentFleet(FaultyFleet):
         return super().connect(host)
 
 
-def test_a_host_is_not_silent_while_nobody_could_store_its_answer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_host_is_not_silent_while_nobody_could_store_its_answer(tmp_path: Path) -> None:
     """It was asked twice in the hour for which the database was away, and answers then."""
-    monkeypatch.setattr(drive_run, "POLL_SECONDS", 0.001)
-    monkeypatch.setattr(drive_run, "RECONNECT_SECONDS", 0.01)
-    monkeypatch.setattr(drive_run, "AWAY_SECONDS", 0.01)
-    monkeypatch.setattr(group_commit, "GATHERING_SECONDS", 0.001)
-    monkeypatch.setattr(run_rollout, "TICK_SECONDS", 0.02)
-    engine = open_database(f"sqlite:///{tmp_path / 'oakum.sqlite'}", tmp_path)
-
-    def begin() -> UnitOfWork:
-        return SqlUnitOfWork(engine, tmp_path)
-
-    away = _Away(GroupCommit(begin))
+    away = _Away()
+    controller = Controller(tmp_path, away)
+    away.writer = GroupCommit(controller.begin)
     fleet = SilentFleet(ProcessMemory(), faults=[UnreachableError("no route")] * 2, away=away)
-    plan = plan_for(["h0", "h1"])
-    store(plan, begin)
-    rollout = start_rollout(plan.id, "ann", begin, away)
-    jobs = assignments(plan, begin)
-    driver = Driver(
-        "me", lambda _, host: jobs[host], keeps_lease("me", away), away, fleet, fleet.tools(away)
-    )
-    reconciler = Reconciler(
-        rollout.id, "me", "me", {}, begin, away, EmbeddedEngine(), driver, lambda _: None,
-        lambda _: None,
-    )  # fmt: skip
-    ended = asyncio.run(asyncio.wait_for(reconciler.run(), 60))
+    ended = asyncio.run(controller.drive(fleet, writer=away))
     assert (ended.phase, away.ahead) == (Phase.SUCCEEDED, timedelta(hours=1))
-    engine.dispose()
 
 
 @pytest.mark.parametrize("kind", [InputError, RefusedError, ConflictError, ControllerError])
 def test_a_fault_of_one_host_does_not_end_the_rollout(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[OakumError]
+    tmp_path: Path, kind: type[OakumError]
 ) -> None:
     """Its key file is away, or the host answers what nobody expects: it is asked again."""
-    monkeypatch.setattr(drive_run, "POLL_SECONDS", 0.001)
-    monkeypatch.setattr(drive_run, "RECONNECT_SECONDS", 0.01)
-    monkeypatch.setattr(group_commit, "GATHERING_SECONDS", 0.001)
-    monkeypatch.setattr(run_rollout, "TICK_SECONDS", 0.02)
-    engine, clock = open_database(f"sqlite:///{tmp_path / 'oakum.sqlite'}", tmp_path), SystemClock()
     fleet = FaultyFleet(ProcessMemory(), faults=[kind("the key file of h0 cannot be used")] * 3)
-
-    def begin() -> UnitOfWork:
-        return SqlUnitOfWork(engine, tmp_path)
-
-    plan = plan_for(["h0", "h1"])
-    store(plan, begin)
-    rollout = start_rollout(plan.id, "ann", begin, clock)
-    jobs = assignments(plan, begin)
-    driver = Driver(
-        "me", lambda _, host: jobs[host], keeps_lease("me", clock), GroupCommit(begin), fleet,
-        fleet.tools(clock),
-    )  # fmt: skip
-    reconciler = Reconciler(
-        rollout.id, "me", "me", {}, begin, clock, EmbeddedEngine(), driver, lambda _: None,
-        lambda _: None,
-    )  # fmt: skip
-    ended = asyncio.run(asyncio.wait_for(reconciler.run(), 60))
+    ended = asyncio.run(Controller(tmp_path, SystemClock()).drive(fleet))
     assert (ended.phase, fleet.faults) == (Phase.SUCCEEDED, [])
-    engine.dispose()
 
 
 @dataclass
@@ -211,40 +196,16 @@ class _KeyAway:
 
 
 def test_a_fault_of_the_controller_pauses_the_rollout_and_rolls_nothing_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     """Its host was changed and is well: it goes on where it stood, and so does who resumes."""
-    monkeypatch.setattr(drive_run, "POLL_SECONDS", 0.001)
-    monkeypatch.setattr(drive_run, "RECONNECT_SECONDS", 0.01)
-    monkeypatch.setattr(group_commit, "GATHERING_SECONDS", 0.001)
-    monkeypatch.setattr(run_rollout, "TICK_SECONDS", 0.02)
-    engine, key = open_database(f"sqlite:///{tmp_path / 'oakum.sqlite'}", tmp_path), _KeyAway()
+    key = _KeyAway()
+    controller = Controller(tmp_path, key)
     fleet = FakeFleet(ProcessMemory(), rebooting=frozenset({"h0"}), fault=key.fault)
-
-    def begin() -> UnitOfWork:
-        return SqlUnitOfWork(engine, tmp_path)
-
-    plan = plan_for(["h0", "h1"])
-    store(plan, begin)
-    rollout = start_rollout(plan.id, "ann", begin, key)
-    jobs = assignments(plan, begin)
-    driver = Driver(
-        "me", lambda _, host: jobs[host], keeps_lease("me", key), GroupCommit(begin), fleet,
-        fleet.tools(key),
-    )  # fmt: skip
-
-    def reconcile() -> Rollout:
-        reconciler = Reconciler(
-            rollout.id, "me", "me", {}, begin, key, EmbeddedEngine(), driver, key.put_back,
-            lambda _: None,
-        )  # fmt: skip
-        return asyncio.run(asyncio.wait_for(reconciler.run(), 60))
-
-    paused = reconcile()
+    paused = asyncio.run(controller.drive(fleet, on_change=key.put_back))
     assert paused.phase is Phase.PAUSED
     assert "(h0): the identity file of h0 cannot be used" in paused.reason
     assert paused.runs[0].state is RunState.SUCCEEDED
     assert HardSignal.UNREACHABLE not in paused.runs[0].signals
-    want(Wanted(rollout.id, Wish.RESUME, "ann"), begin, key)
-    assert reconcile().phase is Phase.SUCCEEDED
-    engine.dispose()
+    want(Wanted(controller.rollout, Wish.RESUME, "ann"), controller.begin, key)
+    assert asyncio.run(controller.drive(fleet)).phase is Phase.SUCCEEDED
