@@ -171,7 +171,7 @@ class VirtualMachine:
             options = f"id={name},file={path},format=raw,if=none,readonly={read_only},cache=unsafe"
             command += ["-drive", options, "-device", f"virtio-blk-pci,drive={name}"]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         self._wait_until_up()
 

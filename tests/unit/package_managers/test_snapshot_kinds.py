@@ -83,7 +83,7 @@ def test_only_a_classic_one_has_a_size(tmp_path: Path) -> None:
     rest = "--addtag oakum/t1 --name oakum-"
     classic = on_lvm(tmp_path, "lvm_take t1")
     begin = "lvcreate --quiet --yes --snapshot --permission r"
-    assert classic.startswith(f"{begin} --size {520 * MB}b {rest}")
+    assert classic.startswith(f"{begin} --size 521m {rest}")
     assert classic.endswith(" fleet-vg/root")
     assert on_lvm(tmp_path, "POOL=pool; lvm_take t1").startswith(f"{begin} {rest}")
     assert len(on_lvm(tmp_path, f"lvm_place {'x_mlog' * 30}")) == len("fleet-vg/oakum-") + 16

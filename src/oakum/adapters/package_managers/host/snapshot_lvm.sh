@@ -13,6 +13,9 @@ lvm_ask() {
   lvs --noheadings --nosuffix --units b -o "$1" "${2:-/dev/mapper/$(root_mapping name)}" 2>/dev/null </dev/null | tr -d ' '
 }
 
+# LVM takes no bytes that are not whole sectors.
+lvm_size() { echo "$(($(snapshot_bytes) / 1048576 + 1))m"; }
+
 lvm_place() { # name
   printf '%s/oakum-%s\n' "$(lvm_ask vg_name)" "$(printf '%s' "$1" | sha256sum | cut -c 1-16)"
 }
@@ -64,7 +67,7 @@ lvm_names() {
 lvm_take() { # name
   place=$(lvm_place "$1")
   set -- --addtag "oakum/$1" --name "${place#*/}" "$(lvm_ask vg_name)/$(lvm_ask lv_name)"
-  [ -n "$(lvm_ask pool_lv)" ] || set -- --size "$(snapshot_bytes)b" "$@"
+  [ -n "$(lvm_ask pool_lv)" ] || set -- --size "$(lvm_size)" "$@"
   lvcreate --quiet --yes --snapshot --permission r "$@" </dev/null
 }
 
@@ -89,7 +92,7 @@ lvm_open() { # name
 # Putting files back writes as much again as the upgrade did.
 lvm_grow() { # volume
   used=$(lvm_ask data_percent "$1")
-  lvextend --quiet --size "+$(snapshot_bytes)b" "$1" </dev/null >/dev/null 2>&1 ||
+  lvextend --quiet --size "+$(lvm_size)" "$1" </dev/null >/dev/null 2>&1 ||
     journal recover "done" "the snapshot is $used % full and cannot grow"
 }
 
