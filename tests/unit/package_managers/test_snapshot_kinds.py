@@ -119,7 +119,7 @@ def test_one_that_was_lost_is_not_read(tmp_path: Path, attributes: str, why: str
     said = on_lvm(tmp_path, line)
     assert said.startswith("the snapshot is of no use: fleet-vg/oakum-")
     assert said.endswith(why)
-    assert "mount" not in (tmp_path / "done").read_text()
+    assert not (tmp_path / "done").exists()
     assert why in (tmp_path / "journal").read_text()
 
 
@@ -147,3 +147,11 @@ def test_what_is_replaced_is_not_kept_without_room(tmp_path: Path) -> None:
     on_lvm(tmp_path, "lvm_names() { echo t1; }; FREE=0; keep_what_is_replaced")
     said = (tmp_path / "journal").read_text()
     assert "what is replaced could not be kept: the volume group fleet-vg has 0 MB free" in said
+
+
+def test_only_a_thin_one_is_activated(tmp_path: Path) -> None:
+    """A classic one is active with its origin, and LVM would ask before it touched both."""
+    on_lvm(tmp_path, "lvm_grow() { :; }; lvm_open t1")
+    assert "lvchange" not in (tmp_path / "done").read_text()
+    on_lvm(tmp_path, "POOL=pool; lvm_open t1")
+    assert "lvchange --quiet --activate y --ignore" in (tmp_path / "done").read_text()

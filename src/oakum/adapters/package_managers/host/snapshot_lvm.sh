@@ -80,7 +80,8 @@ lvm_drop() { # name
 # write); xfs always leaves something in its log, of files that were deleted and still open, and may skip it.
 lvm_open() { # name
   place=$(lvm_place "$1")
-  lvchange --quiet --activate y --ignoreactivationskip "$place" </dev/null || return 1
+  # A classic one is active for as long as its origin is.
+  [ -z "$(lvm_ask pool_lv)" ] || lvchange --quiet --activate y --ignoreactivationskip "$place" </dev/null || return 1
   lvm_is_whole "$place" || return 1
   [ -n "$(lvm_ask pool_lv)" ] || lvm_grow "$place"
   ! mountpoint -q "$SNAPSHOTS/$1" || return 0
