@@ -18,7 +18,7 @@ from tests.lab.transactions.test_snapshots import (
     breaks_later,
     with_snapshot,
 )
-from tests.lab.transactions.test_transactions import APT, STATE, upgrade, way_back
+from tests.lab.transactions.test_transactions import APT, STATE, way_back
 from tests.lab.transactions.virtual_machine import (
     OUTSIDE,
     MachineImage,
@@ -115,9 +115,9 @@ def test_dpkg_is_broken_by_the_upgrade(
 def test_a_classic_snapshot(image: MachineImage, tmp_path: Path, archive: SmallArchive) -> None:
     """It brings files back, outlives a power cut, and is refused when it overflowed."""
     with booted(image, tmp_path, "classic-ext4") as machine:
-        machine.shell("lvcreate -y -q -L 4M --addtag theirs -n oakum-theirs fleet-vg")
         undoes_itself(machine, archive)
 
+        machine.shell("lvcreate -y -q -L 4M --addtag theirs -n oakum-theirs fleet-vg")
         archive.add(breaks_later)
         second = with_snapshot(archive, archive.change(fragile, breaks_later))
         second = replace(second, id=TransactionId("t2"))
@@ -149,8 +149,8 @@ def test_without_room_there_is_none(
         assert "the host might not boot with one" in said_of_snapshots(done)[0]
         machine.shell("mv /usr/bin/lsinitramfs.away /usr/bin/lsinitramfs")
         machine.shell("lvcreate -y -q -l 100%FREE -n filler fleet-vg")
-        back = replace(upgrade(archive, archive.change(library_new, library)))
-        again = replace(with_snapshot(archive, *back.changes), id=TransactionId("t2"))
+        change = archive.change(library_new, library)
+        again = replace(with_snapshot(archive, change), id=TransactionId("t2"))
         done = carry_out(machine, again)
         assert done.state is TransactionState.SUCCEEDED, done.reason
         assert "the volume group fleet-vg has 0 MB free and 512 MB are needed" in str(
