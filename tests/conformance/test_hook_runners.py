@@ -21,7 +21,7 @@ from tests.lab.transactions.booted_host import InsideSession, ThrowAwayHost
 from oakum.adapters.hooks.on_controller import ControllerHooks
 from oakum.adapters.hooks.on_host import HostHooks
 from oakum.adapters.hooks.records import SCRIPT
-from oakum.core.errors import InputError
+from oakum.core.errors import ControllerError, InputError
 from oakum.core.planning.hook import SHELL
 from oakum.core.rollout.hooks import HookStatus, Progress
 from oakum.ports.hooks import HookJob, HookRunner
@@ -233,6 +233,23 @@ def test_the_record_has_a_name_of_its_own(tmp_path: Path) -> None:
     assert ControllerHooks(tmp_path / "a").record == first
     assert ControllerHooks(tmp_path / "b").record not in {first, ""}
     assert HostHooks().record == ""
+
+
+def test_records_that_cannot_be_kept_are_the_controllers_fault(tmp_path: Path) -> None:
+    """The host was not asked, and what was not begun has not failed."""
+    (tmp_path / "hooks").write_text("no directory")
+    runner = ControllerHooks(tmp_path / "hooks")
+    with pytest.raises(ControllerError, match="cannot hold the records of hooks"):
+        _ = runner.record
+    with pytest.raises(ControllerError, match="cannot be begun here"):
+        asyncio.run(runner.start(None, script("true")))
+
+
+def test_a_record_that_cannot_be_read_is_the_controllers_fault(tmp_path: Path) -> None:
+    """Its script is gone from the disk."""
+    (tmp_path / "hooks" / "t1.hook-1").mkdir(parents=True)
+    with pytest.raises(ControllerError, match="cannot be read here"):
+        asyncio.run(ControllerHooks(tmp_path / "hooks").status(None, script("true")))
 
 
 def test_an_id_that_is_no_name_reaches_no_host() -> None:

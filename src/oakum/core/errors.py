@@ -13,6 +13,7 @@ OakumError
 │   ├── LoginError        … it does not let us in
 │   └── TimedOutError     … it did not answer in time
 ├── HostError             a host was asked and its answer is an error or makes no sense
+├── ControllerError       who drives hosts cannot do its own part: no host is at fault
 ├── SourceError           an advisory source or a package archive could not be fetched
 └── StorageError          the database or the disk of the controller failed
     └── StorageAwayError  … for now: it cannot be reached, or has no turn for us
@@ -76,6 +77,10 @@ class TimedOutError(TransportError):
 
 class HostError(OakumError):
     """A host was asked, and what it answered is an error or makes no sense."""
+
+
+class ControllerError(OakumError):
+    """The machine that drives hosts cannot do its own part: a file is away, there is no room."""
 
 
 class SourceError(OakumError):

@@ -1,6 +1,6 @@
 """What is kept, one Protocol a noun, and the unit of work that keeps it all or none of it."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -300,6 +300,22 @@ class RolloutStore(Protocol):
         ...
 
     def all(self) -> tuple[Rollout, ...]: ...
+
+    def newest(self, count: int) -> Iterator[Rollout]:
+        """Give the newest rollouts, newest first; each is read when its turn comes."""
+        ...
+
+    def of_plan(self, plan: PlanId) -> tuple[Rollout, ...]:
+        """Return the rollouts of a plan, oldest first."""
+        ...
+
+    def count_of(self, plan: PlanId) -> int:
+        """Return how many rollouts of a plan there are."""
+        ...
+
+    def runs_of(self, host: HostId) -> Iterator[tuple[RolloutId, HostRun]]:
+        """Give a host's runs with their rollouts, newest first."""
+        ...
 
     def unfinished(self) -> tuple[Rollout, ...]:
         """Return the rollouts that have not ended, oldest first; those that have are not read."""

@@ -306,7 +306,7 @@ def _clusters(
 def _slowest(request: PlanRequest, classes: Sequence[HostClass], pace_percent: int) -> int:
     """Return how long the slowest host is expected to take, its hooks as long as they may."""
     hooks = sum(rule.hook.timeout_seconds for rule in request.hooks)
-    return hooks + max(seconds_of_hosts(classes, pace_percent).values())
+    return hooks + max(seconds_of_hosts(classes, pace_percent, request.reboot_policy).values())
 
 
 def _deadman(request: PlanRequest, slowest: int) -> int:

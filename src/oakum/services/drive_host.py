@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from oakum.core.errors import HostError, OakumError
+from oakum.core.errors import ControllerError, HostError, OakumError
 from oakum.core.ids import PlanId
 from oakum.core.inventory.host import Host
 from oakum.core.orders.order import SignedOrder
@@ -23,6 +23,7 @@ from oakum.core.rollout.observation import (
     Booted,
     ChecksDone,
     Measured,
+    NotAsked,
     Observation,
     TransactionSeen,
     Unreachable,
@@ -166,10 +167,14 @@ async def _do_there(
             return await _run_hooks(run, job, session, tools)
 
 
-def not_asked(error: OakumError, job: Assignment) -> Unreachable:
+def not_asked(
+    error: OakumError, job: Assignment, asked_since: datetime | None = None
+) -> Unreachable | NotAsked:
     """Return what is learnt when a host could not be asked: why, and what to do about it."""
     reason = f"{error.message}; {error.hint}" if error.hint else error.message
-    return Unreachable(reason, deadman_seconds(job.plan, job.changes))
+    if isinstance(error, ControllerError):
+        return NotAsked(reason)
+    return Unreachable(reason, deadman_seconds(job.plan, job.changes), asked_since)
 
 
 def upgrade_of(run: HostRun, job: Assignment) -> Transaction:

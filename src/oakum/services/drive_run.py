@@ -8,8 +8,8 @@ unit of work.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -25,7 +25,7 @@ from oakum.core.ids import HostId, RolloutId
 from oakum.core.inventory.host import Host
 from oakum.core.rollout.ending import needs_host
 from oakum.core.rollout.host_run import Work, advance, work_of
-from oakum.core.rollout.observation import Observation, Unreachable, Verified
+from oakum.core.rollout.observation import NotAsked, Observation, Unreachable, Verified
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.text import counted
 from oakum.ports.deliveries import Job
@@ -76,25 +76,26 @@ class Driver:
             except (LostHoldError, StorageError):
                 raise
             except OakumError as error:
-                # A key file that is away, an id that the host knows: one host's, not the rollout's.
-                seen = replace(not_asked(error, assignment), asked_since=asked_since)
+                # An id that the host knows, an answer without sense: one host's, not the rollout's.
+                seen = not_asked(error, assignment, asked_since)
                 after = await self._store_silence(job, assignment, seen)
-                run, asked_since = after or (run, self.tools.clock.now())
+                if after is None:
+                    asked_since = self.tools.clock.now()
+                run = after or run
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _store_silence(
-        self, job: Job, assignment: Assignment, seen: Unreachable
-    ) -> tuple[HostRun, datetime] | None:
-        """Store that a host did not answer; None while the database is away.
+        self, job: Job, assignment: Assignment, seen: Unreachable | NotAsked
+    ) -> HostRun | None:
+        """Store that a host did not answer, or was not asked; None while the database is away.
 
         It is asked anew then: until the database is back nobody asks, and it is not silent.
         """
         try:
-            run = await self.writer.do(partial(self._observe, job, assignment, seen))
+            return await self.writer.do(partial(self._observe, job, assignment, seen))
         except StorageAwayError:
             await asyncio.sleep(AWAY_SECONDS)
             return None
-        return run, seen.asked_since or self.tools.clock.now()
 
     async def _drive(
         self, job: Job, run: HostRun, assignment: Assignment, session: Session | None

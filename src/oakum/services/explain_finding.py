@@ -125,8 +125,7 @@ def _plan_for(plan: Plan, host: Host, sources: set[str], work: UnitOfWork) -> Pl
         approvals=work.plans.approvals(plan.id),
         runs=tuple(
             RunOfHost(rollout, rollout.run_of(host.id), _events(rollout, host, work))
-            for rollout in work.rollouts.all()
-            if rollout.plan == plan.id
+            for rollout in work.rollouts.of_plan(plan.id)
         ),
     )
 

@@ -33,10 +33,10 @@ def learn_times(work: UnitOfWork) -> LearntTimes:
     """Read them from the newest rollouts."""
     hosts: list[tuple[int, int]] = []
     hooks: dict[tuple[str, Command], list[int]] = defaultdict(list)
-    for rollout in work.rollouts.all()[-LEARNT_FROM:]:
+    for rollout in work.rollouts.newest(LEARNT_FROM):
         with contextlib.suppress(StorageError):  # a damaged plan is told of elsewhere
             plan = work.plans.get(rollout.plan)
-            guesses = seconds_of_hosts(plan.classes, 100)
+            guesses = seconds_of_hosts(plan.classes, 100, plan.reboot_policy)
             commands = {hook.name: hook.command for hook in plan.hooks}
             for run in rollout.runs:
                 if run.seconds is not None:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from oakum.core.audit.event import Action
 from oakum.core.errors import ConflictError, RefusedError
 from oakum.core.ids import HostId, HostRunId, RolloutId, TransactionId
+from oakum.core.inventory.host import Host
 from oakum.core.planning.plan import Group, GroupKind, Plan
 from oakum.core.rollout.decide import settle
 from oakum.core.rollout.hooks import Hooks, planned_hooks
+from oakum.core.rollout.past import why_down
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState, Wish
 from oakum.ports.clock import Clock
@@ -30,7 +32,7 @@ def start_rollout(plan_id: str, by: str, begin: UnitOfWorkFactory, clock: Clock)
         _require_free_hosts(plan.hosts, work)
         _require_free_groups(plan.groups, work)
         _require_others(plan, work)
-        number = 1 + sum(rollout.plan == plan.id for rollout in work.rollouts.all())
+        number = 1 + work.rollouts.count_of(plan.id)
         rollout = _rollout(plan, number, by, clock)
         work.rollouts.save(rollout)
         work.audit.append(
@@ -104,22 +106,47 @@ def _require_others(plan: Plan, work: UnitOfWork) -> None:
 
     The rollout sees its own hosts only, and would take as many down as if all others were well.
     """
-    silent = work.facts.failures().keys() - set(plan.hosts)
-    others = [host for host in work.hosts.all() if host.id in silent] if silent else []
-    for group in plan.groups:
-        label = f"{group.kind.value}={group.name}"
-        down = [host.name for host in others if label in host.labels]
-        if (
-            group.kind is not GroupKind.DOMAIN
-            and down
-            and (len(down) + min(group.limit, len(group.hosts)) > group.limit)
-        ):
+    groups = {
+        f"{group.kind.value}={group.name}": group
+        for group in plan.groups
+        if group.kind is not GroupKind.DOMAIN
+    }
+    if not groups:
+        return
+    planned = set(plan.hosts)
+    others = [
+        host
+        for host in work.hosts.all()
+        if host.id not in planned and not groups.keys().isdisjoint(host.labels)
+    ]
+    reasons = _reasons_down(others, work)
+    for label, group in groups.items():
+        down = [
+            f"{host.name} {reasons[host.id]}"
+            for host in others
+            if label in host.labels and host.id in reasons
+        ]
+        if down and len(down) + min(group.limit, len(group.hosts)) > group.limit:
             raise RefusedError(
-                f"{label} bears {group.limit} of its hosts at work or down, and "
-                f"{', '.join(down)} did not answer the last scan",
-                hint="mend what `oakum scan` names and scan again, or take the label off it; of a "
-                "quorum, a plan with fewer of its hosts (--limit) may do",
+                f"{label} bears {group.limit} of its hosts at work or down, and {', '.join(down)}",
+                hint="mend it: one that was silent counts again when a scan reaches it, one that "
+                "failed when it was rolled back (`oakum rollback HOST`) or a rollout with it ends "
+                "well; or take the label off it. Of a quorum, a plan with fewer of its hosts "
+                "(--limit) may do",
             )
+
+
+def _reasons_down(hosts: Sequence[Host], work: UnitOfWork) -> dict[HostId, str]:
+    """Return why hosts count as down, as far as scans and past rollouts tell; of those that do."""
+    silent, last_seen = work.facts.failures(), work.facts.last_seen()
+    found = dict[HostId, str]()
+    for host in hosts:
+        if host.id in silent:
+            found[host.id] = "did not answer the last scan"
+            continue
+        if why := why_down(work.rollouts.runs_of(host.id), last_seen.get(host.id)):
+            found[host.id] = why
+    return found
 
 
 def _in_the_way(what: str, rollout: Rollout) -> ConflictError:
@@ -281,16 +308,10 @@ def _makes_sense(rollout: Rollout, wish: Wish) -> bool:
 def last_rollout_of(host: HostId, begin: UnitOfWorkFactory) -> Rollout:
     """Return the latest rollout that changed a host and has not put it back."""
     with begin() as work:
-        rollouts = work.rollouts.all()
-    changed = [
-        rollout
-        for rollout in rollouts
-        for run in rollout.runs
-        if run.host == host and run.may_have_changed
-    ]
-    if not changed:
-        raise RefusedError(
-            f"no rollout has changed {host}, or it has been rolled back already",
-            hint="`oakum rollout list` shows every rollout",
-        )
-    return max(changed, key=lambda rollout: rollout.started_at)
+        for rollout, run in work.rollouts.runs_of(host):
+            if run.may_have_changed:
+                return work.rollouts.get(rollout)
+    raise RefusedError(
+        f"no rollout has changed {host}, or it has been rolled back already",
+        hint="`oakum rollout list` shows every rollout",
+    )

@@ -246,4 +246,5 @@ def rollout(of: Plan, name: str = "rollout-1", at: datetime = NOW) -> Rollout:
         (RolloutRing("canary", 600, 86_400),), (host_run(1), host_run(2)), 5, 1, ELSEWHERE, None,
         "alice", at, LATER, soaked=True, forgiven=2, rollback_scope=(WEB,), ended_at=None,
         wish=Wish.ABORT, lane=PlanLane.URGENT,
+        forgiven_runs=(HostRunId("run-1"), HostRunId("run-2")),
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """Rollouts: what is stored, and who may act."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,8 +10,9 @@ from tests.conformance.stores import examples
 from tests.conformance.stores.conftest import Begin
 from tests.conformance.stores.examples import LATER, NOW
 
+from oakum.adapters.persistence.documents import from_document, to_document
 from oakum.core.errors import NotFoundError
-from oakum.core.ids import RolloutId
+from oakum.core.ids import HostRunId, PlanId, RolloutId
 from oakum.core.rollout.rollout import Rollout
 from oakum.core.rollout.state import Phase, RunState
 
@@ -38,6 +40,15 @@ def test_rollout_comes_back_whole(begin: Begin, stored: Rollout) -> None:
             work.rollouts.get("other")
 
 
+def test_an_older_oakum_reads_how_many_were_forgiven_and_is_read() -> None:
+    """It runs beside this one while a site is upgraded, and knows the number only."""
+    made = replace(examples.rollout(examples.plan()), runs=())
+    document = json.loads(to_document(made))
+    assert (document["forgiven"], document.pop("forgiven_runs")) == (2, ["run-1", "run-2"])
+    read = from_document(json.dumps(document).encode(), Rollout, "rollout-1")
+    assert read == replace(made, forgiven_runs=())
+
+
 def test_rollouts_are_listed_oldest_first(begin: Begin, stored: Rollout) -> None:
     """The latest is the one that started last."""
     newer = replace(stored, id=RolloutId("rollout-0"), started_at=LATER, runs=())
@@ -45,6 +56,38 @@ def test_rollouts_are_listed_oldest_first(begin: Begin, stored: Rollout) -> None
         work.rollouts.save(newer)
         assert work.rollouts.all() == (stored, newer)
         assert work.rollouts.get("latest") == newer
+
+
+def test_only_what_is_asked_for_is_read(begin: Begin, stored: Rollout, engine: Engine) -> None:
+    """The newest some, those of a plan, or the runs of a host: a fleet has had many rollouts."""
+    newer, newest = (
+        replace(
+            stored,
+            id=RolloutId(f"rollout-{number}"),
+            started_at=LATER + number * HALF_MINUTE,
+            runs=(replace(examples.host_run(1), id=HostRunId(f"again-{number}")),),
+        )
+        for number in (2, 3)
+    )
+    read: list[str] = []
+    with begin() as work:
+        work.rollouts.save(newer)
+        work.rollouts.save(newest)
+        event.listen(engine, "before_cursor_execute", lambda *seen: read.append(seen[2]))
+        assert list(work.rollouts.newest(2)) == [newest, newer]
+        assert sum("FROM host_runs" in statement for statement in read) == 2
+        assert work.rollouts.of_plan(stored.plan) == (stored, newer, newest)
+        assert work.rollouts.count_of(stored.plan) == 3
+        assert (
+            work.rollouts.of_plan(PlanId("other")),
+            work.rollouts.count_of(PlanId("other")),
+        ) == (
+            (),
+            0,
+        )
+        assert tuple(work.rollouts.runs_of(stored.runs[0].host)) == tuple(
+            (rollout.id, rollout.runs[0]) for rollout in (newest, newer, stored)
+        )
 
 
 def test_rollouts_that_have_ended_are_not_among_the_unfinished(

@@ -1,7 +1,9 @@
 """What can go wrong on the way to a host: each an error that names the host and the cause."""
 
 import asyncio
+import errno
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,12 +20,14 @@ from tests.conformance.transports.ssh_server import (
     running_sshd,
 )
 
+from oakum.adapters.transports import ssh_library
 from oakum.adapters.transports.asyncssh_transport import AsyncsshTransport
 from oakum.adapters.transports.fingerprint import fingerprint
+from oakum.adapters.transports.openssh import OpensshTransport
 from oakum.core.errors import (
+    ControllerError,
     HostError,
     HostKeyError,
-    InputError,
     LoginError,
     OakumError,
     TimedOutError,
@@ -168,11 +172,41 @@ def test_too_many_wrong_keys(remote: Transport) -> None:
         refusal(remote, server.stranger, LoginError)
 
 
-def test_a_missing_identity_file_is_named(sshd: SshServer) -> None:
+def test_a_missing_identity_file_is_named(remote: Transport, sshd: SshServer) -> None:
     """A key of ours that is not there is not the host's fault."""
     host = replace(sshd.host, identity_file="/nonexistent/key")
-    with pytest.raises(InputError, match="/nonexistent/key"):
-        run(AsyncsshTransport(CONNECT_SECONDS), host, "echo never")
+    error = refusal(remote, host, ControllerError)
+    assert "/nonexistent/key, cannot be used: No such file or directory" in error.message
+
+
+def test_a_shortage_here_is_not_the_hosts_silence(
+    sshd: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no file left for a connection nothing is known of the host."""
+
+    def connect(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(ssh_library.asyncssh, "connect", connect)
+    error = refusal(AsyncsshTransport(CONNECT_SECONDS), sshd.host, ControllerError)
+    assert "Too many open files" in error.message
+
+
+def test_a_client_that_is_not_there_is_not_the_hosts_silence(
+    sshd: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is it a defect, which would end the rollout."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+    error = refusal(OpensshTransport(CONNECT_SECONDS), sshd.host, ControllerError)
+    assert "No such file or directory" in error.message
+
+
+def test_a_directory_that_cannot_be_made_is_not_the_hosts_silence(
+    sshd: SshServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The disk for temporary files is full or away."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "away"))
+    refusal(OpensshTransport(CONNECT_SECONDS), sshd.host, ControllerError)
 
 
 def test_connection_lost_in_the_middle(remote: Transport, sshd: SshServer) -> None:

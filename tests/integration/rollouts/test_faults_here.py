@@ -20,6 +20,7 @@ from oakum.adapters.persistence.unit_of_work import SqlUnitOfWork
 from oakum.adapters.system_clock import SystemClock
 from oakum.core.errors import (
     ConflictError,
+    ControllerError,
     InputError,
     OakumError,
     RefusedError,
@@ -28,13 +29,13 @@ from oakum.core.errors import (
 )
 from oakum.core.inventory.host import Host
 from oakum.core.rollout.rollout import Rollout
-from oakum.core.rollout.state import Phase
+from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
 from oakum.ports.stores import UnitOfWork
 from oakum.ports.transport import Session
 from oakum.services import drive_run, run_rollout
 from oakum.services.drive_run import Driver
 from oakum.services.run_rollout import Reconciler, keeps_lease
-from oakum.services.start_rollout import start_rollout
+from oakum.services.start_rollout import Wanted, start_rollout, want
 
 T = TypeVar("T")
 
@@ -158,7 +159,7 @@ def test_a_host_is_not_silent_while_nobody_could_store_its_answer(
     engine.dispose()
 
 
-@pytest.mark.parametrize("kind", [InputError, RefusedError, ConflictError])
+@pytest.mark.parametrize("kind", [InputError, RefusedError, ConflictError, ControllerError])
 def test_a_fault_of_one_host_does_not_end_the_rollout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[OakumError]
 ) -> None:
@@ -187,4 +188,63 @@ def test_a_fault_of_one_host_does_not_end_the_rollout(
     )  # fmt: skip
     ended = asyncio.run(asyncio.wait_for(reconciler.run(), 60))
     assert (ended.phase, fleet.faults) == (Phase.SUCCEEDED, [])
+    engine.dispose()
+
+
+@dataclass
+class _KeyAway:
+    """The key is away from the reboot on: ten minutes pass with every try, until it is back."""
+
+    ahead: timedelta = timedelta()
+    is_back: bool = False
+
+    def now(self) -> datetime:
+        return SystemClock().now() + self.ahead
+
+    def fault(self, moment: str) -> None:
+        if moment == "before h0 reboots" and not self.is_back:
+            self.ahead += timedelta(minutes=10)
+            raise ControllerError("the identity file of h0 cannot be used")
+
+    def put_back(self, rollout: Rollout) -> None:
+        self.is_back = self.is_back or rollout.phase is Phase.PAUSED
+
+
+def test_a_fault_of_the_controller_pauses_the_rollout_and_rolls_nothing_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its host was changed and is well: it goes on where it stood, and so does who resumes."""
+    monkeypatch.setattr(drive_run, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(drive_run, "RECONNECT_SECONDS", 0.01)
+    monkeypatch.setattr(group_commit, "GATHERING_SECONDS", 0.001)
+    monkeypatch.setattr(run_rollout, "TICK_SECONDS", 0.02)
+    engine, key = open_database(f"sqlite:///{tmp_path / 'oakum.sqlite'}", tmp_path), _KeyAway()
+    fleet = FakeFleet(ProcessMemory(), rebooting=frozenset({"h0"}), fault=key.fault)
+
+    def begin() -> UnitOfWork:
+        return SqlUnitOfWork(engine, tmp_path)
+
+    plan = plan_for(["h0", "h1"])
+    store(plan, begin)
+    rollout = start_rollout(plan.id, "ann", begin, key)
+    jobs = assignments(plan, begin)
+    driver = Driver(
+        "me", lambda _, host: jobs[host], keeps_lease("me", key), GroupCommit(begin), fleet,
+        fleet.tools(key),
+    )  # fmt: skip
+
+    def reconcile() -> Rollout:
+        reconciler = Reconciler(
+            rollout.id, "me", "me", {}, begin, key, EmbeddedEngine(), driver, key.put_back,
+            lambda _: None,
+        )  # fmt: skip
+        return asyncio.run(asyncio.wait_for(reconciler.run(), 60))
+
+    paused = reconcile()
+    assert paused.phase is Phase.PAUSED
+    assert "(h0): the identity file of h0 cannot be used" in paused.reason
+    assert paused.runs[0].state is RunState.SUCCEEDED
+    assert HardSignal.UNREACHABLE not in paused.runs[0].signals
+    want(Wanted(rollout.id, Wish.RESUME, "ann"), begin, key)
+    assert reconcile().phase is Phase.SUCCEEDED
     engine.dispose()

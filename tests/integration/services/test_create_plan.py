@@ -217,7 +217,9 @@ def test_windows_in_a_hosts_own_time_become_times_of_the_plan(
     fleet: UnitOfWorkFactory, clock: Clock
 ) -> None:
     """Two o'clock in Berlin; and it ends early enough for the host's change."""
-    (bound,) = make(fleet, clock, request(windows=(NIGHTS,))).schedule
+    (bound,) = make(
+        fleet, clock, request(reboot=RebootPolicy.WHEN_NEEDED, windows=(NIGHTS,))
+    ).schedule
     assert (bound.windows, bound.hosts) == (("nights",), (WEB.id,))
     first = bound.openings[0]
     opens_at = datetime(2026, 11, 26, 1, tzinfo=UTC)
@@ -236,28 +238,57 @@ def test_a_plan_that_would_be_late_is_refused_with_what_holds_it_up(
         assert work.plans.ids() == ()
 
 
-def test_a_pair_that_must_follow_each_other_counts_when_it_must_have_ended_by_a_time(
-    fleet: UnitOfWorkFactory, clock: Clock
-) -> None:
-    """Both at once would be done by then, and a pair is never at work at once."""
+def _twin(fleet: UnitOfWorkFactory) -> Host:
+    """Return another host of the fleet, like the first."""
     twin = replace(WEB, id=HostId("web-2"), name="web-2", address="127.0.0.2")
     with fleet() as work:
         work.hosts.add(twin)
         work.facts.save(twin.id, replace(FACTS, hostname=twin.name))
         work.commit()
+    return twin
+
+
+def _make_a_pair(fleet: UnitOfWorkFactory, *hosts: Host) -> None:
+    with fleet() as work:
+        for host in hosts:
+            work.hosts.update(replace(host, labels=("ha=web",)))
+        work.commit()
+
+
+def test_a_pair_that_must_follow_each_other_counts_when_it_must_have_ended_by_a_time(
+    fleet: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """Both at once would be done by then, and a pair is never at work at once."""
+    twin = _twin(fleet)
     by = clock.now() + timedelta(seconds=100)
     asked = replace(
-        request(), hosts=(WEB, twin), budget=BudgetWish(Amount(2), Amount(0)),
+        request(reboot=RebootPolicy.WHEN_NEEDED), hosts=(WEB, twin),
+        budget=BudgetWish(Amount(2), Amount(0)),
         wish=LaneWish(SOAKS, soak_seconds=0, by=by),
     )  # fmt: skip
     ends_at = make(fleet, clock, asked).created_at + timedelta(seconds=20 + 3 + 45)
     assert ends_at < by
-    with fleet() as work:
-        for host in (WEB, twin):
-            work.hosts.update(replace(host, labels=("ha=web",)))
-        work.commit()
+    _make_a_pair(fleet, WEB, twin)
     with pytest.raises(RefusedError, match="would not be done by"):
         make(fleet, clock, asked)
+
+
+def test_a_pair_that_must_follow_each_other_counts_when_a_lane_is_chosen(
+    fleet: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """Both at once leave time for the soak of the normal lane; one after the other do not."""
+    twin = _twin(fleet)
+    by = clock.now() + timedelta(hours=24, seconds=100)
+    asked = replace(
+        request(reboot=RebootPolicy.WHEN_NEEDED), hosts=(WEB, twin),
+        budget=BudgetWish(Amount(2), Amount(0)), wish=LaneWish(SOAKS, by=by),
+    )  # fmt: skip
+    together = make(fleet, clock, asked).lane
+    _make_a_pair(fleet, WEB, twin)
+    apart = make(fleet, clock, asked).lane
+    assert together is not None
+    assert apart is not None
+    assert (together.lane, apart.lane) == (PlanLane.NORMAL, PlanLane.URGENT)
 
 
 def test_budgets_in_percent_become_hosts_of_the_plan_and_of_its_rings(
@@ -517,7 +548,7 @@ def test_the_hooks_of_its_hosts_are_in_the_plan(fleet: UnitOfWorkFactory, clock:
     others = HookRule("db-*", replace(DRAIN, name="others", hosts=()))
     plan = make(fleet, clock, replace(request(), hooks=(mine, others)))
     assert plan.hooks == (replace(DRAIN, hosts=(WEB.id,), expected_seconds=10),)
-    assert plan.predicted_seconds == (20 + 3 + 45) + 10
+    assert plan.predicted_seconds == (20 + 3) + 10
     with fleet() as work:
         assert work.plans.get(plan.id) == plan
 

@@ -4,22 +4,23 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, update
+from sqlalchemy import Table, create_engine, update
+from tests.fakes.fleet import facts_of
 from tests.plans import NOW, PLAN
 
 from oakum.adapters.package_managers.apt import SAFE_ID
 from oakum.adapters.persistence.documents import to_document
-from oakum.adapters.persistence.tables import plans
+from oakum.adapters.persistence.tables import host_runs, plans
 from oakum.core.audit.event import Action
 from oakum.core.errors import ConflictError, RefusedError, StorageError
-from oakum.core.ids import Digest, HostId
+from oakum.core.ids import Digest, HostId, HostRunId, RolloutId
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.names import require_host_name
 from oakum.core.planning.hook import MAX_HOOKS
 from oakum.core.planning.plan import Group, GroupKind, Plan, Ring, Window
 from oakum.core.rollout.hooks import Execution, HookState
 from oakum.core.rollout.rollout import Rollout, RolloutRing
-from oakum.core.rollout.state import Phase, RunState, Wish
+from oakum.core.rollout.state import HardSignal, Phase, RunState, Wish
 from oakum.ports.clock import Clock
 from oakum.ports.stores import Approval, ScanFailure, UnitOfWorkFactory
 from oakum.services.assign_hosts import plan_of
@@ -28,10 +29,10 @@ from oakum.services.start_rollout import Wanted, last_rollout_of, start_rollout,
 FORGED = replace(PLAN, rings=(*PLAN.rings, Ring("ring 3", (HostId("db"),), 0)))
 
 
-def _forge(directory: Path, **values: object) -> None:
+def _forge(directory: Path, table: Table = plans, **values: object) -> None:
     engine = create_engine(f"sqlite:///{directory / 'oakum.sqlite'}")
     with engine.begin() as connection:
-        connection.execute(update(plans).values(**values))
+        connection.execute(update(table).values(**values))
     engine.dispose()
 
 
@@ -315,6 +316,63 @@ def test_a_member_that_did_not_answer_takes_up_its_groups_limit(
             start_rollout(plan.id, "bob", begin, clock)
 
 
+UNREACHABLE = (HardSignal.UNREACHABLE,)
+
+
+@pytest.mark.parametrize(
+    ("states", "signals", "why"),
+    [
+        ((RunState.FAILED,), (), "failed in rollout-0"),
+        ((RunState.FAILED, RunState.SKIPPED, RunState.REFUSED), (), "failed in rollout-0"),
+        ((RunState.SUCCEEDED, RunState.ROLLBACK_FAILED), (), "could not be put back in rollout-1"),
+        ((RunState.SUCCEEDED, RunState.REFUSED), UNREACHABLE, "could not be reached in rollout-1"),
+        ((RunState.FAILED, RunState.SUCCEEDED), (), None),
+        ((RunState.FAILED, RunState.ROLLED_BACK), (), None),
+        ((RunState.SUCCEEDED, RunState.REFUSED), (), None),
+    ],
+)
+def test_a_member_that_an_earlier_rollout_left_down_counts(
+    begin: UnitOfWorkFactory,
+    clock: Clock,
+    states: tuple[RunState, ...],
+    signals: tuple[HardSignal, ...],
+    why: str | None,
+) -> None:
+    """It answers scans, and that does not say that it does its work."""
+    group = Group(GroupKind.AVAILABILITY, "db", 1, PLAN.hosts)
+    plan, other = replace(PLAN, groups=(group,)), replace(PLAN, title="other")
+    approve(begin, plan)
+    approve(begin, other)
+    lost = Host(HostId("web-9"), "web-9", "192.0.2.9", 22, "root", "key", NOW, labels=("ha=db",))
+    run = replace(start_rollout(other.id, "bob", begin, clock).runs[0], host=lost.id)
+    with begin() as work:
+        work.hosts.add(lost)
+        work.facts.save(lost.id, replace(facts_of("web-9"), collected_at=NOW))
+        old = work.rollouts.get("latest")
+        work.rollouts.save(replace(old, phase=Phase.ABORTED))
+        for number, state in enumerate(states):
+            past = replace(
+                run, id=HostRunId(f"past-{number}"), state=state, signals=signals,
+                ended_at=NOW + timedelta(hours=1 + number),
+            )  # fmt: skip
+            at = NOW + timedelta(hours=number)
+            work.rollouts.save(
+                replace(
+                    old,
+                    id=RolloutId(f"rollout-{number}"),
+                    phase=Phase.SUCCEEDED,
+                    runs=(past,),
+                    started_at=at,
+                )
+            )
+        work.commit()
+    if why is None:
+        assert start_rollout(plan.id, "bob", begin, clock).plan == plan.id
+    else:
+        with pytest.raises(RefusedError, match=f"web-9 {why}"):
+            start_rollout(plan.id, "bob", begin, clock)
+
+
 def test_a_host_is_in_one_rollout_at_a_time(begin: UnitOfWorkFactory, clock: Clock) -> None:
     """Another plan with one host in common waits; when the first has ended, it may start."""
     other = replace(PLAN, title="other", rings=PLAN.rings[:1])
@@ -415,3 +473,19 @@ def test_an_abort_needs_nobody_while_no_host_is_at_work(
     assert (ended.phase, ended.wish) == (Phase.ABORTED, Wish.NONE)
     assert {run.state for run in ended.runs} == {RunState.SKIPPED}
     assert actions()[-3:] == [Action.ROLLOUT_CHANGED] + 2 * [Action.HOST_RUN_CHANGED]
+
+
+def test_rollouts_that_have_nothing_to_do_with_it_are_not_read(
+    begin: UnitOfWorkFactory, clock: Clock, tmp_path: Path
+) -> None:
+    """They are many, and one of them that is damaged keeps no other from being started."""
+    approve(begin)
+    other = replace(PLAN, title="other")
+    approve(begin, other)
+    old = start_rollout(other.id, "bob", begin, clock)
+    save(begin, replace(old, phase=Phase.SUCCEEDED))
+    _forge(tmp_path, host_runs, document=b"{", host="another")
+    rollout = start_rollout(PLAN.id, "bob", begin, clock)
+    done = replace(rollout.runs[0], state=RunState.SUCCEEDED)
+    save(begin, replace(rollout, runs=(done, *rollout.runs[1:])))
+    assert last_rollout_of(HostId("web-1"), begin).id == rollout.id

@@ -255,8 +255,7 @@ def test_held_lock_is_refused_by_name(
     host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
 ) -> None:
     """Whoever holds dpkg's lock is named, and keeps it."""
-    (host.root / "var/tmp/locker.pl").write_text(LOCKER)
-    host.shell("systemd-run -q --unit=holder perl /var/tmp/locker.pl; sleep 0.5")
+    _hold_the_lock(host)
     status = asyncio.run(carry_out(session, upgrade(archive, archive.change(library, library_new))))
     assert status.state is TransactionState.REFUSED
     assert "(perl)" in status.reason
@@ -417,6 +416,48 @@ def test_killed_while_unpacking_then_resumed(
     assert (status.state, status.reason, status.starts) == (TransactionState.SUCCEEDED, "", 1)
     assert "ii  oak-slow:amd64 1.1" in host.shell(STATE)
     assert "ii  oak-library:amd64 1.1" in host.shell(STATE)
+
+
+def test_a_way_back_does_not_end_at_a_lock(
+    host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
+) -> None:
+    """It is the way out: it is taken up again, where an upgrade would be refused."""
+    before = host.shell(STATE)
+    asyncio.run(carry_out(session, upgrade(archive, archive.change(library, library_new))))
+    _hold_the_lock(host)
+    back = way_back(archive, archive.change(library_new, library))
+    asyncio.run(APT.start(session, back))
+    host.shell("while systemctl -q is-active oakum-t1-back.service; do sleep 0.1; done")
+    waits = asyncio.run(APT.status(session, back.id))
+    assert (waits.state, "perl" in waits.last_words) == (TransactionState.INTERRUPTED, True)
+    host.shell("systemctl stop holder.service")
+    done = asyncio.run(carry_out(session, back))
+    assert (done.state, done.reason) == (TransactionState.SUCCEEDED, "")
+    assert host.shell(STATE) == before
+
+
+def _hold_the_lock(host: ThrowAwayHost) -> None:
+    (host.root / "var/tmp/locker.pl").write_text(LOCKER)
+    host.shell("systemd-run -q --unit=holder perl /var/tmp/locker.pl; sleep 0.5")
+
+
+def test_a_lock_that_is_met_half_way_is_waited_for(
+    host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
+) -> None:
+    """No end is told of a host that is half-way: it is taken up when the lock is gone."""
+    transaction = upgrade(archive, archive.change(slow, slow_new))
+    asyncio.run(APT.start(session, transaction))
+    host.wait_for_file("var/lib/oak-slow")
+    host.shell("systemctl kill --signal=KILL oakum-t1.service; sleep 0.5")
+    _hold_the_lock(host)
+    asyncio.run(APT.start(session, transaction))
+    host.shell("while systemctl -q is-active oakum-t1.service; do sleep 0.1; done")
+    waits = asyncio.run(APT.status(session, transaction.id))
+    assert (waits.state, "perl" in waits.last_words) == (TransactionState.INTERRUPTED, True)
+    host.shell("systemctl stop holder.service")
+    status = asyncio.run(carry_out(session, transaction))
+    assert (status.state, status.reason, status.starts) == (TransactionState.SUCCEEDED, "", 1)
+    assert "ii  oak-slow:amd64 1.1" in host.shell(STATE)
 
 
 @pytest.mark.parametrize("meanwhile", [":", f"systemctl daemon-reload; {START_TIMERS}"])

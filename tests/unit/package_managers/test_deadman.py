@@ -228,7 +228,8 @@ def test_a_way_back_is_watched_over_until_it_has_ended(oakum: Path, end: str, le
     roll_back = f"roll_back() {{{text}\n}}\n"
     steps = (
         "compare_way_back() { deadman_state $OAKUM/transactions/t1 >$OAKUM/meanwhile; }; "
-        f"go_back() {{ :; }}; settle_back() {{ :; }}; check_self() {{ finish {end} why; }}; "
+        "wait_for_lock() { :; }; go_back() { :; }; settle_back() { :; }; "
+        f"check_self() {{ finish {end} why; }}; "
     )
     in_host_shell(oakum, f"{QUIET}{roll_back}{steps}T=$OAKUM/transactions/t1.undo; roll_back")
     assert (oakum / "meanwhile").read_text() == "armed\n"

@@ -11,13 +11,15 @@ from oakum.core.ids import HostId
 from oakum.core.planning.group_prediction import walk
 from oakum.core.planning.metric import Measurement, Metric, MetricKind, Worse
 from oakum.core.planning.openings import HostOpenings, Opening, union
-from oakum.core.planning.plan import Budget, Group, GroupKind, Plan, Ring, Window
+from oakum.core.planning.plan import Budget, Group, GroupKind, Plan, RebootPolicy, Ring, Window
 from oakum.core.planning.prediction import (
+    SECONDS_A_LOOK,
     learnt_pace,
     learnt_seconds,
     predict,
     predicted_seconds,
     seconds_of,
+    seconds_of_looks,
     seconds_of_plan,
 )
 
@@ -26,6 +28,7 @@ HOUR = timedelta(hours=1)
 NAMES = tuple(HostId(f"h{number}") for number in range(6))
 EACH = 21
 """Seconds a host: 20, and one package."""
+LOOK = SECONDS_A_LOOK
 
 
 def plan(concurrency: int = 2, soak: int = 60, *, window: Window | None = None) -> Plan:
@@ -44,9 +47,26 @@ def opening(after: timedelta, lasts: timedelta = HOUR) -> Opening:
 
 
 def test_rows_of_hosts_and_soaks_are_counted() -> None:
-    """Three hosts of 60 s, two at once, and a soak of 10 s take 130 s."""
+    """Three hosts of 60 s, two at once, a soak of 10 s and a second look take 135 s."""
     rings = (Ring("ring 1", NAMES[:3], 10),)
-    assert predicted_seconds(rings, dict.fromkeys(NAMES, 60), 2) == 130
+    assert predicted_seconds(rings, dict.fromkeys(NAMES, 60), 2) == 130 + LOOK
+
+
+def test_a_second_look_is_at_a_hundred_hosts_at_once_and_only_after_a_soak() -> None:
+    """Concurrency bounds what is changed; where it is larger, so many are driven at once."""
+    many = tuple(HostId(f"h{number}") for number in range(250))
+    assert seconds_of_looks(Ring("ring 1", many, 1), 5) == 3 * LOOK
+    assert seconds_of_looks(Ring("ring 1", many, 1), 250) == LOOK
+    assert seconds_of_looks(Ring("ring 1", many, 0), 5) == 0
+
+
+def test_a_reboot_takes_time_only_where_the_plan_has_hosts_reboot() -> None:
+    """With `--reboot never` the host is done when its packages are."""
+    kernel = replace(WEB, hosts=NAMES, needs_reboot=True)
+    assert seconds_of(kernel, 100, RebootPolicy.WHEN_NEEDED) == EACH + 45
+    assert seconds_of(kernel, 100, RebootPolicy.NEVER) == EACH
+    never = replace(plan(soak=0), classes=(kernel,), reboot_policy=RebootPolicy.NEVER)
+    assert predict(never, NOW).ends_at == NOW + timedelta(seconds=3 * EACH)
 
 
 def test_the_pace_is_learnt_from_enough_hosts_and_from_the_slower_ones() -> None:
@@ -60,10 +80,10 @@ def test_the_pace_is_learnt_from_enough_hosts_and_from_the_slower_ones() -> None
 
 
 def test_without_windows_it_ends_after_work_and_soaks() -> None:
-    """One row, a soak, two rows, a soak."""
-    assert seconds_of(WEB) == EACH
+    """One row, a soak and a second look, two rows, a soak and a second look."""
+    assert seconds_of(WEB, 100, RebootPolicy.WHEN_NEEDED) == EACH
     found = predict(plan(), NOW)
-    assert found.ends_at == NOW + timedelta(seconds=3 * EACH + 120)
+    assert found.ends_at == NOW + timedelta(seconds=3 * EACH + 120 + 2 * LOOK)
     assert found.bound_by == "is soaking"
     assert predict(plan(soak=0), NOW).bound_by == "is work on 6 hosts, 2 at once"
 
@@ -82,7 +102,7 @@ def test_measuring_before_a_ring_takes_its_time() -> None:
     measured = replace(plan(), measurement=Measurement((metric,), 30, 20))
     found = predict(measured, NOW)
     rings = len(plan().rings) - 1
-    assert found.ends_at == NOW + timedelta(seconds=3 * EACH + 120 + rings * 600)
+    assert found.ends_at == NOW + timedelta(seconds=3 * EACH + 120 + 2 * LOOK + rings * 600)
     assert found.bound_by == "is measuring hosts before they are changed"
 
 
@@ -110,7 +130,7 @@ def test_a_late_window_is_named_as_what_holds_it_up() -> None:
     """The last ring's host begins in the night; so the end is then."""
     night = HostOpenings(("night",), (opening(14 * HOUR),), (NAMES[5],))
     found = predict(replace(plan(), schedule=(night,)), NOW)
-    assert found.ends_at == NOW + 14 * HOUR + timedelta(seconds=EACH + 60)
+    assert found.ends_at == NOW + 14 * HOUR + timedelta(seconds=EACH + 60 + LOOK)
     assert found.bound_by == "is waiting for the window night"
     assert found.in_words() == (
         "about 2026-11-26 02:01 UTC; most of it is waiting for the window night"
@@ -145,7 +165,7 @@ def test_the_plans_window_counts_too() -> None:
     """It waits for the opening, and does not fit when it closes before the last ring."""
     opens = NOW + 5 * HOUR
     found = predict(plan(window=Window(opens, opens + HOUR)), NOW)
-    assert found.ends_at == opens + timedelta(seconds=3 * EACH + 120)
+    assert found.ends_at == opens + timedelta(seconds=3 * EACH + 120 + 2 * LOOK)
     assert found.bound_by == "is waiting for the plan's window"
     small = predict(plan(window=Window(opens, opens + timedelta(seconds=30))), NOW)
     assert small.in_words() == "does not fit: ring 2 would go on when the plan's window closes"

@@ -272,11 +272,54 @@ def test_a_host_that_was_not_put_back_is_inconclusive_until_a_person_resumes(
     paused = settle(out, NOW)
     assert paused.phase is Phase.PAUSED
     resumed = settle(replace(paused, wish=Wish.RESUME), NOW)
-    assert (resumed.phase, resumed.forgiven) == (Phase.PROGRESSING, 1)
+    assert (resumed.phase, resumed.forgiven_runs) == (Phase.PROGRESSING, ("h0",))
     again = replace(resumed, runs=(*resumed.runs[:1], hooked(1, GOOD, HookState.TIMED_OUT)))
     assert judge(again).verdict is Verdict.INCONCLUSIVE
     back = replace(before, runs=(hooked(0, GOOD, HookState.PASSED), *before.runs[1:]))
     assert judge(back).verdict is Verdict.PASSED
+
+
+def resumed_without(*silent: HostRun, max_failed: int, others: int = 4) -> Rollout:
+    """Return a rollout that a person resumed though these hosts said nothing."""
+    before = rollout(*[WAITS] * (len(silent) + others), max_failed=max_failed)
+    paused = settle(replace(before, runs=(*silent, *before.runs[len(silent) :])), NOW)
+    assert paused.phase is Phase.PAUSED
+    return settle(replace(paused, wish=Wish.RESUME), NOW)
+
+
+def with_run(before: Rollout, number: int, now: HostRun) -> Rollout:
+    """Return the rollout with another state of one of its hosts."""
+    return replace(before, runs=(*before.runs[:number], now, *before.runs[number + 1 :]))
+
+
+def test_whom_a_person_knows_of_is_not_blamed_for_another() -> None:
+    """A host that refuses within the budget does not pause again for one that was forgiven."""
+    resumed = resumed_without(unasked(0), max_failed=2)
+    assert judge(with_run(resumed, 1, run(1, RunState.REFUSED))).verdict is Verdict.PASSED
+    answer = judge(with_run(resumed, 1, unasked(1)))
+    assert answer.verdict is Verdict.INCONCLUSIVE
+    assert answer.detail == "health could not be asked, and so no evidence: h1: said why"
+
+
+def test_forgiving_a_host_of_unknown_health_does_not_raise_the_budget_of_refusals() -> None:
+    """Three refusals are more than the budget of two, whatever else a person knew of."""
+    resumed = resumed_without(unasked(0), unasked(1), max_failed=2)
+    for number in (2, 3):
+        resumed = with_run(resumed, number, run(number, RunState.REFUSED))
+    assert judge(resumed).verdict is Verdict.PASSED
+    answer = judge(with_run(resumed, 4, run(4, RunState.REFUSED)))
+    assert answer.verdict is Verdict.INCONCLUSIVE
+    assert "h2: said why; h3: said why; h4: said why (budget 2)" in answer.detail
+
+
+def test_of_a_rollout_that_an_older_oakum_resumed_the_first_to_end_are_forgiven() -> None:
+    """It stored how many there were, and not who."""
+    resumed = replace(resumed_without(unasked(0), max_failed=2), forgiven_runs=())
+    assert resumed.forgiven == 1
+    assert judge(resumed).verdict is Verdict.PASSED
+    later = replace(unasked(1), ended_at=NOW + timedelta(minutes=1))
+    answer = judge(with_run(resumed, 1, later))
+    assert answer.detail == "health could not be asked, and so no evidence: h1: said why"
 
 
 def test_a_host_that_was_not_put_back_takes_up_its_groups_limit() -> None:

@@ -19,7 +19,7 @@ from oakum.core.rollout.host_run import advance
 from oakum.core.rollout.observation import TransactionSeen, Unreachable
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.state import RunState
-from oakum.core.rollout.transaction import TransactionState, TransactionStatus
+from oakum.core.rollout.transaction import JournalEntry, TransactionState, TransactionStatus
 
 HOUR = timedelta(hours=1)
 WITHOUT_END = (TransactionState.ABSENT, TransactionState.RUNNING, TransactionState.INTERRUPTED)
@@ -58,6 +58,21 @@ def test_one_that_does_not_end_in_time_has_failed(
     assert hung.state is ended
     for part in ("no end after 60 minutes", "at install", getattr(run, name), "then roll back"):
         assert part in hung.reason
+
+
+def test_one_that_waits_for_somebody_else_names_him() -> None:
+    """What is interrupted and taken up again in vain does not go on: its journal says why."""
+    journal = (
+        JournalEntry("", "preflight", "interrupted", "locked by process 77 (apt)"),
+        JournalEntry("", "resume", "started", "the id of a boot"),
+    )
+    status = TransactionStatus(TransactionState.INTERRUPTED, "preflight", "", journal)
+    seen = TransactionSeen(status, may_reboot=False, allowed=HOUR)
+    run = advance(_run(RunState.UPGRADING), seen, NOW)
+    hung = advance(run, seen, NOW + HOUR)
+    assert hung.state is RunState.FAILED
+    assert "was interrupted and does not get on (locked by process 77 (apt))" in hung.reason
+    assert "goes on" not in hung.reason
 
 
 def test_time_in_which_nobody_looked_does_not_count_against_it() -> None:

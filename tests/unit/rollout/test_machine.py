@@ -26,6 +26,7 @@ from oakum.core.rollout.observation import (
     HookBegins,
     HookSeen,
     Measured,
+    NotAsked,
     Observation,
     TransactionSeen,
     Unreachable,
@@ -87,6 +88,7 @@ observations: st.SearchStrategy[Observation] = st.one_of(
     st.builds(HookSeen, st.sampled_from(HOOK_NAMES), st.booleans(), hook_statuses),
     st.builds(Unreachable, st.just("timed out"), st.sampled_from([0, 1800])),
     st.builds(Measured, st.builds(Sample, st.integers(0, 6), readings)),
+    st.builds(NotAsked, st.just("the key is away")),
     st.builds(WentBack, st.just("nobody confirmed it")),
 )
 

@@ -10,12 +10,19 @@ from tests.fakes.fleet import MANIFEST, FakeFleet, ProcessMemory
 from tests.plans import NOW, PLAN, WEB
 
 from oakum.adapters.system_clock import SystemClock
-from oakum.core.errors import HostError, UnreachableError
+from oakum.core.errors import ControllerError, HostError, UnreachableError
 from oakum.core.ids import HostId, HostRunId, TransactionId
 from oakum.core.inventory.host import Host
 from oakum.core.planning.plan import Plan
 from oakum.core.rollout.host_run import Work
-from oakum.core.rollout.observation import Observation, TransactionSeen, Verified, WentBack
+from oakum.core.rollout.observation import (
+    NotAsked,
+    Observation,
+    TransactionSeen,
+    Unreachable,
+    Verified,
+    WentBack,
+)
 from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.state import RunState
 from oakum.ports.package_manager import SnapshotAccess
@@ -112,7 +119,12 @@ def test_a_host_that_went_back_is_seen_in_every_state() -> None:
 def test_a_host_that_could_not_be_asked_says_what_to_do() -> None:
     """The next step reaches whoever reads the run, as the reason itself does."""
     full = HostError("cannot take it: No space left on device", hint="make room there")
-    said = not_asked(full, job())
-    assert said.reason == "cannot take it: No space left on device; make room there"
-    assert said.deadman_seconds == 1800
-    assert not_asked(UnreachableError("no route"), job()).reason == "no route"
+    reason = "cannot take it: No space left on device; make room there"
+    assert not_asked(full, job(), NOW) == Unreachable(reason, 1800, NOW)
+    assert not_asked(UnreachableError("no route"), job(), NOW).reason == "no route"
+
+
+def test_what_the_controller_could_not_do_is_not_the_hosts_silence() -> None:
+    """Nothing is known of the host then."""
+    away = ControllerError("the key is away", hint="put it back")
+    assert not_asked(away, job(), NOW) == NotAsked("the key is away; put it back")

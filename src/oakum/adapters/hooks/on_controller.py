@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from oakum.adapters.hooks.records import files_of, parse_status
-from oakum.core.errors import HostError
+from oakum.core.errors import ControllerError, HostError
 from oakum.core.rollout.hooks import HookStatus
 from oakum.core.text import one_line
 from oakum.ports.hooks import HookJob
@@ -41,7 +41,7 @@ class ControllerHooks:
                 draft.unlink()
             return path.read_text()
         except OSError as error:
-            raise HostError(
+            raise ControllerError(
                 f"{self._directory} cannot hold the records of hooks: {error.strerror}",
                 hint="Oakum must be able to write there",
             ) from error
@@ -52,12 +52,12 @@ class ControllerHooks:
         place = self._directory / job.id
         try:
             await asyncio.to_thread(self._put_in_place, job, place)
+            status, _, said = await _script(place, "start", str(place), "detached")
         except OSError as error:
-            raise HostError(
-                f"the hook cannot be begun here: {error.strerror}",
+            raise ControllerError(
+                f"the hook cannot be begun here: {error.strerror or 'its script does not end'}",
                 hint=f"make room in {self._directory}",
             ) from error
-        status, _, said = await _script(place, "start", str(place), "detached")
         if status != 0:
             raise HostError(
                 f"the hook did not begin: {one_line(said.decode(errors='replace'))}",
@@ -68,10 +68,17 @@ class ControllerHooks:
         """Read its record."""
         del session
         place = self._directory / job.id
-        if not place.is_dir():
-            return parse_status(b"absent\nend\tok\n")
-        _, answer, _ = await _script(place, "status", str(place))
-        return parse_status(answer)
+        try:
+            if not place.is_dir():
+                return parse_status(b"absent\nend\tok\n")
+            _, answer, _ = await _script(place, "status", str(place))
+            return parse_status(answer)
+        except (OSError, HostError) as error:
+            why = error.message if isinstance(error, HostError) else error.strerror
+            why = why or "its script does not end"
+            raise ControllerError(
+                f"the record of a hook cannot be read here: {why}", hint=f"look at {place}"
+            ) from error
 
     def _put_in_place(self, job: HookJob, place: Path) -> None:
         """Make its directory, at once or not at all."""

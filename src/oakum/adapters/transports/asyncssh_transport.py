@@ -14,11 +14,14 @@ from oakum.adapters.transports.command_line import (
     timed_out,
 )
 from oakum.adapters.transports.fingerprint import key_changed
+from oakum.adapters.transports.own_fault import SHORTAGES, identity_unusable
 from oakum.adapters.transports.ssh_library import asyncssh
 from oakum.core.errors import (
+    ControllerError,
     HostKeyError,
     InputError,
     LoginError,
+    OakumError,
     TimedOutError,
     TransportError,
     UnreachableError,
@@ -197,14 +200,11 @@ def _identity(host: Host) -> "list[asyncssh.SSHKeyPair] | tuple[()]":
     try:
         return list(asyncssh.load_keypairs(host.identity_file))
     except (OSError, asyncssh.KeyImportError) as error:
-        raise InputError(
-            f"the identity file of {host.name}, {host.identity_file}, cannot be used: "
-            f"{one_line(getattr(error, 'strerror', None) or str(error))}",
-            hint="a key with a passphrase belongs into an ssh agent, with no identity file given",
-        ) from error
+        why = getattr(error, "strerror", None) or str(error)
+        raise identity_unusable(host, why) from error
 
 
-def _refused(host: Host, error: asyncssh.DisconnectError) -> TransportError:
+def _refused(host: Host, error: asyncssh.DisconnectError) -> OakumError:
     """Tell a refused login from a connection that ended."""
     is_login = isinstance(error, asyncssh.PermissionDenied)
     if is_login or "authentication failures" in error.reason:
@@ -215,10 +215,15 @@ def _refused(host: Host, error: asyncssh.DisconnectError) -> TransportError:
     return _unreachable(f"{host.name} at {host.address}", host.port, error)
 
 
-def _unreachable(what: str, port: int, error: Exception) -> UnreachableError:
+def _unreachable(what: str, port: int, error: Exception) -> OakumError:
     number = error.errno if isinstance(error, OSError) else None
     # asyncio puts words of its own in place of the system's; those of name look-ups are good.
     words = os.strerror(number) if number and number > 0 else str(error)
+    if number in SHORTAGES:
+        return ControllerError(
+            f"no connection to {what} port {port} can be opened here: {words}",
+            hint="give Oakum more files and memory (`ulimit -n`), or drive fewer hosts at once",
+        )
     return UnreachableError(
         f"{what} port {port} cannot be reached: {one_line(words) or type(error).__name__}",
         hint="is it up, is the address right, is its sshd running?",

@@ -17,10 +17,11 @@ from oakum.adapters.transports.command_line import (
     timed_out,
 )
 from oakum.adapters.transports.fingerprint import key_changed
+from oakum.adapters.transports.own_fault import done_here, missing_identity
 from oakum.core.errors import (
     LoginError,
+    OakumError,
     TimedOutError,
-    TransportError,
     UnreachableError,
 )
 from oakum.core.inventory.host import Host
@@ -50,9 +51,11 @@ class OpensshTransport:
     @asynccontextmanager
     async def _connect(self, host: Host) -> AsyncIterator[Session]:
         # A control socket's path may hold some 100 bytes, so it stands in a short directory.
-        directory = Path(mkdtemp(prefix="oakum-ssh-"))
+        with done_here(host):
+            directory = Path(mkdtemp(prefix="oakum-ssh-"))
         try:
-            (directory / "known_hosts").write_text(f"{HOST_KEY_ALIAS} {host.host_key}\n")
+            with done_here(host):
+                (directory / "known_hosts").write_text(f"{HOST_KEY_ALIAS} {host.host_key}\n")
             options = _options(host, directory, self._timeout)
             session = OpensshSession(host, options, directory / "control")
             await session.open(self._timeout)
@@ -76,13 +79,14 @@ class OpensshSession:
 
     async def open(self, timeout_seconds: float) -> None:
         """Connect, log in and see whether root is to be had."""
-        self._master = await asyncio.create_subprocess_exec(
-            "ssh", "-N", "-o", "ControlMaster=yes", "-o", "LogLevel=INFO", *self._options,
-            "--", self._host.address,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        with done_here(self._host):
+            self._master = await asyncio.create_subprocess_exec(
+                "ssh", "-N", "-o", "ControlMaster=yes", "-o", "LogLevel=INFO", *self._options,
+                "--", self._host.address,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+            )  # fmt: skip
         try:
             async with asyncio.timeout(timeout_seconds + CLOSING_SECONDS):
                 await self._wait_for_master(self._master)
@@ -123,7 +127,8 @@ class OpensshSession:
         return after_mark(result, mark, self._host)
 
     async def _ssh(self, line: str, stdin: bytes, timeout_seconds: float) -> CommandResult:
-        process = await start_child(["ssh", *self._options, "--", self._host.address, line])
+        with done_here(self._host):
+            process = await start_child(["ssh", *self._options, "--", self._host.address, line])
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await finish_child(process, stdin, self._host)
@@ -137,14 +142,14 @@ KEY_SIGNS = (
 )
 
 
-def explain(host: Host, words: str) -> TransportError:
+def explain(host: Host, words: str) -> OakumError:
     """Return what ssh's complaint means."""
     last = _last_words(words)
     if any(sign in words for sign in KEY_SIGNS):
         shown = SHOWN.search(words)
         return key_changed(host, shown[0] if shown else None)
     if "Permission denied" in words or "Too many authentication failures" in words:
-        return LoginError(
+        return missing_identity(host) or LoginError(
             f"{host.name} does not let {host.user} in: {last}",
             hint="is the key in its authorized_keys, and the identity file right?",
         )

@@ -54,14 +54,17 @@ def _grant(rollout: Rollout, now: datetime) -> Rollout:
         case Wish.PAUSE if rollout.phase in {Phase.WAITING, Phase.PROGRESSING}:
             return _pause(granted, "paused by a person", now)
         case Wish.RESUME if rollout.phase is Phase.PAUSED:
+            known = tuple(run.id for run in unheard(rollout))
             resumed = replace(
                 granted,
                 phase=Phase.PROGRESSING if rollout.soak_until is None else Phase.WAITING,
                 reason=_resumed(rollout),
-                forgiven=unheard(rollout),
+                forgiven=len(known),
+                forgiven_runs=known,
                 measuring=replace(rollout.measuring, is_forgiven=True),
             )
-            return _with_runs(resumed, _left_out(resumed, now))
+            asked_anew = (replace(run, unasked=None) for run in rollout.runs if run.unasked)
+            return _with_runs(resumed, (*asked_anew, *_left_out(resumed, now)))
         case Wish.ABORT if not rollout.phase.is_final and rollout.phase is not Phase.ROLLING_BACK:
             aborting = replace(granted, phase=Phase.ABORTING, reason="aborted by a person")
             return _with_runs(aborting, _skipped(rollout, now))
@@ -206,6 +209,8 @@ def _progress(rollout: Rollout, now: datetime) -> Rollout:
             return _pause(rollout, f"the gate could not be judged: {gate.detail}", now)
         case Verdict.PASSED:
             pass
+    if lasting := [run for run in rollout.runs if run.unasked and run.unasked.is_lasting]:
+        return _pause(rollout, _own_fault(lasting), now)
     if all(run.state.is_final for run in rollout.in_ring(rollout.ring)):
         return _after_ring(rollout, what_the_evidence_allows(rollout), now)
     return _start_hosts(rollout, now)
@@ -225,6 +230,15 @@ def _pause(rollout: Rollout, reason: str, now: datetime) -> Rollout:
             for run in rollout.runs
             if run.state is RunState.CHECKING
         ),
+    )
+
+
+def _own_fault(runs: list[HostRun]) -> str:
+    reasons = dict.fromkeys(run.unasked.reason for run in runs if run.unasked)
+    more = f"; and {len(reasons) - NAMED} more" if len(reasons) > NAMED else ""
+    return (
+        f"hosts cannot be asked, by a fault of the machine that drives them ({_named(runs)}): "
+        f"{'; '.join([*reasons][:NAMED])}{more}"
     )
 
 

@@ -18,6 +18,7 @@ def move(run: HostRun, state: RunState, reason: str, now: datetime) -> HostRun:
         changed_at=now,
         silent_since=None,
         at_work_since=None,
+        unasked=None,
         ending=None,
         started_at=run.started_at or now,
         ended_at=now if state.is_final else None,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from oakum.core.ids import HostRunId
 from oakum.core.planning.plan import MILLION
 from oakum.core.rollout import measuring
 from oakum.core.rollout.evidence import STOP, e_value, failures_that_stop, upper_bound
@@ -80,13 +81,13 @@ def _against(rollout: Rollout, failed: list[HostRun], states: list[RunState]) ->
     return None
 
 
-def _spent(rollout: Rollout, runs: Sequence[HostRun], forgiven: int = 0) -> str:
+def _spent(rollout: Rollout, runs: Sequence[HostRun]) -> str:
     """Return the declared budget that so many hosts exceed, the rollout's or a ring's; or ""."""
-    if len(runs) > rollout.max_failed + forgiven:
+    if len(runs) > rollout.max_failed:
         return f"budget {rollout.max_failed}"
     for number, ring in enumerate(rollout.rings):
         of_ring = sum(run.ring == number for run in runs)
-        if ring.max_failed is not None and of_ring > ring.max_failed + forgiven:
+        if ring.max_failed is not None and of_ring > ring.max_failed:
             return f"budget of {ring.name}: {ring.max_failed}"
     return ""
 
@@ -99,8 +100,12 @@ def _silence(rollout: Rollout, failed: list[HostRun], states: list[RunState]) ->
     ]
     unknown = [run for run in rollout.runs if run.checks_after and run.is_unknown]
     out = [run for run in rollout.runs if run.hooks and run.stays_out]
-    if len({run.id for run in (*unknown, *refused, *out)}) <= rollout.forgiven:
+    if not (refused or unknown or out):
         return None
+    known = _forgiven(rollout)
+    refused, unknown, out = (
+        [run for run in runs if run.id not in known] for runs in (refused, unknown, out)
+    )
     if out:
         return GateAnswer(Verdict.INCONCLUSIVE, f"not put back as hooks found them: {_named(out)}")
     if unknown:
@@ -108,7 +113,9 @@ def _silence(rollout: Rollout, failed: list[HostRun], states: list[RunState]) ->
             Verdict.INCONCLUSIVE,
             f"health could not be asked, and so no evidence: {_named(unknown)}",
         )
-    if spent := _spent(rollout, [*failed, *refused], rollout.forgiven):
+    if not refused:
+        return None
+    if spent := _spent(rollout, [*failed, *refused]):
         return GateAnswer(
             Verdict.INCONCLUSIVE, f"not changed, and so no evidence: {_named(refused)} ({spent})"
         )
@@ -121,12 +128,24 @@ def _silence(rollout: Rollout, failed: list[HostRun], states: list[RunState]) ->
     return None
 
 
-def unheard(rollout: Rollout) -> int:
-    """Return how many hosts say nothing about the change: what a person who resumes forgives."""
-    return sum(
-        run.outcome is RunState.REFUSED or run.is_unknown or run.stays_out or _says_nothing(run)
+def unheard(rollout: Rollout) -> list[HostRun]:
+    """Return the hosts that say nothing about the change: a person who resumes forgives them."""
+    return [
+        run
         for run in rollout.runs
-    )
+        if run.outcome is RunState.REFUSED or run.is_unknown or run.stays_out or _says_nothing(run)
+    ]
+
+
+def _forgiven(rollout: Rollout) -> frozenset[HostRunId]:
+    """Return whom a person knew of when resuming.
+
+    Where an older Oakum counted them only, they are those that came to their end first.
+    """
+    if rollout.forgiven_runs or not rollout.forgiven:
+        return frozenset(rollout.forgiven_runs)
+    first = sorted(unheard(rollout), key=lambda run: run.ended_at or rollout.started_at)
+    return frozenset(run.id for run in first[: rollout.forgiven])
 
 
 def what_the_evidence_allows(rollout: Rollout) -> str:

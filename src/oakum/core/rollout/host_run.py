@@ -15,13 +15,14 @@ from oakum.core.rollout.observation import (
     HookBegins,
     HookSeen,
     Measured,
+    NotAsked,
     Observation,
     TransactionSeen,
     Unreachable,
     Verified,
     WentBack,
 )
-from oakum.core.rollout.rollout import HostRun
+from oakum.core.rollout.rollout import HostRun, Unasked
 from oakum.core.rollout.state import HardSignal, RunState
 from oakum.core.rollout.transaction import TransactionState, TransactionStatus
 from oakum.core.staging.check import Verdict
@@ -85,15 +86,18 @@ def advance(run: HostRun, observation: Observation, now: datetime) -> HostRun:
 
     Observations can come late or twice (a controller was restarted): the state decides.
     """
+    if isinstance(observation, NotAsked):
+        return _after_own_fault(run, observation, now)
+    asked = run if run.unasked is None else replace(run, unasked=None)
     match observation:
         case Unreachable():
-            return _after_silence(run, observation, now)
+            return _after_silence(asked, observation, now)
         case Measured():
-            return _after_measuring(run, observation)
+            return _after_measuring(asked, observation)
         case WentBack():
-            return _after_going_back(run, observation, now)
+            return _after_going_back(asked, observation, now)
         case ChecksDone() | TransactionSeen() | Booted() | Verified() | HookBegins() | HookSeen():
-            heard = run if run.silent_since is None else replace(run, silent_since=None)
+            heard = asked if asked.silent_since is None else replace(asked, silent_since=None)
             return _after_answer(heard, observation, now)
 
 
@@ -192,12 +196,17 @@ def _without_end(run: HostRun, seen: TransactionSeen, hung: RunState, now: datet
     is_upgrade = hung is RunState.FAILED
     transaction = run.transaction if is_upgrade else run.rollback_transaction
     minutes = int((now - since).total_seconds() // 60)
-    reason = (
-        f"no end after {minutes} minutes, at {step}: {transaction} goes on and is not ended, for "
-        f"it may be inside dpkg; see what holds it (systemctl status oakum-{transaction}), let it "
-        "end, then roll back"
-    )
-    return end(run, hung, reason, now)
+    if seen.status.state is TransactionState.INTERRUPTED:
+        what = (
+            f"{transaction} was interrupted and does not get on ({seen.status.last_words}); mend "
+            "what holds it up, then roll back"
+        )
+    else:
+        what = (
+            f"{transaction} goes on and is not ended, for it may be inside dpkg; see what holds it "
+            f"(systemctl status oakum-{transaction}), let it end, then roll back"
+        )
+    return end(run, hung, f"no end after {minutes} minutes, at {step}: {what}", now)
 
 
 def _after_boot(run: HostRun, seen: Booted, now: datetime) -> HostRun:
@@ -261,6 +270,15 @@ def _after_going_back(run: HostRun, seen: WentBack, now: datetime) -> HostRun:
             | RunState.SKIPPED
         ):
             return run
+
+
+def _after_own_fault(run: HostRun, seen: NotAsked, now: datetime) -> HostRun:
+    """Keep the host where it is: it was not silent, for nobody asked it."""
+    if work_for(run.state) is None:
+        return run
+    since = now if run.unasked is None else run.unasked.since
+    unasked = Unasked(since, seen.reason, is_lasting=now - since >= PATIENCE)
+    return replace(run, reason=f"not asked: {seen.reason}", silent_since=None, unasked=unasked)
 
 
 def _after_silence(run: HostRun, seen: Unreachable, now: datetime) -> HostRun:

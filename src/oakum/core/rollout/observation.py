@@ -89,6 +89,13 @@ class Unreachable:
 
 
 @dataclass(frozen=True, slots=True)
+class NotAsked:
+    """Whoever drives the host could not do its own part: nothing is known of the host."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class WentBack:
     """The host goes back, or has gone back, by itself: nobody had confirmed it in time."""
 
@@ -97,4 +104,4 @@ class WentBack:
 
 Answer = ChecksDone | TransactionSeen | Booted | Verified | HookBegins | HookSeen
 """What a host that was asked says of itself."""
-Observation = Answer | Measured | Unreachable | WentBack
+Observation = Answer | Measured | Unreachable | NotAsked | WentBack

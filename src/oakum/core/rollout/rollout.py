@@ -25,6 +25,16 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
+class Unasked:
+    """A host could not be asked, and the fault was of the machine that was to ask it."""
+
+    since: datetime
+    reason: str
+    is_lasting: bool = False
+    """Whether it takes a person: the rollout pauses."""
+
+
+@dataclass(frozen=True, slots=True)
 class HostRun:
     """One host's way through one rollout."""
 
@@ -59,6 +69,8 @@ class HostRun:
     hooks: tuple[HookRun, ...] = ()
     ending: Ending | None = None
     """Only while its hooks are undone, or the hook that runs before that is waited for."""
+    unasked: Unasked | None = None
+    """Until it is asked again."""
 
     @property
     def is_to_answer(self) -> bool:
@@ -152,7 +164,7 @@ class Rollout:
     soaked: bool = False
     """Whether the present ring has soaked and is being verified for the second time."""
     forgiven: int = 0
-    """Hosts that refused or could not be asked, and that a person knew of when resuming."""
+    """How many hosts said nothing when a person last resumed: all that an older Oakum knows."""
     rollback_scope: tuple[HostId, ...] = ()
     """The hosts to roll back; empty means all that were changed."""
     ended_at: datetime | None = None
@@ -166,6 +178,8 @@ class Rollout:
     lane: PlanLane | None = None
     freezes: tuple[HostFreeze, ...] = ()
     """As they are declared now: who decides reads them anew each time, and stores what it read."""
+    forgiven_runs: tuple[HostRunId, ...] = ()
+    """Who they were; empty where an older Oakum resumed, or has written since."""
 
     @property
     def window(self) -> Window:

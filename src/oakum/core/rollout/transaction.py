@@ -80,6 +80,13 @@ class TransactionStatus:
     """How often the work was really begun; more than one is a defect, and is looked for."""
 
     @property
+    def last_words(self) -> str:
+        """Return the latest that its journal says, in words; else in which step it was."""
+        told = (entry for entry in reversed(self.journal) if entry.step not in BEGINNINGS)
+        said = (entry.detail for entry in told if entry.detail)
+        return next(said, self.step or "it wrote down nothing")
+
+    @property
     def boot_id(self) -> str:
         """Return in which boot of the host it began, or was last taken up again; else nothing."""
         begun = (entry for entry in reversed(self.journal) if entry.outcome == "started")

@@ -88,12 +88,10 @@ removal_option() {
 }
 
 preflight() {
-  short=$(check_room)
+  # Half-way there is no room for another choice: dpkg says itself when it has none.
+  short=$([ -e "$T/changed" ] || check_room)
   [ -z "$short" ] || refuse "$(printf '%s' "$short" | one_line)"
-  wait=$(setting lock_seconds)
-  said=$(find_lock_holder "$wait")
-  locked_by=$(printf '%s' "$said" | about_a_lock)
-  [ -z "$locked_by" ] || refuse "$locked_by; waited $wait seconds"
+  wait_for_lock
   if [ ! -e "$T/changed" ]; then
     problems=$(find_obstacles; printf '%s' "$said")
     [ -z "$problems" ] || refuse "$(printf '%s' "$problems" | head -n 4 | one_line)"
@@ -101,6 +99,18 @@ preflight() {
     [ ! -s "$T/held" ] || refuse "held by the administrator: $(one_line <"$T/held"); unhold or plan without"
   fi
   done_with
+}
+
+# Wait for dpkg's lock; what apt finds broken is left in $said. Who holds it lets go of it some time: a host that is
+# half-way, or is to go back, is not left so for that: it is taken up again by whoever asks for it.
+wait_for_lock() {
+  wait=$(setting lock_seconds)
+  said=$(find_lock_holder "$wait")
+  locked_by=$(printf '%s' "$said" | about_a_lock)
+  [ -n "$locked_by" ] || return 0
+  [ -e "$T/changed" ] || [ "$(setting mode)" = roll-back ] || refuse "$locked_by; waited $wait seconds"
+  journal "$STEP" interrupted "$locked_by; waited $wait seconds; what is left is done when it is gone"
+  exit 0
 }
 
 # Downloads twice (new and old), the restore point, and room for dpkg to unpack before it removes.
@@ -256,9 +266,7 @@ name_kept_conffiles() {
 
 roll_back() {
   begin preflight
-  wait=$(setting lock_seconds)
-  locked_by=$(find_lock_holder "$wait" | about_a_lock)
-  [ -z "$locked_by" ] || refuse "$locked_by; waited $wait seconds"
+  wait_for_lock
   undoes=$(setting undoes)
   [ -z "$undoes" ] || R=$OAKUM/transactions/$undoes/restore
   done_with "$([ -e "$R/complete" ] && echo 'from the restore point' || echo 'there is no restore point: packages from the snapshot')"

@@ -1,11 +1,11 @@
 """Rollouts, their host runs, and who may act on them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
 
-from sqlalchemy import Connection, Select, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, or_, select, update
 
 from oakum.adapters.persistence.documents import from_document, to_document
 from oakum.adapters.persistence.lookup import not_found, resolve
@@ -13,7 +13,7 @@ from oakum.adapters.persistence.parts import WRITTEN, in_parts
 from oakum.adapters.persistence.revisions import horizon, is_counted
 from oakum.adapters.persistence.tables import host_runs, rollouts
 from oakum.core.errors import StorageContendedError
-from oakum.core.ids import HostRunId, RolloutId
+from oakum.core.ids import HostId, HostRunId, PlanId, RolloutId
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase
 from oakum.ports.stores import SeenRollout
@@ -115,6 +115,38 @@ class SqlRolloutStore:
         self.flush()
         query = select(rollouts.c.id).order_by(rollouts.c.started_at)
         return tuple(self._read(row.id) for row in self._connection.execute(query).all())
+
+    def newest(self, count: int) -> Iterator[Rollout]:
+        """Give the newest rollouts, newest first; each is read when its turn comes."""
+        self.flush()
+        query = select(rollouts.c.id).order_by(*_NEWEST_FIRST).limit(count)
+        for row in self._connection.execute(query).all():
+            yield self._read(row.id)
+
+    def of_plan(self, plan: PlanId) -> tuple[Rollout, ...]:
+        """Return the rollouts of a plan, oldest first."""
+        self.flush()
+        query = select(rollouts.c.id).where(rollouts.c.plan == plan)
+        found = self._connection.execute(query.order_by(rollouts.c.started_at)).all()
+        return tuple(self._read(row.id) for row in found)
+
+    def count_of(self, plan: PlanId) -> int:
+        """Return how many rollouts of a plan there are."""
+        query = select(func.count()).select_from(rollouts).where(rollouts.c.plan == plan)
+        return int(self._connection.execute(query).scalar_one())
+
+    def runs_of(self, host: HostId) -> Iterator[tuple[RolloutId, HostRun]]:
+        """Give a host's runs with their rollouts, newest first."""
+        self.flush()
+        query = (
+            select(rollouts.c.id, host_runs.c.document)
+            .join(host_runs, host_runs.c.rollout == rollouts.c.id)
+            .where(host_runs.c.host == host)
+            .order_by(*_NEWEST_FIRST)
+        )
+        for row in self._connection.execute(query).all():
+            run = from_document(row.document, HostRun, f"a host run of {row.id}")
+            yield RolloutId(row.id), run
 
     def unfinished(self) -> tuple[Rollout, ...]:
         """Return the rollouts that have not ended, oldest first."""
@@ -223,6 +255,7 @@ class SqlRolloutStore:
         return None if document is None else from_document(document, HostRun, host_run)
 
 
+_NEWEST_FIRST = (rollouts.c.started_at.desc(), rollouts.c.id.desc())
 # Made once: to make a statement takes longer than to carry it out.
 _RUN = select(host_runs.c.document).where(host_runs.c.id == bindparam("run"))
 _HELD_RUN = _RUN.with_for_update(key_share=True)
