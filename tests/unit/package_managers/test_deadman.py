@@ -21,6 +21,8 @@ PARTS = (
     "deadman",
     "watch",
     "snapshot",
+    "snapshot_btrfs",
+    "snapshot_lvm",
     "confirming",
 )
 NOBODY = "find_lock_holder() { :; }; has_systemd() { false; }; go_back_unasked() { echo back; }; "

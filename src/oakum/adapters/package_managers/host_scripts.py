@@ -23,6 +23,8 @@ class HostScript(Enum):
         "updaters",
         "restore_point",
         "snapshot",
+        "snapshot_btrfs",
+        "snapshot_lvm",
         "restarts",
         "install",
         "go_back",
@@ -30,13 +32,23 @@ class HostScript(Enum):
     )
     START = ("common", "launch", "start")
     STATUS = ("common", "deadman", "report", "status")
-    CONFIRM = ("common", "deadman", "snapshot", "confirming", "confirm")
+    CONFIRM = (
+        "common",
+        "deadman",
+        "snapshot",
+        "snapshot_btrfs",
+        "snapshot_lvm",
+        "confirming",
+        "confirm",
+    )
     REBOOT = ("common", "boot_again", "reboot")
     VERIFIER = (
         "common",
         "launch",
         "deadman",
         "snapshot",
+        "snapshot_btrfs",
+        "snapshot_lvm",
         "confirming",
         "report",
         "boot_again",

@@ -13,7 +13,7 @@ class RestorePointKind(Enum):
     PACKAGES = "packages"
     """Every host: the old packages, marks, configuration files, /etc, dpkg's database."""
     SNAPSHOT = "snapshot"
-    """Where the root is a btrfs subvolume: its files, for when dpkg does not work any more."""
+    """Where the root is on btrfs or LVM: its files, for when dpkg does not work any more."""
 
 
 def kinds_for(changes: Iterable[PackageChange]) -> tuple[RestorePointKind, ...]:

@@ -270,7 +270,7 @@ def _restore_points(plan: Plan) -> str:
     if not also:
         return kept
     which = "" if len(also) == len(plan.classes) else f" ({', '.join(also)})"
-    return f"{kept}; where the root is a btrfs subvolume, a snapshot{which}"
+    return f"{kept}; where the root is on btrfs or LVM, a snapshot{which}"
 
 
 def _deadman(plan: Plan) -> str:

@@ -1,49 +1,81 @@
 #!/bin/sh
-# A read-only btrfs snapshot of the root beside the restore point: where the root is a subvolume, and the plan's
-# rollback classes allow it. It is the last rung of the way back, for when dpkg itself does not work any more: files
-# of the system are put back from it. The root is never switched as a whole, for that would rewind everybody's data.
+# A read-only snapshot of the root beside the restore point: where the root is a btrfs subvolume or a logical volume, and
+# the plan's rollback classes allow it. It is the last rung of the way back, for when dpkg itself does not work any more:
+# files of the system are put back from it. The root is never switched as a whole, for that would rewind everybody's data.
+#
+# A kind of snapshot is these functions, each for a NAME but the first two:
+#   KIND_unfit, KIND_lacks_room   print why there can be none; nothing when there can
+#   KIND_names                    print the names of all that are ours
+#   KIND_take, KIND_drop          make one, remove it
+#   KIND_open, KIND_close         have it in $SNAPSHOTS/NAME, and no more; both fail, and print why, when it is not whole
+#   KIND_place                    print where a person finds it
 
 SNAPSHOTS=$OAKUM/snapshots
 SYSTEM="usr bin sbin lib lib32 lib64 libx32" # Where packages put programs and libraries.
 
-snapshot_of() { # directory of a restore point
-  printf '%s/%s' "$SNAPSHOTS" "$(basename "$(dirname "$1")")"
+snapshot_kind() {
+  [ "$(stat -f -c %T /)" != btrfs ] || { echo btrfs; return; }
+  case "$(root_mapping uuid)" in LVM-*) echo lvm ;; esac
+}
+
+# What is replaced, or was there before, takes up room for as long as the snapshot does.
+snapshot_bytes() {
+  bytes=$(setting download_bytes)
+  echo $((${bytes:-0} * 8 + 536870912))
 }
 
 # Print why there can be none; nothing when there can.
-no_snapshot_because() {
-  kind=$(stat -f -c %T /)
-  [ "$kind" = btrfs ] || { echo "the root is on $kind"; return; }
-  [ "$(stat -c %i /)" = 256 ] || { echo "the root is no subvolume of its own"; return; }
-  command -v btrfs >/dev/null || { echo "there is no btrfs program"; return; }
+no_snapshot_because() { # kind
+  [ -n "$1" ] || { echo "the root is on $(stat -f -c %T /), and that on no logical volume"; return; }
   for place in /usr /var/lib/dpkg "$OAKUM"; do
-    [ "$(stat -c %d "$place")" = "$(stat -c %d /)" ] || { echo "$place is not in the root's subvolume"; return; }
+    [ "$(stat -c %d "$place")" = "$(stat -c %d /)" ] || { echo "$place is not in the root's volume"; return; }
   done
-  # What is replaced stays on the disk for as long as the snapshot does.
-  need_room / $(($(setting download_bytes) * 8 + 536870912))
+  unfit=$("$1_unfit")
+  if [ -n "$unfit" ]; then echo "$unfit"; else "$1_lacks_room"; fi
 }
 
 # Only the last transaction keeps one: what nobody looks at would fill the disk.
 take_snapshot() {
   drop_snapshots
   [ "$(setting snapshot)" = yes ] || return 0
+  kind=$(snapshot_kind)
+  SNAPSHOT=$(basename "$(dirname "$R")")
   mkdir -p -m 700 "$SNAPSHOTS"
-  why=$(no_snapshot_because | one_line)
-  [ -n "$why" ] || btrfs subvolume snapshot -r / "$(snapshot_of "$R")" >"$T/snapshot.log" 2>&1 || why=$(one_line <"$T/snapshot.log")
-  if [ -n "$why" ]; then journal restore-point "done" "no snapshot: $why"; else journal restore-point "done" "snapshot $(snapshot_of "$R")"; fi
+  why=$(no_snapshot_because "$kind" | one_line)
+  [ -n "$why" ] || "${kind}_take" "$SNAPSHOT" >"$T/snapshot.log" 2>&1 || why="$kind refuses it: $(one_line <"$T/snapshot.log")"
+  if [ -n "$why" ]; then journal restore-point "done" "no snapshot: $why"; else journal restore-point "done" "snapshot $("${kind}_place" "$SNAPSHOT")"; fi
 }
 
 # drop_snapshots [NAME]: all, or one.
 drop_snapshots() {
-  for one in "$SNAPSHOTS/"${1:-*}; do
-    [ ! -d "$one" ] || btrfs subvolume delete "$one" >/dev/null 2>&1
+  kind=$(snapshot_kind)
+  [ -n "$kind" ] || return 0
+  "${kind}_names" | while IFS= read -r one; do
+    [ "${1:-$one}" != "$one" ] || "${kind}_drop" "$one" </dev/null >/dev/null 2>&1
   done
 }
 
-# put_files_back CHANGES: the last rung. What differs is found by inode and change time, which a snapshot shares with
-# what it was made of, and replaced by renaming, so that a running program loses nothing under its feet.
+# put_files_back CHANGES: the last rung, with the snapshot open for as long as it takes.
 put_files_back() {
-  S=$(snapshot_of "$R")
+  kind=$(snapshot_kind)
+  SNAPSHOT=$(basename "$(dirname "$R")")
+  S=$SNAPSHOTS/$SNAPSHOT
+  [ -n "$kind" ] && "${kind}_names" | grep -qxF "$SNAPSHOT" || return 1
+  "${kind}_open" "$SNAPSHOT" >"$T/snapshot.log" 2>&1 || { snapshot_failed; return 1; }
+  put_system_back "$1"
+  code=$?
+  "${kind}_close" "$SNAPSHOT" >"$T/snapshot.log" 2>&1 || { snapshot_failed; return 1; }
+  return $code
+}
+
+snapshot_failed() {
+  echo "the snapshot is of no use: $(one_line <"$T/snapshot.log")" >"$T/why"
+  journal recover failed "$(cat "$T/why")"
+}
+
+# What differs is found by inode and change time, which a snapshot shares with what it was made of, and replaced by
+# renaming, so that a running program loses nothing under its feet.
+put_system_back() { # changes
   [ -d "$S/var/lib/dpkg" ] || return 1
   changed_by_others "$1" >"$T/others"
   if [ -s "$T/others" ]; then
@@ -68,9 +100,13 @@ put_files_back() {
 
 # Nothing is lost by going back: what stood there in between can be read in a snapshot of its own.
 keep_what_is_replaced() {
-  kept=$S.replaced
-  [ -d "$kept" ] || btrfs subvolume snapshot -r / "$kept" >/dev/null 2>&1 || { journal recover "done" "what is replaced could not be kept"; return; }
-  journal recover "done" "what stands there now is kept in $kept until the next transaction"
+  kept=$SNAPSHOT.replaced
+  if ! "${kind}_names" | grep -qxF "$kept"; then
+    why=$("${kind}_lacks_room" | one_line)
+    [ -n "$why" ] || "${kind}_take" "$kept" >"$T/snapshot.log" 2>&1 || why="$kind refuses it: $(one_line <"$T/snapshot.log")"
+    [ -z "$why" ] || { journal recover "done" "what is replaced could not be kept: $why"; return; }
+  fi
+  journal recover "done" "what stands there now is kept in $("${kind}_place" "$kept") until the next transaction"
 }
 
 # Packages of others that are not as in the snapshot. dpkg-query may be what is broken: its database is text.
