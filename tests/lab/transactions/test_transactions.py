@@ -476,7 +476,8 @@ def test_updaters_are_owned_and_given_back(
     host.shell(meanwhile)
     within = host.shell(TIMERS)
     assert "active" not in host.shell(RUNNING_TIMERS).split()
-    host.shell("kill $(grep -l -z -x 3[0]0 /proc/[0-9]*/cmdline | cut -d / -f 3)")
+    asleep = "grep -l -z -x 3[0]0 /proc/[0-9]*/cmdline | cut -d / -f 3"
+    host.shell(f'until pid=$({asleep}) && [ -n "$pid" ]; do sleep 0.1; done; kill $pid')
     asyncio.run(wait(session, transaction))
     assert "masked" in within
     assert host.shell(TIMERS) == before

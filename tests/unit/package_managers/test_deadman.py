@@ -184,13 +184,14 @@ def test_who_asks_for_its_status_is_not_at_work(oakum: Path) -> None:
     assert state(oakum) == "fired"
 
 
-def armed_by(oakum: Path, is_active: str) -> int:
-    """Arm it under a systemd in which this unit is active; return how often one was begun."""
+def armed_by(oakum: Path, watching: str, how: str) -> int:
+    """Arm it under a systemd in which this unit is so; return how often one was begun."""
     place = oakum / "transactions/t1"
     (place / "back.tsv").write_text("x\n")
     (place / "back.settings").write_text("x\n")
     path = program(oakum, "systemd-run", f"echo run >>{oakum}/asked")
-    path += program(oakum, "systemctl", f'[ "$*" = "-q is-active {is_active}" ]')
+    states = f"{watching}) echo {how} ;; oakum-*) echo inactive ;;"
+    path += program(oakum, "systemctl", f'for unit; do case "$unit" in {states} esac; done')
     units = f"DEADMAN_UNITS={oakum}/units; WANTED_AT_BOOT=$DEADMAN_UNITS/wants; "
     (oakum / "units").mkdir(exist_ok=True)
     in_host_shell(oakum, f"{path}{units}has_systemd() {{ :; }}; arm_deadman")
@@ -198,14 +199,15 @@ def armed_by(oakum: Path, is_active: str) -> int:
     return asked.read_text().count("run") if asked.exists() else 0
 
 
-def test_one_that_was_armed_before_anything_watched_is_watched(oakum: Path) -> None:
+@pytest.mark.parametrize("how", ["active", "activating"])
+def test_one_that_was_armed_before_anything_watched_is_watched(oakum: Path, how: str) -> None:
     """The power went between the two: what goes on after the boot is watched all the same."""
     unit = "oakum-deadman-t1.service"
-    assert armed_by(oakum, "another.service") == 1
+    assert armed_by(oakum, "another.service", "active") == 1
     assert (oakum / "units/wants" / unit).is_symlink()
     assert state(oakum) == "armed"
-    # The unit of the boot watches: a second one would be too many.
-    assert armed_by(oakum, unit) == 1
+    # The unit of the boot watches, or is about to be begun anew: a second one would be too many.
+    assert armed_by(oakum, unit, how) == 1
 
 
 def test_an_upgrade_that_is_refused_has_no_deadman(oakum: Path) -> None:

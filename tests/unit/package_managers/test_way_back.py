@@ -95,7 +95,9 @@ def test_scripts_that_are_put_aside_are_kept_once(tmp_path: Path) -> None:
     assert (tmp_path / "silenced/oak.prerm").read_text() == "the package's own\n"
 
 
-@pytest.mark.parametrize("name", ["oak.conf.dpkg-dist", "oak.conf.dpkg-old", "new.conf.dpkg-dist"])
+@pytest.mark.parametrize(
+    "name", ["oak.conf.dpkg-dist", "oak.conf.dpkg-old", "new.conf.dpkg-dist", "gone.conf.dpkg-new"]
+)
 def test_what_dpkg_kept_for_others_is_not_removed(tmp_path: Path, name: str) -> None:
     """Of the touched packages it goes, and a copy stays; of others it may be the only copy."""
     etc = tmp_path / "etc"

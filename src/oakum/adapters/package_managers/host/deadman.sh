@@ -70,7 +70,8 @@ END
 is_watched() {
   has_systemd || { watcher_runs "$T"; return; }
   [ -e "$DEADMAN_UNITS/$(boot_unit "$T")" ] || return 1
-  systemctl -q is-active "$(boot_unit "$T")" || systemctl -q is-active "$(watching_unit "$T")"
+  # One that was killed is started again by systemd, a moment later.
+  systemctl show -P ActiveState "$(boot_unit "$T")" "$(watching_unit "$T")" | grep -qxE 'active|activating'
 }
 
 watch_apart() {

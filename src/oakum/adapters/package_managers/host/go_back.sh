@@ -126,10 +126,11 @@ keep_conffiles() {
 }
 
 # Of the files that dpkg put beside configuration files since, print those of the touched packages. Somebody may have
-# changed other packages: what dpkg kept for him then is the only copy.
+# changed other packages: what dpkg kept for him then is the only copy. A .dpkg-new is nobody's once no package is half
+# unpacked, and that of a file which only the newer version had is known to no package.
 of_our_conffiles() {
   { cut -c 35- "$R/conffiles.md5"; sed -n 's/^ \(.*\) [0-9a-f]\{32\}\( obsolete\)\{0,1\}$/\1/p' "$T/conffiles.now"; } | awk '
-    FILENAME != "-" { path = $0; sub(/\.dpkg-[^\/]*$/, "", path); if (path in ours) print; next }
+    FILENAME != "-" { path = $0; sub(/\.dpkg-[^\/]*$/, "", path); if (path in ours || $0 ~ /\.dpkg-new$/) print; next }
     { ours[$0] }' - "$T/conffiles.beside"
 }
 
