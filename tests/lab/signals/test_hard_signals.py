@@ -123,7 +123,7 @@ def test_a_unit_that_the_transaction_killed_stops_too(lab: Lab) -> None:
     ended = lab.roll_out(service, service_dead)
     run = ended.run_of(FIRST)
     assert ended.phase is Phase.ROLLED_BACK, (ended.reason, run.reason)
-    assert HardSignal.CRITICAL_UNIT in run.signals, run.reason
+    assert HardSignal.CRITICAL_UNIT in run.signals, (ended.reason, run.reason)
     assert "oak-service.service" in ended.reason
     assert lab.host.shell("systemctl is-active oak-service.service").strip() == "active"
 
