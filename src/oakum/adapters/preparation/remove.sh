@@ -10,7 +10,12 @@ for path in "$@"; do
 done
 case "$(getent passwd "$user")" in
   "$user":*:*:*:Oakum:"/home/$user":*)
-    pkill -KILL -u "$user"
+    # What was killed is there for a moment, and an account that is in use cannot be removed.
+    tries=0
+    while pkill -KILL -u "$user" && [ "$tries" -lt 100 ]; do
+      tries=$((tries + 1))
+      sleep 0.1
+    done
     userdel "$user" || exit 3
     rmdir "/home/$user/.ssh" "/home/$user" 2>/dev/null
     ;;
