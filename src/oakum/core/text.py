@@ -1,7 +1,7 @@
 """Text from outside: made harmless before it reaches a terminal, a log or a file name."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 MAX_LINE = 400
 
@@ -22,6 +22,12 @@ def one_line(text: str, limit: int = MAX_LINE) -> str:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return `1 host`, `2 hosts`, `2 processes`."""
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def first_of(words: Sequence[str], most: int, between: str = ", ") -> str:
+    """Return the first of many: `a, b and 3 more`; between semicolons `a; b; and 3 more`."""
+    said, more = between.join(words[:most]), len(words) - most
+    return f"{said}{between.replace(',', '')}and {more} more" if more > 0 else said
 
 
 def seconds_in_words(seconds: int) -> str:

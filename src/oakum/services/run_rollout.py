@@ -23,6 +23,7 @@ from oakum.core.planning.openings import HostFreeze
 from oakum.core.rollout.decide import settle
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, Wish
+from oakum.core.text import first_of
 from oakum.ports.clock import Clock
 from oakum.ports.deliveries import Job
 from oakum.ports.engine import Engine
@@ -140,10 +141,9 @@ class Reconciler:
 
     def _look_after_workers(self, said: Say) -> None:
         if broken := self.engine.janitor(self.rollout):
-            named = "; ".join(f"{run}: {why}" for run, why in list(broken.items())[:NAMED])
-            more = f"; and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
+            named = first_of([f"{run}: {why}" for run, why in broken.items()], NAMED, "; ")
             raise OakumError(
-                f"driving hosts ended by a defect of Oakum: {named}{more}",
+                f"driving hosts ended by a defect of Oakum: {named}",
                 hint="the hosts' transactions go on; report this, then run "
                 f"`oakum rollout watch {self.rollout}` to take the rollout up again",
             )

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import hostile_text
 
-from oakum.core.text import MAX_LINE, harmless, is_plain, one_line
+from oakum.core.text import MAX_LINE, first_of, harmless, is_plain, one_line
 
 any_text = hostile_text | st.text(st.characters(), max_size=40)
 
@@ -48,3 +48,19 @@ def test_one_line_is_one_plain_line_of_limited_length(text: str, limit: int) -> 
 def test_one_line(text: str, expected: str) -> None:
     """Escapes and marks that turn the reading direction are written out."""
     assert one_line(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "between", "said"),
+    [
+        ("", ", ", ""),
+        ("ab", ", ", "a, b"),
+        ("abcd", ", ", "a, b and 2 more"),
+        ("abcd", "; ", "a; b; and 2 more"),
+    ],
+)
+def test_of_many_the_first_are_named_and_the_others_counted(
+    words: str, between: str, said: str
+) -> None:
+    """Two at most here."""
+    assert first_of([*words], 2, between) == said

@@ -19,6 +19,7 @@ from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState, Wish
 from oakum.core.rollout.timing import holding, in_time, next_begin, too_late
 from oakum.core.staging.check import Verdict
+from oakum.core.text import first_of
 
 MEASURED = frozenset({RunState.PENDING, RunState.SUCCEEDED})
 """States in which a host can be asked for numbers: nothing is at work on it."""
@@ -234,11 +235,10 @@ def _pause(rollout: Rollout, reason: str, now: datetime) -> Rollout:
 
 
 def _own_fault(runs: list[HostRun]) -> str:
-    reasons = dict.fromkeys(run.unasked.reason for run in runs if run.unasked)
-    more = f"; and {len(reasons) - NAMED} more" if len(reasons) > NAMED else ""
+    reasons = [*dict.fromkeys(run.unasked.reason for run in runs if run.unasked)]
     return (
         f"hosts cannot be asked, by a fault of the machine that drives them ({_named(runs)}): "
-        f"{'; '.join([*reasons][:NAMED])}{more}"
+        f"{first_of(reasons, NAMED, '; ')}"
     )
 
 
@@ -330,8 +330,7 @@ def _held_up(pending: list[HostRun]) -> str:
 
 
 def _named(runs: list[HostRun]) -> str:
-    more = f" and {len(runs) - NAMED} more" if len(runs) > NAMED else ""
-    return ", ".join(run.host for run in runs[:NAMED]) + more
+    return first_of([run.host for run in runs], NAMED)
 
 
 def _outside_window(rollout: Rollout, now: datetime) -> Rollout:

@@ -10,7 +10,7 @@ from oakum.core.rollout.evidence import STOP, e_value, failures_that_stop, upper
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import RunState
 from oakum.core.staging.check import Verdict
-from oakum.core.text import counted
+from oakum.core.text import counted, first_of
 
 FIRST_RINGS = 2
 """Rings in which one hard signal stops: few hosts stand in them, and each for many."""
@@ -217,6 +217,4 @@ def _all_in(state: RunState, runs: Sequence[HostRun], states: list[RunState]) ->
 
 
 def _named(runs: list[HostRun]) -> str:
-    return "; ".join(f"{run.host}: {run.reason}" for run in runs[:NAMED]) + (
-        f"; and {len(runs) - NAMED} more" if len(runs) > NAMED else ""
-    )
+    return first_of([f"{run.host}: {run.reason}" for run in runs], NAMED, "; ")

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from oakum.core.text import counted, is_plain
+from oakum.core.text import counted, first_of, is_plain
 
 CORE_UNITS = (
     "ssh.service", "sshd.service", "ssh.socket", "sshd.socket",
@@ -157,7 +157,11 @@ class Losses:
             ("critical units do not run any more", self.units, "systemctl status"),
         )
         return (
-            *(f"{what}: {_shortened(lost)} (look at {at})" for what, lost, at in found if lost),
+            *(
+                f"{what}: {first_of(lost, NAMED)} (look at {at})"
+                for what, lost, at in found
+                if lost
+            ),
             *self.untold,
         )
 
@@ -243,14 +247,9 @@ def _notes(before: Vitals, after: Vitals) -> tuple[str, ...]:
         servers = ", ".join(after.nameservers)
         found.append(f"other nameservers than before: {servers}")
     if units := _missing(after.failed_units, before.failed_units):
-        found.append(f"failed since, and not critical: {_shortened(units)}")
+        found.append(f"failed since, and not critical: {first_of(units, NAMED)}")
     return tuple(found)
 
 
 def _missing(wanted: tuple[str, ...], there: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value for value in wanted if value not in set(there))
-
-
-def _shortened(values: tuple[str, ...]) -> str:
-    more = f" and {len(values) - NAMED} more" if len(values) > NAMED else ""
-    return ", ".join(values[:NAMED]) + more

@@ -12,7 +12,7 @@ from oakum.core.rollout.state import HardSignal
 from oakum.core.rollout.transaction import KeptConffile, TransactionState, TransactionStatus
 from oakum.core.staging.check import Check, CheckKind, Comparison, Verdict
 from oakum.core.staging.vitals import Losses
-from oakum.core.text import counted
+from oakum.core.text import counted, first_of
 
 GONE = "nc"  # dpkg's second letter: not installed; only configuration files left
 SESSION_UNITS = ("session-", "user@")
@@ -121,9 +121,9 @@ def hard_signals(
 def _kept_conffiles(kept: tuple[KeptConffile, ...]) -> tuple[str, ...]:
     if not kept:
         return ()
-    named = ", ".join(f"{k.path} ({counted(k.differing, 'line')})" for k in kept[:NAMED_CONFFILES])
-    more = f" and {len(kept) - NAMED_CONFFILES} more" if len(kept) > NAMED_CONFFILES else ""
-    return (f"kept as changed there, other than the new version: {named}{more}",)
+    files = [f"{k.path} ({counted(k.differing, 'line')})" for k in kept]
+    named = first_of(files, NAMED_CONFFILES)
+    return (f"kept as changed there, other than the new version: {named}",)
 
 
 def _transaction_differences(status: TransactionStatus) -> tuple[str, ...]:

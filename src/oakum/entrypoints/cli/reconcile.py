@@ -9,7 +9,7 @@ import typer
 from oakum.core.matching.finding import Finding
 from oakum.core.reconciling.reconcile import HostComparison, Reconciliation
 from oakum.core.reconciling.report import ScannerReport, ScannerResult
-from oakum.core.text import counted
+from oakum.core.text import counted, first_of
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import application
 from oakum.entrypoints.cli.words import age_lines
@@ -140,7 +140,5 @@ def _left_over(found: Reconciliation) -> Iterator[str]:
     if len(found.not_matched) == 1 and not found.hosts:
         yield "--host NAME says whose report it is"
     if found.not_reported:
-        shown = ", ".join(host.name for host in found.not_reported[:SHOWN_HOSTS])
-        more = len(found.not_reported) - SHOWN_HOSTS
-        rest = f" and {more} more" if more > 0 else ""
-        yield f"not in the report: {shown}{rest}"
+        names = [host.name for host in found.not_reported]
+        yield f"not in the report: {first_of(names, SHOWN_HOSTS)}"

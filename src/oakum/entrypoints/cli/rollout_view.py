@@ -20,7 +20,7 @@ from oakum.core.rollout.hooks import HookState, executions
 from oakum.core.rollout.measuring import in_words
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase, RunState
-from oakum.core.text import counted, harmless, one_line
+from oakum.core.text import counted, first_of, harmless, one_line
 from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.services.run_rollout import LostLeaseError, OnChange, is_idle
@@ -152,12 +152,11 @@ def _next_step(rollout: Rollout) -> str:
 
 def _after_leaving(left: list[HostRun], rollout: Rollout) -> str:
     names = _names()
-    who = ", ".join(names.get(found.host, found.host) for found in left[:NAMED])
-    more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+    who = first_of([names.get(found.host, found.host) for found in left], NAMED)
     changed = any(found.may_have_changed for found in left)
     back = "; to put one that failed back: oakum rollback HOST" if changed else ""
     return (
-        f"{counted(len(left), 'host')} of {len(rollout.runs)} not as planned: {who}{more}{back}; "
+        f"{counted(len(left), 'host')} of {len(rollout.runs)} not as planned: {who}{back}; "
         "next: oakum scan, and a plan for them"
     )
 
