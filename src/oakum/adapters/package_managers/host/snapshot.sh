@@ -41,9 +41,14 @@ take_snapshot() {
   kind=$(snapshot_kind)
   SNAPSHOT=$(basename "$(dirname "$R")")
   mkdir -p -m 700 "$SNAPSHOTS"
-  why=$(no_snapshot_because "$kind" | one_line)
-  [ -n "$why" ] || "${kind}_take" "$SNAPSHOT" >"$T/snapshot.log" 2>&1 || why="$kind refuses it: $(one_line <"$T/snapshot.log")"
+  take_unless "$SNAPSHOT" "$(no_snapshot_because "$kind" | one_line)"
   if [ -n "$why" ]; then journal restore-point "done" "no snapshot: $why"; else journal restore-point "done" "snapshot $("${kind}_place" "$SNAPSHOT")"; fi
+}
+
+# take_unless NAME REASON: take one where no reason is against it; $why is then why there is none, or nothing.
+take_unless() {
+  why=$2
+  [ -n "$why" ] || "${kind}_take" "$1" >"$T/snapshot.log" 2>&1 || why="$kind refuses it: $(one_line <"$T/snapshot.log")"
 }
 
 # drop_snapshots [NAME]: all, or one.
@@ -102,8 +107,7 @@ put_system_back() { # changes
 keep_what_is_replaced() {
   kept=$SNAPSHOT.replaced
   if ! "${kind}_names" | grep -qxF "$kept"; then
-    why=$("${kind}_lacks_room" | one_line)
-    [ -n "$why" ] || "${kind}_take" "$kept" >"$T/snapshot.log" 2>&1 || why="$kind refuses it: $(one_line <"$T/snapshot.log")"
+    take_unless "$kept" "$("${kind}_lacks_room" | one_line)"
     [ -z "$why" ] || { journal recover "done" "what is replaced could not be kept: $why"; return; }
   fi
   journal recover "done" "what stands there now is kept in $("${kind}_place" "$kept") until the next transaction"
