@@ -15,7 +15,7 @@ from oakum.core.planning.hook import HookMoment, HookPlace
 from oakum.core.planning.plan import HostClass, Plan, RebootPolicy
 from oakum.core.rollout.ending import end, hook_step
 from oakum.core.rollout.hooks import executions, next_hook, planned_hooks
-from oakum.core.rollout.host_run import Work, advance
+from oakum.core.rollout.host_run import Work, advance, boot_to_leave
 from oakum.core.rollout.observation import (
     Booted,
     ChecksDone,
@@ -217,8 +217,9 @@ class _Performance:
         reboots = self.job.plan.reboot_policy is RebootPolicy.WHEN_NEEDED
         if result.verdict is not Verdict.PASSED or not (reboots and status.reboot_reason):
             return result
-        await self._reboot(replace(run, boot_id_before=before))
-        self._booted_after[run.transaction] = before
+        left = boot_to_leave(before, status)
+        await self._reboot(replace(run, boot_id_before=left))
+        self._booted_after[run.transaction] = left
         return _result(Verdict.PASSED, f"{result.detail}, then booted anew")
 
     async def _roll_back(self, run: HostRun) -> StageResult:

@@ -153,19 +153,19 @@ def _after_upgrade(run: HostRun, seen: TransactionSeen, now: datetime) -> HostRu
         case TransactionState.FAILED:
             return end(replace(run, signals=seen.signals), RunState.FAILED, status.reason, now)
         case TransactionState.SUCCEEDED if status.reboot_reason and seen.may_reboot:
-            known = replace(run, boot_id_before=_boot_to_leave(run, status))
+            known = replace(run, boot_id_before=boot_to_leave(run.boot_id_before, status))
             return move(known, RunState.REBOOTING, status.reboot_reason, now)
         case TransactionState.SUCCEEDED:
             return _wake(run, "transaction succeeded", now)
 
 
-def _boot_to_leave(run: HostRun, status: TransactionStatus) -> str:
+def boot_to_leave(known: str, status: TransactionStatus) -> str:
     """Return the boot in which the change was completed: only a later one makes it effective.
 
-    A power cut in the middle of the transaction was a boot too, and proves nothing.
+    A power cut in the middle of the transaction was a boot too, and proves nothing. What was known
+    before stands where the journal tells the same boot, or none.
     """
-    seen, known = status.boot_id, run.boot_id_before
-    return known if known.startswith(seen) else seen
+    return known if known.startswith(status.boot_id) else status.boot_id
 
 
 def _wake(run: HostRun, reason: str, now: datetime) -> HostRun:
