@@ -18,6 +18,8 @@ CONFIG_NAME = "oakum.toml"
 
 AtLeastOne = Annotated[int, Meta(ge=1, le=1_000_000)]
 NotNegative = Annotated[int, Meta(ge=0, le=100_000_000)]
+SoManyHosts = Annotated[int, Meta(ge=0, le=1_000_000)]
+"""As `parse_amount` reads them."""
 Ppm = Annotated[int, Meta(ge=1, le=999_999)]
 DeadmanSeconds = Annotated[int, Meta(ge=1, le=999_999)]
 """As many digits as a verifier takes."""
@@ -214,9 +216,9 @@ class RolloutSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     concurrency: AtLeastOne | Share = 10
     """Hosts at once, or a share of the plan's."""
-    max_failed: NotNegative | NoneOrShare = 0
+    max_failed: SoManyHosts | NoneOrShare = 0
     """Failed or unreachable hosts that a rollout bears, or a share of the plan's."""
-    max_failed_per_ring: NotNegative | NoneOrShare | None = None
+    max_failed_per_ring: SoManyHosts | NoneOrShare | None = None
     """The same of each ring."""
     base_rate_ppm: Ppm = 10_000
     """Hosts in a million that fail whatever is changed; what chance does not explain stops."""

@@ -139,6 +139,7 @@ def test_a_selector_that_cannot_be_read_is_named_with_its_place(
         ("[rollout]\nconcurrency = -3", "rollout.concurrency"),
         ('[rollout]\nconcurrency = "0%"', "rollout.concurrency"),
         ('[rollout]\nmax_failed = "101%"', "rollout.max_failed"),
+        ("[rollout]\nmax_failed = 1000001", "rollout.max_failed"),
         ('[rollout]\nmax_failed_per_ring = "some"', "rollout.max_failed_per_ring"),
         ("[rollout]\nmax_failed = -1", "rollout.max_failed"),
         ("[rollout]\nmax_canaries = 0", "rollout.max_canaries"),
