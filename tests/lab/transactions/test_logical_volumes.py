@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.lab.transactions import test_transactions
 from tests.lab.transactions.packages import INSTALLED, OFFERED, fragile
 from tests.lab.transactions.small_archive import SmallArchive
 from tests.lab.transactions.test_snapshots import (
@@ -18,7 +19,7 @@ from tests.lab.transactions.test_snapshots import (
     breaks_later,
     with_snapshot,
 )
-from tests.lab.transactions.test_transactions import APT, STATE, way_back
+from tests.lab.transactions.test_transactions import STATE, way_back
 from tests.lab.transactions.virtual_machine import (
     OUTSIDE,
     MachineImage,
@@ -71,17 +72,7 @@ def carry_out(machine: VirtualMachine, transaction: Transaction) -> TransactionS
     """Have it done, from where the machine sees this one's archive."""
     url = transaction.access.url.replace("127.0.0.1", OUTSIDE)
     seen = replace(transaction, access=replace(transaction.access, url=url))
-
-    async def all_of_it() -> TransactionStatus:
-        await APT.start(machine, seen)
-        async with asyncio.timeout(SECONDS):
-            while True:
-                status = await APT.status(machine, seen.id)
-                if status.state is not TransactionState.RUNNING:
-                    return status
-                await asyncio.sleep(1)
-
-    return asyncio.run(all_of_it())
+    return asyncio.run(test_transactions.carry_out(machine, seen, SECONDS))
 
 
 def undoes_itself(machine: VirtualMachine, archive: SmallArchive) -> None:

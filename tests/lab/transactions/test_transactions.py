@@ -32,6 +32,7 @@ from oakum.core.planning.change import PackageChange
 from oakum.core.planning.plan import RestartPolicy
 from oakum.core.rollout.transaction import KeptConffile, TransactionState, TransactionStatus
 from oakum.ports.package_manager import Target, Transaction, TransactionMode
+from oakum.ports.transport import Session
 
 pytestmark = pytest.mark.lab
 
@@ -84,8 +85,10 @@ def way_back(
     )
 
 
-async def wait(session: InsideSession, transaction: Transaction) -> TransactionStatus:
-    async with asyncio.timeout(SECONDS):
+async def wait(
+    session: Session, transaction: Transaction, seconds: float = SECONDS
+) -> TransactionStatus:
+    async with asyncio.timeout(seconds):
         while True:
             status = await APT.status(session, transaction.id)
             if status.state is not TransactionState.RUNNING:
@@ -93,9 +96,11 @@ async def wait(session: InsideSession, transaction: Transaction) -> TransactionS
             await asyncio.sleep(0.3)
 
 
-async def carry_out(session: InsideSession, transaction: Transaction) -> TransactionStatus:
+async def carry_out(
+    session: Session, transaction: Transaction, seconds: float = SECONDS
+) -> TransactionStatus:
     await APT.start(session, transaction)
-    return await wait(session, transaction)
+    return await wait(session, transaction, seconds)
 
 
 def everything(archive: SmallArchive) -> tuple[PackageChange, ...]:
@@ -424,14 +429,8 @@ def test_a_way_back_does_not_end_at_a_lock(
     """It is the way out: it is taken up again, where an upgrade would be refused."""
     before = host.shell(STATE)
     asyncio.run(carry_out(session, upgrade(archive, archive.change(library, library_new))))
-    _hold_the_lock(host)
     back = way_back(archive, archive.change(library_new, library))
-    asyncio.run(APT.start(session, back))
-    host.shell("while systemctl -q is-active oakum-t1-back.service; do sleep 0.1; done")
-    waits = asyncio.run(APT.status(session, back.id))
-    assert (waits.state, "perl" in waits.last_words) == (TransactionState.INTERRUPTED, True)
-    host.shell("systemctl stop holder.service")
-    done = asyncio.run(carry_out(session, back))
+    done = _meets_the_lock_and_ends(host, session, back)
     assert (done.state, done.reason) == (TransactionState.SUCCEEDED, "")
     assert host.shell(STATE) == before
 
@@ -439,6 +438,20 @@ def test_a_way_back_does_not_end_at_a_lock(
 def _hold_the_lock(host: ThrowAwayHost) -> None:
     (host.root / "var/tmp/locker.pl").write_text(LOCKER)
     host.shell("systemd-run -q --unit=holder perl /var/tmp/locker.pl; sleep 0.5")
+
+
+def _meets_the_lock_and_ends(
+    host: ThrowAwayHost, session: InsideSession, transaction: Transaction
+) -> TransactionStatus:
+    """Start it beside a held lock, require that it names the holder and waits, and let it end."""
+    _hold_the_lock(host)
+    asyncio.run(APT.start(session, transaction))
+    unit = f"oakum-{transaction.id}.service"
+    host.shell(f"while systemctl -q is-active {unit}; do sleep 0.1; done")
+    waits = asyncio.run(APT.status(session, transaction.id))
+    assert (waits.state, "perl" in waits.last_words) == (TransactionState.INTERRUPTED, True)
+    host.shell("systemctl stop holder.service")
+    return asyncio.run(carry_out(session, transaction))
 
 
 def test_a_lock_that_is_met_half_way_is_waited_for(
@@ -449,13 +462,7 @@ def test_a_lock_that_is_met_half_way_is_waited_for(
     asyncio.run(APT.start(session, transaction))
     host.wait_for_file("var/lib/oak-slow")
     host.shell("systemctl kill --signal=KILL oakum-t1.service; sleep 0.5")
-    _hold_the_lock(host)
-    asyncio.run(APT.start(session, transaction))
-    host.shell("while systemctl -q is-active oakum-t1.service; do sleep 0.1; done")
-    waits = asyncio.run(APT.status(session, transaction.id))
-    assert (waits.state, "perl" in waits.last_words) == (TransactionState.INTERRUPTED, True)
-    host.shell("systemctl stop holder.service")
-    status = asyncio.run(carry_out(session, transaction))
+    status = _meets_the_lock_and_ends(host, session, transaction)
     assert (status.state, status.reason, status.starts) == (TransactionState.SUCCEEDED, "", 1)
     assert "ii  oak-slow:amd64 1.1" in host.shell(STATE)
 

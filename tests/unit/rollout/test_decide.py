@@ -538,16 +538,19 @@ def test_a_host_was_not_silent_while_nobody_asked_it() -> None:
     assert late.reason == "unreachable for 15 minutes: no network"
 
 
-def test_a_host_that_does_not_reboot_fails_in_the_end() -> None:
-    """It answers, so it is not silent; a run that waited for ever would hold its rollout up."""
-    run = replace(
+def _to_reboot() -> HostRun:
+    return replace(
         make_rollout([1]).runs[0],
         state=RunState.REBOOTING,
         reason="old code runs in dbus.service",
         boot_id_before="boot-1",
         changed_at=START,
     )
-    told = advance(run, Booted("boot-1"), START)
+
+
+def test_a_host_that_does_not_reboot_fails_in_the_end() -> None:
+    """It answers, so it is not silent; a run that waited for ever would hold its rollout up."""
+    told = advance(_to_reboot(), Booted("boot-1"), START)
     soon = advance(told, Booted("boot-1"), START + timedelta(minutes=14))
     late = advance(told, Booted("boot-1"), START + PATIENCE)
     assert soon == told
@@ -558,14 +561,7 @@ def test_a_host_that_does_not_reboot_fails_in_the_end() -> None:
 
 def test_a_host_that_was_told_late_to_reboot_is_given_its_time_all_the_same() -> None:
     """The controller died between storing that it is to reboot and telling it so."""
-    run = replace(
-        make_rollout([1]).runs[0],
-        state=RunState.REBOOTING,
-        reason="old code runs in dbus.service",
-        boot_id_before="boot-1",
-        changed_at=START,
-    )
-    told = advance(run, Booted("boot-1"), START + 8 * PATIENCE)
+    told = advance(_to_reboot(), Booted("boot-1"), START + 8 * PATIENCE)
     assert told.state is RunState.REBOOTING
     assert advance(told, Booted("boot-1"), START + 9 * PATIENCE).state is RunState.FAILED
 
