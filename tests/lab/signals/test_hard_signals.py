@@ -123,7 +123,8 @@ def test_a_unit_that_the_transaction_killed_stops_too(lab: Lab) -> None:
     ended = lab.roll_out(service, service_dead)
     run = ended.run_of(FIRST)
     assert ended.phase is Phase.ROLLED_BACK, (ended.reason, run.reason)
-    assert HardSignal.CRITICAL_UNIT in run.signals, (ended.reason, run.reason)
+    log = lab.host.shell("tail -n 40 /var/lib/oakum/transactions/*/log")
+    assert HardSignal.CRITICAL_UNIT in run.signals, f"{ended.reason}\n{log}"
     assert "oak-service.service" in ended.reason
     assert lab.host.shell("systemctl is-active oak-service.service").strip() == "active"
 
