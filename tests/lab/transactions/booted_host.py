@@ -6,10 +6,16 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from oakum.adapters.machines.control_groups import (
+    make_groups,
+    needs_scope_of_its_own,
+    remove_groups,
+)
 from oakum.core.errors import TimedOutError
 from oakum.ports.transport import CommandResult
 
@@ -17,6 +23,11 @@ BOOT_SECONDS = 60.0
 IMAGE_SECONDS = 420.0
 ASKED_FOR_REBOOT = 133
 PACKAGES = "systemd,systemd-sysv,dbus"
+IN_GROUPS = """
+while read -r group; do echo $$ >"$group/cgroup.procs"; done <"$1"
+shift
+exec "$@"
+"""
 
 
 def unpack_base_image(directory: Path, *more: str) -> Path:
@@ -51,12 +62,17 @@ class ThrowAwayHost:
     container: "subprocess.Popen[bytes] | None" = None
     network: str = ""
     """A network namespace of its own; empty: this machine's."""
+    groups: Path | None = None
+    """Where its control groups are written down, while it has some."""
 
     def boot(self, name: str) -> None:
         """Boot systemd in it and wait until it has settled."""
+        groups = self._own_groups(name)
+        unit = () if needs_scope_of_its_own() else ("--keep-unit",)
         command = [
+            *("sh", "-eu", "-c", IN_GROUPS, "sh", str(groups)),
             *("systemd-nspawn", "-q", "-D", str(self.root), f"--machine={name}", "--boot"),
-            *("--register=no", "--keep-unit", "--resolv-conf=off", "--console=pipe"),
+            *("--register=no", *unit, "--resolv-conf=off", "--console=pipe"),
             *self._own_network(),
         ]
         self.container = subprocess.Popen(
@@ -67,6 +83,18 @@ class ThrowAwayHost:
             start_new_session=True,
         )
         self.wait_until_up()
+
+    def _own_groups(self, name: str) -> Path:
+        """Make control groups for it: hosts that share them kill each other's services."""
+        self._leave_groups()
+        self.groups = Path(tempfile.mkdtemp(prefix="oak-groups-"))
+        return make_groups(self.groups, f"{os.getpid()}-{name}")
+
+    def _leave_groups(self) -> None:
+        if self.groups is not None:
+            remove_groups(self.groups)
+            shutil.rmtree(self.groups)
+            self.groups = None
 
     def _own_network(self) -> tuple[str, ...]:
         """Return how to be in its network, and master of it as of a private one."""
@@ -142,6 +170,7 @@ class ThrowAwayHost:
     def close(self) -> None:
         if self.container is not None and self.container.poll() is None:
             self.cut_power()
+        self._leave_groups()
 
     def _leader(self) -> str:
         # systemd-nspawn's child is the first process of the container.

@@ -1,6 +1,7 @@
 """Hosts with small packages installed, one fresh host a test."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,17 +45,32 @@ def archive(tmp_path: Path) -> Iterator[SmallArchive]:
     made.close()
 
 
-@pytest.fixture
-def host(base_image: Path, tmp_path: Path) -> Iterator[ThrowAwayHost]:
-    """Boot a host."""
-    layers = tmp_path / "host"
+@contextmanager
+def _booted(base_image: Path, layers: Path, name: str) -> Iterator[ThrowAwayHost]:
     made = ThrowAwayHost(overlay(base_image, layers))
     try:
-        made.boot(f"oak{tmp_path.name[-20:].replace('_', '')}")
+        made.boot(name)
         yield made
     finally:
         made.close()
         drop_overlay(layers)
+
+
+@pytest.fixture
+def host(base_image: Path, tmp_path: Path) -> Iterator[ThrowAwayHost]:
+    """Boot a host."""
+    name = f"oak{tmp_path.name[-20:].replace('_', '')}"
+    with _booted(base_image, tmp_path / "host", name) as made:
+        yield made
+
+
+@pytest.fixture
+def another_host(base_image: Path, tmp_path: Path) -> Iterator[ThrowAwayHost]:
+    """Boot one more that is alike."""
+    with _booted(
+        base_image, tmp_path / "another", f"other{tmp_path.name[-18:].replace('_', '')}"
+    ) as made:
+        yield made
 
 
 @pytest.fixture
