@@ -64,7 +64,6 @@ systemctl list-units --plain --no-legend --state=active,activating,deactivating 
 L=/var/lib/oakum/lock
 [ ! -e $L ] || flock -n $L true || echo 'the lock of transactions is held'
 systemctl is-active oak-service.service | grep -v '^active'
-[ ! -e /var/lib/oakum/updaters ] || echo 'updaters are still owned'
 """
 RESET = """
 rm -f /etc/oak/*

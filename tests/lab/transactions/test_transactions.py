@@ -58,8 +58,10 @@ TIMERS = (
     "systemctl show -P ActiveState -P UnitFileState -P LoadState"
     " apt-daily.timer apt-daily-upgrade.timer"
 )
-RUNNING_TIMERS = "systemctl show -P ActiveState apt-daily.timer apt-daily-upgrade.timer"
-START_TIMERS = "systemctl start apt-daily.timer apt-daily-upgrade.timer || :"
+BY_SYSTEMD = "systemctl start --no-block apt-daily-upgrade.service"
+BY_HAND = "systemd-run -q --unit=by-hand /usr/lib/apt/apt.systemd.daily install"
+DAILY_UNITS = "apt-daily-upgrade.service by-hand.service"
+DAILY_WORK = "grep -l -z -x lock_is_held /proc/[0-9]*/cmdline || :"
 
 
 def upgrade(archive: SmallArchive, *changes: PackageChange, name: str = "t1") -> Transaction:
@@ -467,27 +469,42 @@ def test_a_lock_that_is_met_half_way_is_waited_for(
     assert "ii  oak-slow:amd64 1.1" in host.shell(STATE)
 
 
-@pytest.mark.parametrize("meanwhile", [":", f"systemctl daemon-reload; {START_TIMERS}"])
-def test_updaters_are_owned_and_given_back(
-    host: ThrowAwayHost, session: InsideSession, archive: SmallArchive, meanwhile: str
+@pytest.mark.parametrize("start", [BY_SYSTEMD, BY_HAND])
+def test_the_daily_work_of_apt_waits(
+    host: ThrowAwayHost, session: InsideSession, archive: SmallArchive, start: str
 ) -> None:
-    """The timers of apt stand still in a transaction, and are as before after it.
-
-    Also where a package meanwhile has systemd read its units, and starts them.
-    """
-    host.shell("systemctl start apt-daily.timer; systemctl stop apt-daily-upgrade.timer")
+    """Whoever starts it: it begins when the transaction has ended, and the timers are as before."""
     before = host.shell(TIMERS)
     transaction = upgrade(archive, archive.change(slow, slow_new))
     asyncio.run(APT.start(session, transaction))
     host.wait_for_file("var/lib/oak-slow")
-    host.shell(meanwhile)
-    within = host.shell(TIMERS)
-    assert "active" not in host.shell(RUNNING_TIMERS).split()
+    host.shell(f"systemctl stop apt-daily-upgrade.service; {start}; sleep 3")
+    within = (host.shell(f"systemctl is-active {DAILY_UNITS} || :"), host.shell(DAILY_WORK))
     asleep = "grep -l -z -x 3[0]0 /proc/[0-9]*/cmdline | cut -d / -f 3"
     host.shell(f'until pid=$({asleep}) && [ -n "$pid" ]; do sleep 0.1; done; kill $pid')
     asyncio.run(wait(session, transaction))
-    assert "masked" in within
+    assert within[0].split().count("inactive") == 1
+    assert within[1] == ""
+    host.shell(f"while systemctl is-active {DAILY_UNITS} | grep -q '^activ'; do sleep 0.1; done")
+    assert host.shell(f"systemctl is-failed {DAILY_UNITS} || :").split() == ["inactive"] * 2
     assert host.shell(TIMERS) == before
+
+
+def test_daily_work_that_does_not_end_is_named(
+    host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
+) -> None:
+    """Nothing is begun beside it; what is to be put back is put back all the same."""
+    asyncio.run(carry_out(session, upgrade(archive, archive.change(library, library_new))))
+    host.shell("systemd-run -q --unit=daily flock /var/lib/apt/daily_lock sleep 100; sleep 0.5")
+    another = upgrade(archive, archive.change(service, service_new), name="t2")
+    status = asyncio.run(carry_out(session, another))
+    assert status.state is TransactionState.REFUSED
+    assert "apt's daily work" in status.reason
+    assert "wait for it" in status.reason
+    back = way_back(archive, archive.change(library_new, library))
+    status = asyncio.run(carry_out(session, back))
+    assert (status.state, status.reason) == (TransactionState.SUCCEEDED, "")
+    host.shell("systemctl stop daily.service")
 
 
 def test_repacks_what_is_installed(

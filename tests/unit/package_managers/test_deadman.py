@@ -26,7 +26,7 @@ PARTS = (
     "confirming",
 )
 NOBODY = "find_lock_holder() { :; }; has_systemd() { false; }; go_back_unasked() { echo back; }; "
-QUIET = "give_back_updaters() { :; }; advice() { :; }; why_unwritten() { :; }; R=$T/restore; "
+QUIET = "advice() { :; }; why_unwritten() { :; }; R=$T/restore; "
 HOST = files("oakum.adapters.package_managers") / "host"
 
 

@@ -122,6 +122,35 @@ def test_a_journal_line_is_one_line(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        (b"", b""),
+        (b"\n\t \n", b""),
+        (b" two  words\nand\t\tmore \n", b"two words and more\n"),
+        (b"no end of line", b"no end of line\n"),
+        (b"caf\xc3\xa9 \xff \x1b[31m\r\n", b"caf?? ? ?[31m?\n"),
+        (b"%s \\n & \\1\n", b"%s \\n & \\1\n"),
+        (b"x" * 599 + b" \nyz", b"x" * 599 + b" \n"),
+    ],
+)
+def test_text_of_programs_becomes_one_plain_line(tmp_path: Path, said: bytes, line: bytes) -> None:
+    """Whatever it was: of 600 characters at most, printable, and nothing for nothing."""
+    (tmp_path / "said").write_bytes(said)
+    answer = run_parts(tmp_path, "common", f"one_line <{tmp_path}/said")
+    assert answer.encode() == line
+
+
+def test_what_is_hostile_in_a_journal_line_is_made_harmless(tmp_path: Path) -> None:
+    """A detail that is plain is written as it is; any other goes the same way as all text."""
+    details = ("plain: a/b=c~1 (x)", "caf\\351", "two  blanks", " before", "\\033[31m")
+    script = "".join(f"journal install failed \"$(printf '{detail}')\"\n" for detail in details)
+    run_parts(tmp_path, "common journal", script)
+    lines = (tmp_path / "journal").read_text().splitlines()
+    said = [line.split("\t")[3] for line in lines]
+    assert said == ["plain: a/b=c~1 (x)", "caf?", "two blanks", "before", "?[31m"]
+
+
 def test_a_setting_is_the_whole_rest_of_its_line(tmp_path: Path) -> None:
     """A name that begins alike is another; none at all is empty."""
     (tmp_path / "settings").write_text("undoes\t\nback\tx-1\nback2\ty\nurl\thttp://h/a\\b c\n")

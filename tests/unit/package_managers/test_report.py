@@ -11,7 +11,7 @@ from oakum.adapters.package_managers.host_scripts import HostScript, text_of
 
 HOST = files("oakum.adapters.package_managers") / "host"
 PLACE = "/var/lib/oakum"
-WATCHES = "WATCH_SECONDS=3\n"
+WATCHES = "WATCH_SECONDS=9\n"
 
 
 def report(transaction: Path, *, watch_seconds: float) -> tuple[list[str], float]:

@@ -12,7 +12,6 @@ IDLE = """
 NATIVE=amd64 OAKUM={place}
 begin() {{ STEP=$1; echo "begin $1" >>$T/steps; }}
 journal() {{ echo "$*" >>$T/steps; }}
-give_back_updaters() {{ :; }}
 has_systemd() {{ false; }}
 find_broken_states() {{ :; }}
 why_unwritten() {{ :; }}

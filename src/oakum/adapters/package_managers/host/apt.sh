@@ -7,13 +7,14 @@ HOST_PINS="-o Dir::Etc::Preferences=/etc/apt/preferences -o Dir::Etc::Preference
 # isolate_apt DIRECTORY URL SUITE KEY: from here on every apt in this script is the isolated one.
 isolate_apt() {
   A=$1
+  architectures="$NATIVE $(dpkg --print-foreign-architectures | tr '\n' ' ')"
   mkdir -p "$A/lists/partial" "$A/archives/partial" "$A/sources" "$A/nothing" || return 1
   cat >"$A/sources/snapshot.sources" <<END || return 1
 Types: deb
 URIs: $2
 Suites: $3
 Components: main
-Architectures: $NATIVE $(dpkg --print-foreign-architectures | tr '\n' ' ')
+Architectures: $architectures
 Signed-By: $4
 Check-Valid-Until: yes
 END
@@ -34,6 +35,8 @@ Dir::Cache::Archives "$A/archives/";
 Dir::Cache::pkgcache "$A/pkgcache.bin";
 Dir::Cache::srcpkgcache "$A/srcpkgcache.bin";
 Dir::Bin::dpkg "$A/dpkg";
+APT::Architecture "$NATIVE";
+APT::Architectures {$(printf ' "%s";' $architectures) };
 Acquire::Languages "none";
 Acquire::Retries "3";
 Acquire::http::Proxy "DIRECT";

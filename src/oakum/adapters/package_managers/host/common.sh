@@ -21,7 +21,12 @@ TAB=$(printf '\t')
 
 # Make text from programs fit for one field: one line, printable ASCII, of bounded length.
 one_line() {
-  LC_ALL=C tr '\n\t' '  ' | LC_ALL=C tr -c '\040-\176' '?' | sed 's/  */ /g; s/^ //; s/ $//' | cut -c1-600
+  LC_ALL=C awk '
+    { line = line $0 " " }
+    END {
+      gsub(/[\t ]+/, " ", line); gsub(/[^ -~]/, "?", line); sub(/^ /, "", line); sub(/ $/, "", line)
+      if (line != "") print substr(line, 1, 600)
+    }'
 }
 
 # Keep lines and tabs, make everything else printable.

@@ -9,7 +9,9 @@ setting() {
 # journal STEP OUTCOME [DETAIL]
 journal() {
   detail=${3-}
-  [ -z "$detail" ] || detail=$(printf '%s' "$detail" | one_line)
+  # Most is one line already: then no program has to be started for it.
+  case "$detail" in *[!\ -~]* | *'  '* | ' '* | *' ') detail=$(printf '%s' "$detail" | one_line) ;; esac
+  [ ${#detail} -le 600 ] || detail=$(printf '%s' "$detail" | one_line)
   printf '%s\t%s\t%s\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" "$detail" >>"$T/journal"
   sync -d "$T/journal"
 }
@@ -43,7 +45,6 @@ free_reserve() { rm -f "$T/reserve"; }
 finish() {
   [ "$1" = succeeded ] || leave_if_going_down
   why=$(with_advice "$2") # Before there is room again.
-  give_back_updaters
   free_reserve
   rm -rf "$T/apt/archives" "$T/apt/lists"
   stand_down "$1"

@@ -3,7 +3,7 @@
 
 # How long a transaction that is at work is waited for: asking costs the host more than waiting does, and its end is
 # known at once.
-WATCH_SECONDS=3
+WATCH_SECONDS=9
 
 report() { # directory
   if [ ! -d "$1" ]; then

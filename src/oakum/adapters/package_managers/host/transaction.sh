@@ -20,7 +20,7 @@ begun() {
   [ ! -e "$T/result" ] || exit 0
   head -c 1048576 /dev/zero >"$T/reserve" 2>/dev/null # Room for the result, should the disk fill up meanwhile.
   if mkdir "$T/begun" 2>/dev/null; then journal begin started "$(boot_id)"; else journal resume started "$(boot_id)"; fi
-  flock -o -w "$(setting lock_seconds)" -E 75 "$OAKUM/lock" sh "$0" locked "$T"
+  flock -o -w "$(setting lock_seconds)" -E 75 "$OAKUM/lock" sh "$0" alone "$T"
   if [ $? = 75 ]; then
     STEP=lock
     refuse "another transaction is at work on this host: $(cat "$OAKUM/lock.holder" 2>/dev/null); wait for it"
@@ -29,12 +29,14 @@ begun() {
 
 boot_id() { cat /proc/sys/kernel/random/boot_id; }
 
-locked() {
+alone() {
   basename "$T" >"$OAKUM/lock.holder"
-  trap 'give_back_updaters' EXIT
   begin updaters
-  own_updaters
-  done_with
+  without_updaters sh "$0" locked "$T"
+  exit 0
+}
+
+locked() {
   isolate_apt "$T/apt" "$(setting url)" "$(setting suite)" "$T/key.asc" || refuse "cannot write in $T; is the disk full?"
   natively <"$T/changes.tsv" >"$T/changes"
   case "$(setting mode)" in
@@ -336,6 +338,7 @@ list_broken_units() {
 case "$1" in
   enter) enter ;;
   begun) begun ;;
+  alone) alone ;;
   locked) locked ;;
   deadman) watch ;;
 esac
