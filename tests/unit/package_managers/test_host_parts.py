@@ -157,3 +157,36 @@ def test_a_setting_is_the_whole_rest_of_its_line(tmp_path: Path) -> None:
     script = 'for name in undoes back url missing; do printf "<%s>\\n" "$(setting $name)"; done'
     said = run_parts(tmp_path, "common journal", script)
     assert said.split("\n")[:4] == ["<>", "<x-1>", "<http://h/a\\b c>", "<>"]
+
+
+@pytest.mark.parametrize("openssl", ["", "exit 1", "echo wrong; exit 1", None])
+def test_packages_are_digested_with_openssl_or_without(tmp_path: Path, openssl: str | None) -> None:
+    """It may be missing, or be broken by the very upgrade: the answer is the same."""
+    debs = tmp_path / "debs"
+    (debs / "partial").mkdir(parents=True)
+    wanted = {_keep(debs / name) for name in ("oak_1%3a2.0-1_amd64.deb", "oak-data_2.0_all.deb")}
+    (debs / "partial/oak_3_amd64.deb").write_text("cut off")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    if openssl:
+        (programs / "openssl").write_text(f"#!/bin/sh\n{openssl}\n")
+        (programs / "openssl").chmod(0o755)
+    elif openssl is None:
+        for name in ("find", "sha256sum"):
+            (programs / name).symlink_to(f"/usr/bin/{name}")
+    path = str(programs) if openssl is None else f"{programs}:$PATH"
+    run_parts(tmp_path, "common packages", f"PATH={path}; digest_packages {debs} $T/sums")
+    lines = (tmp_path / "sums").read_text().splitlines()
+    assert {line[:64] for line in lines} == wanted
+    assert len(lines) == len(wanted)
+
+
+def test_what_is_started_speaks_c_and_can_name_every_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever language whoever connects brings along, in any of its variables."""
+    given = ("LANG", "LANGUAGE", "LC_ALL", "LC_COLLATE", "LC_MESSAGES", "LC_TIME", "LC_CTYPE")
+    for name in given:
+        monkeypatch.setenv(name, "de_DE.UTF-8")
+    said = run_parts(tmp_path, "common", "env | grep -E '^(LANG|LC_)'")
+    assert said.splitlines() == ["LC_CTYPE=C.UTF-8"]

@@ -4,14 +4,18 @@ set -u
 umask 022
 
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
-LC_ALL=C.UTF-8
+# UTF-8 for what maintainer scripts start (Java and Python must be able to name every file), C for all else: an upgrade
+# starts thousands of programs, and each would read a dozen more files for its language.
+LC_CTYPE=C.UTF-8
+unset LC_ALL LANG LANGUAGE LC_COLLATE LC_MESSAGES LC_NUMERIC LC_TIME LC_MONETARY LC_PAPER LC_NAME LC_ADDRESS \
+  LC_TELEPHONE LC_MEASUREMENT LC_IDENTIFICATION 2>/dev/null
 DEBIAN_FRONTEND=noninteractive
 DEBIAN_PRIORITY=critical
 APT_LISTCHANGES_FRONTEND=none
 UCF_FORCE_CONFFOLD=1
 NEEDRESTART_SUSPEND=1
 NEEDRESTART_MODE=l
-export PATH LC_ALL DEBIAN_FRONTEND DEBIAN_PRIORITY APT_LISTCHANGES_FRONTEND UCF_FORCE_CONFFOLD
+export PATH LC_CTYPE DEBIAN_FRONTEND DEBIAN_PRIORITY APT_LISTCHANGES_FRONTEND UCF_FORCE_CONFFOLD
 export NEEDRESTART_SUSPEND NEEDRESTART_MODE
 unset http_proxy https_proxy no_proxy APT_CONFIG 2>/dev/null
 

@@ -54,7 +54,7 @@ keep_old_packages() { # changes
 require_ordered_packages() {
   [ -f "$T/undo.tsv" ] || return 0
   digests_of "$T/undo.tsv" >"$T/old.ordered"
-  find "$R/debs" -name '*.deb' -exec sha256sum {} + | cut -d ' ' -f 1 | sort -u >"$T/old.fetched"
+  digest_packages "$R/debs" "$T/old.sha256" && cut -d ' ' -f 1 "$T/old.sha256" | sort -u >"$T/old.fetched"
   cmp -s "$T/old.ordered" "$T/old.fetched" && return 0
   echo "the old packages are not those of the order (sha256 differs): there is no way back that was approved" >"$T/why"
   return 1
@@ -70,7 +70,7 @@ list_units() {
 
 # Swap old and new: the changes that undo the changes in a file, with the kept packages' digests.
 invert_changes() { # changes
-  find "$R/debs" -name '*.deb' -exec sha256sum {} + >"$T/old.sha256"
+  digest_packages "$R/debs" "$T/old.sha256"
   # apt named the files: name_version_architecture.deb, with %3a for a colon.
   awk -F '\t' -v OFS='\t' -v native="$NATIVE" "$NAMES"'
     BEGIN {

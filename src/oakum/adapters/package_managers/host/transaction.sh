@@ -180,7 +180,7 @@ download() {
   run_apt $(removal_option) --allow-downgrades --download-only install $(apt_targets "$T/left") ||
     refuse "download failed: $(errors_of "$T/step.log")"
   # What there is no room to write down must not look like a package that is lacking, or that nobody planned.
-  find "$A/archives" -maxdepth 1 -name '*.deb' -exec sha256sum {} + | cut -d ' ' -f 1 | sort -u >"$T/sums" &&
+  digest_packages "$A/archives" "$T/new.sha256" && cut -d ' ' -f 1 "$T/new.sha256" | sort -u >"$T/sums" &&
     digests_of "$T/left" >"$T/sums.planned" && digests_of "$T/changes" >"$T/sums.all" &&
     comm -13 "$T/sums" "$T/sums.planned" >"$T/sums.missing" || refuse "cannot write in $T; is the disk full?"
   if [ -s "$T/sums.missing" ]; then
