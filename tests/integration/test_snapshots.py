@@ -15,10 +15,11 @@ from tests.conformance.transports.ssh_server import free_port
 from tests.integration.tiny_disk import fill, tiny_disk
 
 from oakum.adapters.signing.openpgp import OwnKey
+from oakum.adapters.snapshots.reach import require_served
 from oakum.adapters.snapshots.repository import repository_files
 from oakum.adapters.snapshots.server import make_app, serve
 from oakum.adapters.snapshots.store import DiskSnapshotStore
-from oakum.core.errors import InputError, StorageError
+from oakum.core.errors import InputError, RefusedError, StorageError
 from oakum.core.ids import Digest
 from oakum.core.repositories.deb_file import stanza_of
 from oakum.core.repositories.snapshot import Role, Snapshot, SnapshotManifest, SnapshotPackage
@@ -428,6 +429,22 @@ def test_names_as_archives_write_them_are_served(
 def test_the_server_says_that_it_is_well(url: str) -> None:
     """A health check needs no snapshot."""
     assert _get(url, "/health") == (200, b"ok\n")
+
+
+def test_a_rollout_asks_the_server_as_hosts_do(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy of the controller's environment says nothing of what hosts can fetch."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port('127.0.0.1')}")
+    require_served(url)
+
+
+@pytest.mark.parametrize("is_other", [True, False])
+def test_a_server_that_is_not_there_is_said_with_what_to_do(url: str, *, is_other: bool) -> None:
+    """No host is sent to an address at which nothing, or something else, answers."""
+    wrong = f"{url}/other" if is_other else f"http://127.0.0.1:{free_port('127.0.0.1')}"
+    with pytest.raises(RefusedError, match="hosts could not fetch snapshots") as caught:
+        require_served(wrong)
+    assert "snapshots serve" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("listen", ["", "8321", "host:", "127.0.0.1:99999", "no-such.invalid:1"])
