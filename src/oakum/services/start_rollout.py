@@ -119,7 +119,7 @@ def _require_others(plan: Plan, work: UnitOfWork) -> None:
         for host in work.hosts.all()
         if host.id not in planned and not groups.keys().isdisjoint(host.labels)
     ]
-    reasons = _reasons_down(others, work)
+    reasons = reasons_down(others, work)
     for label, group in groups.items():
         down = [
             f"{host.name} {reasons[host.id]}"
@@ -130,13 +130,13 @@ def _require_others(plan: Plan, work: UnitOfWork) -> None:
             raise RefusedError(
                 f"{label} bears {group.limit} of its hosts at work or down, and {', '.join(down)}",
                 hint="mend it: one that was silent counts again when a scan reaches it, one that "
-                "failed when it was rolled back (`oakum rollback HOST`) or a rollout with it ends "
-                "well; or take the label off it. Of a quorum, a plan with fewer of its hosts "
-                "(--limit) may do",
+                "failed when it was rolled back (`oakum rollback HOST`), a rollout with it ends "
+                "well, or you say that it is well (`oakum scan`, then `oakum hosts mended HOST "
+                "--reason …`). Of a quorum, a plan with fewer of its hosts (--limit) may do",
             )
 
 
-def _reasons_down(hosts: Sequence[Host], work: UnitOfWork) -> dict[HostId, str]:
+def reasons_down(hosts: Sequence[Host], work: UnitOfWork) -> dict[HostId, str]:
     """Return why hosts count as down, as far as scans and past rollouts tell; of those that do."""
     silent, last_seen = work.facts.failures(), work.facts.last_seen()
     found = dict[HostId, str]()
@@ -144,7 +144,7 @@ def _reasons_down(hosts: Sequence[Host], work: UnitOfWork) -> dict[HostId, str]:
         if host.id in silent:
             found[host.id] = "did not answer the last scan"
             continue
-        if why := why_down(work.rollouts.runs_of(host.id), last_seen.get(host.id)):
+        if why := why_down(work.rollouts.runs_of(host.id), last_seen.get(host.id), host.mended_at):
             found[host.id] = why
     return found
 

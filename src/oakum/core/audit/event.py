@@ -17,6 +17,8 @@ class Action(Enum):
     HOST_REMOVED = "host removed"
     HOST_PREPARED = "host prepared"
     HOST_GIVEN_BACK = "host given back"
+    HOST_MENDED = "host mended"
+    """A person said so of one that a rollout left down."""
     HOST_SCANNED = "host scanned"
     SCAN_FAILED = "scan failed"
     ADVISORIES_UPDATED = "advisories updated"

@@ -62,6 +62,8 @@ class Host:
     proxy_jump: str = ""
     guard: Guard | None = None
     """What its verifier asks for; None where the login itself may become root."""
+    mended_at: datetime | None = None
+    """When a person last said that it is well, whatever rollouts before that left it as."""
 
     @property
     def zone(self) -> str:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+GONE = "nc"
+"""dpkg's second letter: not installed; only configuration files left."""
+
 
 @dataclass(frozen=True, slots=True)
 class InstalledPackage:
@@ -29,6 +32,16 @@ class InstalledPackage:
     def is_configured(self) -> bool:
         """Tell whether dpkg finished with it: anything else is an interrupted change."""
         return self.status[1:].strip() == "i"
+
+    @property
+    def is_half_way(self) -> bool:
+        """Tell whether an interrupted change left it so that dpkg has to finish it."""
+        return not self.is_gone and not self.is_configured
+
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether it is not installed; its configuration files may be left."""
+        return self.status[1:2] in GONE
 
     @property
     def key(self) -> str:

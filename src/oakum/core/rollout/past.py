@@ -8,12 +8,19 @@ from oakum.core.rollout.rollout import HostRun
 from oakum.core.rollout.state import RunState
 
 
-def why_down(newest_first: Iterable[tuple[RolloutId, HostRun]], last_seen: datetime | None) -> str:
+def why_down(
+    newest_first: Iterable[tuple[RolloutId, HostRun]],
+    last_seen: datetime | None,
+    mended_at: datetime | None,
+) -> str:
     """Return how its past runs left a host down, in words; empty when they did not.
 
-    A run that changed nothing says nothing of how the host is after an earlier one that failed.
+    A run that changed nothing says nothing of how the host is after an earlier one that failed;
+    a person's word that it is mended is about all that ended before.
     """
     for rollout, run in newest_first:
+        if _is_past(run, mended_at):
+            continue
         if run.stays_out:
             return f"was not put back as a hook found it in {rollout}"
         match run.state:
@@ -23,7 +30,7 @@ def why_down(newest_first: Iterable[tuple[RolloutId, HostRun]], last_seen: datet
                 return f"could not be put back in {rollout}"
             case RunState.SUCCEEDED | RunState.ROLLED_BACK:
                 return ""
-            case RunState.REFUSED if run.is_down and not _was_heard_since(run, last_seen):
+            case RunState.REFUSED if run.is_down and not _is_past(run, last_seen):
                 return f"could not be reached in {rollout}"
             case (
                 RunState.REFUSED
@@ -44,5 +51,5 @@ def why_down(newest_first: Iterable[tuple[RolloutId, HostRun]], last_seen: datet
     return ""
 
 
-def _was_heard_since(run: HostRun, last_seen: datetime | None) -> bool:
-    return last_seen is not None and run.ended_at is not None and last_seen > run.ended_at
+def _is_past(run: HostRun, moment: datetime | None) -> bool:
+    return moment is not None and run.ended_at is not None and moment > run.ended_at

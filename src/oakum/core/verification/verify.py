@@ -14,7 +14,6 @@ from oakum.core.staging.check import Check, CheckKind, Comparison, Verdict
 from oakum.core.staging.vitals import Losses
 from oakum.core.text import counted, first_of
 
-GONE = "nc"  # dpkg's second letter: not installed; only configuration files left
 SESSION_UNITS = ("session-", "user@")
 KERNEL_IMAGE = "linux-image-"
 FINISH = "run dpkg --configure -a"
@@ -104,7 +103,7 @@ def hard_signals(
     after the change: whoever declares a check of a unit calls it critical; and lost vital signs.
     """
     found = []
-    if any(not _is_gone(package) and not package.is_configured for package in facts.packages):
+    if any(package.is_half_way for package in facts.packages):
         found.append(HardSignal.BROKEN_PACKAGES)
     units = {check.name for check in checks if check.kind is CheckKind.UNIT}
     if any(r.verdict is Verdict.FAILED and r.check in units for r in comparison.broken):
@@ -141,7 +140,7 @@ def _package_differences(expected: tuple[PackageChange, ...], facts: Facts) -> t
     unfinished = [
         f"{package.key} is in state {package.status}: {FINISH}"
         for package in facts.packages
-        if not _is_gone(package) and not package.is_configured and package.name not in planned
+        if package.is_half_way and package.name not in planned
     ]
     return (*found, *unfinished)
 
@@ -170,14 +169,10 @@ def _installed(change: PackageChange, facts: Facts) -> InstalledPackage | None:
             for package in facts.packages
             if package.name == change.name
             and package.architecture in accepted
-            and not _is_gone(package)
+            and not package.is_gone
         ),
         None,
     )
-
-
-def _is_gone(package: InstalledPackage) -> bool:
-    return package.status[1:2] in GONE
 
 
 def _boot_differences(facts: Facts, boot_id_before: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from oakum.entrypoints.cli import output
 from oakum.entrypoints.cli.context import actor, application, run
 from oakum.entrypoints.cli.prepare import prepare
 from oakum.services.manage_hosts import HostKeeper, NewHost, is_known, pinned_keys
+from oakum.services.take_as_mended import take_as_mended
 
 app = typer.Typer(help="Add, import, list, show and remove hosts.", no_args_is_help=True)
 
@@ -193,6 +194,25 @@ def show(name: str, json: Json = False) -> None:
 
 
 app.command()(prepare)
+
+
+@app.command()
+def mended(
+    name: str,
+    reason: Annotated[str, typer.Option(help="How you know that it does its work; kept for good.")],
+    json: Json = False,
+) -> None:
+    """Say that a host is well again that a rollout left down; others of its group may go on.
+
+    Scan it first: what the scan found is kept with your word in the audit log.
+    """
+    chosen = application()
+    host, failed_units = take_as_mended(name, reason, actor(), chosen.begin, chosen.clock)
+    if json:
+        output.print_json(host)
+    output.say(f"{host.name} counts as well again")
+    if failed_units:
+        output.say(f"units that failed there, as the scan found: {', '.join(failed_units)}")
 
 
 @app.command()
