@@ -250,6 +250,28 @@ def test_a_worker_of_a_zone_that_no_label_names_is_refused(home: Path) -> None:
     assert (done.returncode, "--group 'dmz lan' is no zone" in done.stderr) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ('rule = "FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30"', "never opens"),
+        ('rule = "FREQ=DAILY"\nzone = "Mars/Olympus"', "there is no time zone 'Mars/Olympus'"),
+    ],
+)
+def test_a_window_without_sense_is_told_by_the_next_command(
+    fleet: Path, what: str, words: str
+) -> None:
+    """Whichever it is: not by the plan that is made in a hurry weeks later."""
+    settings = fleet / "oakum.toml"
+    settings.write_text(
+        f'[[windows]]\nname = "nights"\nminutes = 60\nstarts = 2026-01-03T02:00:00\n{what}\n'
+    )
+    for command in (("hosts", "list"), ("rollout", "list"), ("findings",)):
+        told = oakum(fleet, *command)
+        assert (told.returncode, told.stdout) == (1, "")
+        assert f"error: {settings}: window 'nights': " in told.stderr
+        assert words in told.stderr
+
+
 def test_one_damaged_plan_does_not_hide_the_others(fleet: Path) -> None:
     """It is named, with what to do, and the status says that something is wrong."""
     engine = create_engine(f"sqlite:///{fleet / 'oakum.sqlite'}")

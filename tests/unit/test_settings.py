@@ -301,8 +301,16 @@ def test_windows_and_freezes_are_read(tmp_path: Path) -> None:
     [
         ("FREQ=WEEKLY", "FREQ=SECONDLY", r"oakum\.toml: window 'nights'"),
         ("02:00:00\n", "02:00:00+01:00\n", "cannot start"),
-        ("2026-12-20T00:00:00+01:00", "2026-12-20T00:00:00", "no offset"),
-        ("2027-01-02", "2026-01-02", "ends before it begins"),
+        (
+            "2026-12-20T00:00:00+01:00",
+            "2026-12-20T00:00:00",
+            r"oakum\.toml: freeze 'end of the year': a time has no offset",
+        ),
+        (
+            "2027-01-02",
+            "2026-01-02",
+            r"oakum\.toml: freeze 'end of the year' ends before it begins",
+        ),
         ("minutes = 240", "minutes = 99999", "cannot be open"),
     ],
 )

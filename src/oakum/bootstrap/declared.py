@@ -8,18 +8,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from oakum.core.advisories.feed import FeedName
+from oakum.core.errors import InputError
 from oakum.core.staging.check import Check, require_sense
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from oakum.core.inventory.host import Host
     from oakum.core.planning.hook import HookRule
     from oakum.core.planning.lane import Soaks
     from oakum.core.planning.metric import MetricRules
-    from oakum.core.planning.openings import HostFreeze
+    from oakum.core.planning.openings import Freeze, HostFreeze
     from oakum.core.planning.schedule import Rules
     from oakum.ports.clock import Clock
     from oakum.settings import Configuration, Settings
@@ -58,10 +59,14 @@ class Declarations:
         rules.require_sense()
         return rules
 
+    def require_rules_with_sense(self) -> None:
+        """Raise InputError for windows or freezes without sense; without any, load nothing."""
+        if self._configuration.windows or self._configuration.freezes:
+            _ = self.rules
+
     def _rules_of(self, configuration: Configuration) -> Rules:
         from datetime import timedelta
 
-        from oakum.core.planning.openings import Freeze
         from oakum.core.planning.schedule import FreezeRule, Rules, WindowRule
 
         windows = tuple(
@@ -69,9 +74,19 @@ class Declarations:
             for w in configuration.windows
         )
         freezes = tuple(
-            FreezeRule(f.hosts, Freeze(f.begins, f.ends, f.reason)) for f in configuration.freezes
+            FreezeRule(f.hosts, self._freeze(f.begins, f.ends, f.reason))
+            for f in configuration.freezes
         )
         return Rules(windows, freezes, str(self._configuration_file))
+
+    def _freeze(self, begins: datetime, ends: datetime, reason: str) -> Freeze:
+        from oakum.core.planning.openings import Freeze
+
+        try:
+            return Freeze(begins, ends, reason)
+        except InputError as error:
+            place = f"{self._configuration_file}: {error.message}"
+            raise InputError(place, hint=error.hint) from error
 
     @property
     def _configuration_file(self) -> Path:

@@ -14,11 +14,17 @@ OPEN_FILES = 65_536
 
 
 def application() -> "Application":
-    """Return the wired application; its adapters are made when they are first used."""
+    """Return the wired application; its adapters are made when they are first used.
+
+    Raises InputError where oakum.toml cannot be read, or has a window that makes no sense: who
+    declares it is told by the next command, and not by the plan that needs it.
+    """
     from oakum.bootstrap.application import Application
     from oakum.settings import read_settings
 
-    return Application(read_settings())
+    chosen = Application(read_settings())
+    chosen.declared.require_rules_with_sense()
+    return chosen
 
 
 def actor() -> str:
