@@ -24,6 +24,7 @@ from oakum.core.planning.plan import Plan
 from oakum.core.repositories.snapshot import Snapshot
 from oakum.core.risk.exceptions import RiskException
 from oakum.core.rollout.rollout import HostRun, Rollout
+from oakum.core.rollout.state import Phase
 from oakum.core.staging.rehearsal import Rehearsal
 from oakum.ports.deliveries import DeliveryStore
 
@@ -269,6 +270,19 @@ class SeenRollout:
     """Host runs of this number or a higher one may have changed."""
 
 
+@dataclass(frozen=True, slots=True)
+class RolloutOutline:
+    """How a rollout stands, without its host runs."""
+
+    id: RolloutId
+    plan: PlanId
+    phase: Phase
+    reason: str
+    started_at: datetime
+    hosts: int
+    """How many are in it."""
+
+
 class RolloutStore(Protocol):
     """Rollouts, their host runs, and who may act on them."""
 
@@ -299,7 +313,9 @@ class RolloutStore(Protocol):
         """Return one host run, which nobody else changes until the unit of work ends."""
         ...
 
-    def all(self) -> tuple[Rollout, ...]: ...
+    def outlines(self) -> tuple[RolloutOutline, ...]:
+        """Return how every rollout stands, oldest first; host runs are counted, and not read."""
+        ...
 
     def newest(self, count: int) -> Iterator[Rollout]:
         """Give the newest rollouts, newest first; each is read when its turn comes."""

@@ -15,6 +15,7 @@ from oakum.core.errors import NotFoundError
 from oakum.core.ids import HostRunId, PlanId, RolloutId
 from oakum.core.rollout.rollout import Rollout
 from oakum.core.rollout.state import Phase, RunState
+from oakum.ports.stores import RolloutOutline
 
 HALF_MINUTE = timedelta(seconds=30)
 ID = RolloutId("rollout-1")
@@ -49,13 +50,22 @@ def test_an_older_oakum_reads_how_many_were_forgiven_and_is_read() -> None:
     assert read == replace(made, forgiven_runs=())
 
 
-def test_rollouts_are_listed_oldest_first(begin: Begin, stored: Rollout) -> None:
-    """The latest is the one that started last."""
-    newer = replace(stored, id=RolloutId("rollout-0"), started_at=LATER, runs=())
+def test_rollouts_are_listed_oldest_first(begin: Begin, stored: Rollout, engine: Engine) -> None:
+    """The latest is the one that started last; its hosts are counted, and none is read."""
+    newer = replace(
+        stored, id=RolloutId("rollout-0"), started_at=LATER, phase=Phase.PAUSED, reason="x", runs=()
+    )
+    read: list[str] = []
     with begin() as work:
         work.rollouts.save(newer)
-        assert work.rollouts.all() == (stored, newer)
         assert work.rollouts.get("latest") == newer
+        event.listen(engine, "before_cursor_execute", lambda *seen: read.append(seen[2]))
+        first, last = work.rollouts.outlines()
+    assert first == RolloutOutline(
+        stored.id, stored.plan, stored.phase, stored.reason, stored.started_at, len(stored.runs)
+    )
+    assert (last.id, last.phase, last.reason, last.hosts) == (newer.id, Phase.PAUSED, "x", 0)
+    assert not any("host_runs.document" in statement for statement in read)
 
 
 def test_only_what_is_asked_for_is_read(begin: Begin, stored: Rollout, engine: Engine) -> None:

@@ -101,7 +101,7 @@ def test_a_plan_that_nobody_approved_is_refused(begin: UnitOfWorkFactory, clock:
     with pytest.raises(RefusedError, match="not approved"):
         start_rollout(PLAN.id, "bob", begin, clock)
     with begin() as work:
-        assert work.rollouts.all() == ()
+        assert work.rollouts.outlines() == ()
 
 
 def test_an_approval_of_another_digest_is_void(begin: UnitOfWorkFactory, clock: Clock) -> None:

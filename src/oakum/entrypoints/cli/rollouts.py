@@ -63,14 +63,14 @@ def watch(
 
 @app.command("list")
 def list_rollouts(json: Json = False) -> None:
-    """List rollouts, oldest first."""
+    """List rollouts, oldest first; `oakum rollout show` has the hosts of one."""
     with application().reading() as work:
-        rollouts = work.rollouts.all()
+        rollouts = work.rollouts.outlines()
     if json:
         output.print_json(rollouts)
         return
     rows = [
-        (r.id, r.plan, r.phase.value, f"{r.started_at:%Y-%m-%d %H:%M}", len(r.runs), r.reason)
+        (r.id, r.plan, r.phase.value, f"{r.started_at:%Y-%m-%d %H:%M}", r.hosts, r.reason)
         for r in rollouts
     ]
     output.print_table(("rollout", "plan", "phase", "started (UTC)", "hosts", "why"), rows)

@@ -16,7 +16,7 @@ from oakum.core.errors import StorageContendedError
 from oakum.core.ids import HostId, HostRunId, PlanId, RolloutId
 from oakum.core.rollout.rollout import HostRun, Rollout
 from oakum.core.rollout.state import Phase
-from oakum.ports.stores import SeenRollout
+from oakum.ports.stores import RolloutOutline, SeenRollout
 
 
 class SqlRolloutStore:
@@ -110,11 +110,13 @@ class SqlRolloutStore:
                 return runs[host_run]
         return self._run(_HELD_RUN, host_run)
 
-    def all(self) -> tuple[Rollout, ...]:
-        """Return every rollout, oldest first."""
+    def outlines(self) -> tuple[RolloutOutline, ...]:
+        """Return how every rollout stands, oldest first; host runs are counted, and not read."""
         self.flush()
-        query = select(rollouts.c.id).order_by(rollouts.c.started_at)
-        return tuple(self._read(row.id) for row in self._connection.execute(query).all())
+        return tuple(
+            _outline(from_document(document, Rollout, name), hosts)
+            for name, document, hosts in self._connection.execute(_OUTLINES)
+        )
 
     def newest(self, count: int) -> Iterator[Rollout]:
         """Give the newest rollouts, newest first; each is read when its turn comes."""
@@ -255,6 +257,8 @@ class SqlRolloutStore:
         return None if document is None else from_document(document, HostRun, host_run)
 
 
+_HOSTS = select(func.count()).where(host_runs.c.rollout == rollouts.c.id).scalar_subquery()
+_OUTLINES = select(rollouts.c.id, rollouts.c.document, _HOSTS).order_by(rollouts.c.started_at)
 _NEWEST_FIRST = (rollouts.c.started_at.desc(), rollouts.c.id.desc())
 # Made once: to make a statement takes longer than to carry it out.
 _RUN = select(host_runs.c.document).where(host_runs.c.id == bindparam("run"))
@@ -275,6 +279,10 @@ _UPDATE = (
         }
     )
 )
+
+
+def _outline(head: Rollout, hosts: int) -> RolloutOutline:
+    return RolloutOutline(head.id, head.plan, head.phase, head.reason, head.started_at, hosts)
 
 
 def _columns(run: HostRun, document: bytes, revision: int) -> dict[str, object]:
