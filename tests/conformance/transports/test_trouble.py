@@ -3,9 +3,11 @@
 import asyncio
 import errno
 import socket
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -177,6 +179,65 @@ def test_a_missing_identity_file_is_named(remote: Transport, sshd: SshServer) ->
     host = replace(sshd.host, identity_file="/nonexistent/key")
     error = refusal(remote, host, ControllerError)
     assert "/nonexistent/key, cannot be used: No such file or directory" in error.message
+
+
+@pytest.fixture
+def keyless(sshd: SshServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
+    """Return a host whose key is only in an agent, on a machine without keys of its own."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    return replace(sshd.host, identity_file="")
+
+
+@contextmanager
+def _agent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Run an agent without keys. A socket's path may hold some 100 bytes: pytest's are longer."""
+    with tempfile.TemporaryDirectory() as directory:
+        socket_path = Path(directory, "agent")
+        agent = subprocess.Popen(
+            ["ssh-agent", "-D", "-a", str(socket_path)], stdout=subprocess.DEVNULL
+        )
+        try:
+            while not socket_path.exists():
+                time.sleep(0.01)
+            monkeypatch.setenv("SSH_AUTH_SOCK", str(socket_path))
+            yield socket_path
+        finally:
+            agent.terminate()
+            agent.wait(timeout=SECONDS)
+
+
+def _add_key(path: Path) -> None:
+    subprocess.run(["ssh-add", "-q", str(path)], check=True)
+
+
+def test_no_key_at_all_is_not_the_hosts_silence(
+    keyless: Host, sshd: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever way the agent came to hold none: no host would be let in to with it."""
+    transport = AsyncsshTransport(CONNECT_SECONDS)
+    error = refusal(transport, keyless, ControllerError)
+    assert "SSH_AUTH_SOCK is not set" in error.message
+    with _agent(monkeypatch) as socket_path:
+        error = refusal(transport, keyless, ControllerError)
+        assert f"{socket_path} holds no key" in error.message
+        _add_key(sshd.directory / "user")
+        assert run(transport, keyless, "echo in").stdout == b"in\n"
+    error = refusal(transport, keyless, ControllerError)
+    assert f"{socket_path} does not answer: No such file" in error.message
+
+
+def test_a_key_that_the_host_does_not_know_is_its_refusal(
+    keyless: Host, sshd: SshServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An agent's, or one of the machine: whether it was the right one nobody here can tell."""
+    transport = AsyncsshTransport(CONNECT_SECONDS)
+    with _agent(monkeypatch):
+        _add_key(sshd.directory / "stranger")
+        refusal(transport, keyless, LoginError)
+    (tmp_path / ".ssh").mkdir()
+    make_key(tmp_path / ".ssh/id_ed25519")
+    refusal(transport, keyless, LoginError)
 
 
 def test_a_shortage_here_is_not_the_hosts_silence(

@@ -14,7 +14,7 @@ from oakum.adapters.transports.command_line import (
     timed_out,
 )
 from oakum.adapters.transports.fingerprint import key_changed
-from oakum.adapters.transports.own_fault import SHORTAGES, identity_unusable
+from oakum.adapters.transports.own_fault import SHORTAGES, identity_unusable, no_key
 from oakum.adapters.transports.ssh_library import asyncssh
 from oakum.core.errors import (
     ControllerError,
@@ -120,9 +120,27 @@ class AsyncsshTransport:
                 hint="is it up, and does a firewall let you through?",
             ) from error
         except asyncssh.DisconnectError as error:
-            raise _refused(host, error) from error
+            refused = _refused(host, error)
+            if isinstance(refused, LoginError) and not host.identity_file:
+                refused = await self._without_key(host) or refused
+            raise refused from error
         except (OSError, asyncssh.Error, ValueError) as error:
             raise _unreachable(f"{host.name} at {host.address}", host.port, error) from error
+
+    async def _without_key(self, host: Host) -> ControllerError | None:
+        """Return why a login could not but be refused: this machine has no key at all to offer.
+
+        Where it has any, nobody knows whether that was the one that the host knows.
+        """
+        options = asyncssh.SSHClientConnectionOptions(config=None)
+        if options.client_keys:
+            return None
+        try:
+            async with asyncio.timeout(self._timeout):
+                why = await _why_no_key(options.agent_path)
+        except TimeoutError:
+            return None
+        return no_key(host, why) if why else None
 
     async def _key_error(self, host: Host) -> HostKeyError:
         try:
@@ -202,6 +220,23 @@ def _identity(host: Host) -> "list[asyncssh.SSHKeyPair] | tuple[()]":
     except (OSError, asyncssh.KeyImportError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise identity_unusable(host, why) from error
+
+
+async def _why_no_key(agent_path: str | None) -> str:
+    """Return why the agent has no key, in words; empty when it has one."""
+    if not agent_path:
+        return "there is no ssh agent (SSH_AUTH_SOCK is not set)"
+    try:
+        agent = await asyncssh.connect_agent(agent_path)
+    except OSError as error:
+        return f"the ssh agent at {agent_path} does not answer: {error.strerror or error}"
+    try:
+        return "" if await agent.get_keys() else f"the ssh agent at {agent_path} holds no key"
+    except ValueError as error:
+        return f"the ssh agent at {agent_path} does not answer: {error}"
+    finally:
+        agent.close()
+        await agent.wait_closed()
 
 
 def _refused(host: Host, error: asyncssh.DisconnectError) -> OakumError:
