@@ -38,8 +38,12 @@ PARTLY_COVERED = replace(
 
 
 def oakum(home: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return _run(home, [str(OAKUM), *words], stdin)
+
+
+def _run(home: Path, words: list[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(OAKUM), *words],
+        words,
         input=stdin,
         capture_output=True,
         text=True,
@@ -111,6 +115,18 @@ def test_what_is_not_there_is_answered_with_what_is(
     assert message.startswith("error: ")
     assert said in message
     assert hint in next_step
+
+
+def test_the_module_is_the_command(home: Path) -> None:
+    """Where its script is not on the path: the same words, statuses and errors."""
+    for words in (("--version",), ("rollout", "show", "nothing")):
+        module = _run(home, [sys.executable, "-m", "oakum", *words])
+        script = oakum(home, *words)
+        assert (module.returncode, module.stdout, module.stderr) == (
+            script.returncode,
+            script.stdout,
+            script.stderr,
+        )
 
 
 @pytest.mark.parametrize("command", ["findings", "queue", "scan"])
