@@ -23,6 +23,7 @@ from oakum.core.advisories.cve import parse_cve
 from oakum.core.errors import InputError
 from oakum.core.ids import HostId
 from oakum.core.planning.clusters import Cluster
+from oakum.core.rollout.rollout import Unasked
 from oakum.core.rollout.state import Phase, RunState
 from oakum.ports.stores import Approval, UnitOfWorkFactory
 from oakum.services.start_rollout import start_rollout
@@ -208,6 +209,24 @@ def test_rolling_one_host_back_says_that_the_rollout_ends(fleet: Path) -> None:
     done = oakum(fleet, "rollback", "web-1")
     assert "rolling back web-1 of rollout-" in done.stderr
     assert ": 1 host not begun, and skipped" in done.stderr
+
+
+@pytest.mark.parametrize("phase", [Phase.ABORTING, Phase.ROLLING_BACK, Phase.PAUSED])
+def test_what_waits_for_a_fault_of_this_machine_says_what_to_mend(
+    fleet: Path, phase: Phase
+) -> None:
+    """An abort or a roll-back waits for as long as it lasts, and its own reason tells of none."""
+    _store_rollout(fleet, phase, RunState.ROLLING_BACK, RunState.SKIPPED)
+    with _stored(fleet) as begin, begin() as work:
+        before = work.rollouts.get("latest")
+        fault = Unasked(before.started_at, "the key is away; put it back", is_lasting=True)
+        runs = (replace(before.runs[0], unasked=fault), before.runs[1])
+        work.rollouts.save(replace(before, runs=runs, reason="aborted by a person"), before)
+        work.commit()
+    shown = oakum(fleet, "rollout", "show").stdout
+    assert f"{phase.value} (ring 1, 1 of 2 hosts done): aborted by a person; " in shown
+    assert "by a fault of the machine that drives them (web-1): the key is away; put it" in shown
+    assert shown.count("it goes on by itself once that is mended") == 1
 
 
 @pytest.mark.parametrize(

@@ -210,8 +210,8 @@ def _progress(rollout: Rollout, now: datetime) -> Rollout:
             return _pause(rollout, f"the gate could not be judged: {gate.detail}", now)
         case Verdict.PASSED:
             pass
-    if lasting := [run for run in rollout.runs if run.unasked and run.unasked.is_lasting]:
-        return _pause(rollout, _own_fault(lasting), now)
+    if fault := lasting_fault(rollout):
+        return _pause(rollout, fault, now)
     if all(run.state.is_final for run in rollout.in_ring(rollout.ring)):
         return _after_ring(rollout, what_the_evidence_allows(rollout), now)
     return _start_hosts(rollout, now)
@@ -234,7 +234,14 @@ def _pause(rollout: Rollout, reason: str, now: datetime) -> Rollout:
     )
 
 
-def _own_fault(runs: list[HostRun]) -> str:
+def lasting_fault(rollout: Rollout) -> str:
+    """Return what keeps the driving machine from asking hosts, in words; empty: nothing for long.
+
+    An abort or a roll-back does not pause for it, and waits until a person has mended it.
+    """
+    runs = [run for run in rollout.runs if run.unasked and run.unasked.is_lasting]
+    if not runs:
+        return ""
     reasons = [*dict.fromkeys(run.unasked.reason for run in runs if run.unasked)]
     return (
         f"hosts cannot be asked, by a fault of the machine that drives them ({_named(runs)}): "

@@ -16,6 +16,7 @@ from rich.text import Text
 from oakum.core.ids import HostId, RolloutId
 from oakum.core.planning.lane import shortened_gates
 from oakum.core.planning.openings import HostFreeze
+from oakum.core.rollout.decide import lasting_fault
 from oakum.core.rollout.hooks import HookState, executions
 from oakum.core.rollout.measuring import in_words
 from oakum.core.rollout.rollout import HostRun, Rollout
@@ -232,9 +233,13 @@ def _freeze_line(held: HostFreeze) -> str:
 def _headline(rollout: Rollout) -> str:
     ring = rollout.rings[rollout.ring].name
     done = sum(found.state.is_final for found in rollout.runs)
+    fault = lasting_fault(rollout)
+    # A rollout that paused for it has it as its reason.
+    is_told = not fault or fault in rollout.reason
+    held_up = "" if is_told else f"; {one_line(fault)}; it goes on by itself once that is mended"
     return (
         f"{rollout.phase.value} ({ring}, {done} of {len(rollout.runs)} hosts done): "
-        f"{one_line(rollout.reason)}"
+        f"{one_line(rollout.reason)}{held_up}"
     )
 
 
