@@ -439,9 +439,13 @@ class Application:
             return work.deliveries.workers(self.clock.now() - Timing().alive)
 
     def _driver(self, actor: str, assignment_of: AssignmentOf, may_act: MayAct) -> Driver:
+        from oakum.adapters.system_clock import seconds_ahead
         from oakum.services.drive_run import Driver
 
-        return Driver(actor, assignment_of, may_act, self.writer, self.transport, self.tools)
+        tools = self.tools
+        return Driver(
+            actor, assignment_of, may_act, self.writer, self.transport, tools, seconds_ahead
+        )
 
     def _work_engine(self, role: WorkerRole | None = None, *, concurrency: int = 0) -> WorkEngine:
         if not self.is_distributed:

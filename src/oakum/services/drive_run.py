@@ -39,6 +39,8 @@ RECONNECT_SECONDS = 3.0
 AWAY_SECONDS = 3.0
 SIGN_OF_LIFE = timedelta(seconds=60)
 """How often a run that does not change is stored all the same, so that it is seen to get on."""
+JUMP_SECONDS = 30.0
+"""By how much more than we lived through the clock must have gone on for us to have been away."""
 
 MayAct = Callable[[Job, UnitOfWork], bool]
 AssignmentOf = Callable[[RolloutId, HostId], Assignment]
@@ -59,6 +61,8 @@ class Driver:
     writer: Writer
     transport: Transport
     tools: Tools
+    ahead: Callable[[], float] = float
+    """Seconds by which the clock is ahead of one that runs only while this machine does."""
 
     async def perform(self, job: Job) -> None:
         """Drive one host run until it waits for nothing, or is another's."""
@@ -66,7 +70,7 @@ class Driver:
             await self._perform_while_ours(job)
 
     async def _perform_while_ours(self, job: Job) -> None:
-        asked_since = self.tools.clock.now()
+        asked_since, ahead = self.tools.clock.now(), self.ahead()
         run = await self._store(lambda work: work.rollouts.run(job.host_run))
         while run is not None and work_of(run) is not None:
             assignment = self.assignment_of(job.rollout, run.host)
@@ -77,6 +81,9 @@ class Driver:
                 raise
             except OakumError as error:
                 # An id that the host knows, an answer without sense: one host's, not the rollout's.
+                if self.ahead() - ahead > JUMP_SECONDS:
+                    # This machine was suspended, or its clock put right: so long nobody asked.
+                    asked_since, ahead = self.tools.clock.now(), self.ahead()
                 seen = not_asked(error, assignment, asked_since)
                 after = await self._store_silence(job, assignment, seen)
                 if after is None:

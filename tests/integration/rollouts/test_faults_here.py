@@ -80,11 +80,12 @@ class Controller:
         writer: Writer | None = None,
         on_change: OnChange = lambda _: None,
         say: Say = lambda _: None,
+        ahead: Callable[[], float] = float,
     ) -> Rollout:
         """Carry the rollout out until it ends or pauses."""
         driver = Driver(
             "me", lambda _, host: self._jobs[host], keeps_lease("me", self._clock),
-            writer or GroupCommit(self.begin), fleet, fleet.tools(self._clock),
+            writer or GroupCommit(self.begin), fleet, fleet.tools(self._clock), ahead,
         )  # fmt: skip
         reconciler = Reconciler(
             self.rollout, "me", "me", {}, self.begin, self._clock, EmbeddedEngine(), driver,
@@ -164,6 +165,31 @@ def test_a_host_is_not_silent_while_nobody_could_store_its_answer(tmp_path: Path
     fleet = SilentFleet(ProcessMemory(), faults=[UnreachableError("no route")] * 2, away=away)
     ended = asyncio.run(controller.drive(fleet, writer=away))
     assert (ended.phase, away.ahead) == (Phase.SUCCEEDED, timedelta(hours=1))
+
+
+@dataclass
+class _Suspended(FaultyFleet):
+    """This machine is suspended for an hour before the last time that a host does not answer."""
+
+    asleep: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        """Return the time, as the machine that wakes up finds it."""
+        return SystemClock().now() + self.asleep
+
+    def connect(self, host: Host) -> AbstractAsyncContextManager[Session]:
+        """Sleep, and find the network not there yet."""
+        if host.name == "h0" and len(self.faults) == 1:
+            self.asleep += timedelta(hours=1)
+        return super().connect(host)
+
+
+def test_a_host_is_not_silent_while_the_controller_was_suspended(tmp_path: Path) -> None:
+    """It was asked twice in an hour of which nobody lived through more than a second."""
+    fleet = _Suspended(ProcessMemory(), faults=[UnreachableError("no network")] * 2)
+    controller = Controller(tmp_path, fleet)
+    ended = asyncio.run(controller.drive(fleet, ahead=lambda: fleet.asleep / timedelta(seconds=1)))
+    assert (ended.phase, fleet.asleep) == (Phase.SUCCEEDED, timedelta(hours=1))
 
 
 @pytest.mark.parametrize("kind", [InputError, RefusedError, ConflictError, ControllerError])
