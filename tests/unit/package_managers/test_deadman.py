@@ -250,6 +250,29 @@ def test_a_way_back_that_was_refused_is_tried_again(oakum: Path) -> None:
     assert len(list(way.parent.glob("t1.undo.refused.*"))) == 5
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [("the same", "taken up\n"), ("others", "exit status 4: it has another changes.tsv there\n")],
+)
+def test_a_way_back_that_the_controller_ordered_is_taken_up(
+    oakum: Path, changes: str, said: str
+) -> None:
+    """A power cut stopped it, its settings are others by now, and no controller is there."""
+    place, way = oakum / "transactions/t1", oakum / "transactions/t1.undo"
+    for name in ("transaction.sh", "key.asc"):
+        (place / name).touch()
+    (place / "back.settings").write_text("url\thttp://snapshots.example\n")
+    (place / "back.tsv").write_text("the same\n")
+    way.mkdir()
+    (way / "settings").write_text("url\thttp://another.example\n")
+    (way / "changes.tsv").write_text(f"{changes}\n")
+    launch = "launch() { echo taken up; }; wait_until_taken() { :; }; "
+    tell = '|| echo "exit status $?: $(cat $OAKUM/said)"'
+    look = f". {HOST / 'watch.sh'}; {launch}(go_back_unasked t1.undo) 2>$OAKUM/said {tell}"
+    assert in_host_shell(oakum, look) == said
+    assert (way / "settings").read_text() == "url\thttp://another.example\n"
+
+
 @pytest.mark.parametrize(("end", "may"), [("refused", "yes"), ("failed", "no"), ("", "no")])
 def test_a_way_back_that_was_refused_has_not_used_the_order(
     oakum: Path, end: str, may: str

@@ -289,8 +289,10 @@ def _raise_if_not_started(result: CommandResult, transaction: TransactionId) -> 
     said = one_line(result.stderr.decode("utf-8", errors="replace")) or "it says nothing"
     if result.exit_status == ALREADY_ANOTHER:
         raise ConflictError(
-            f"the host knows another transaction by the id {transaction}",
-            hint="ids are never used twice: was the controller's state restored from a backup?",
+            f"the host knows another transaction by the id {transaction}: {said}",
+            hint="ids are never used twice. Other settings: until the rollout has ended, have "
+            "`[snapshots] url` and Oakum's version as when it was handed over. Else: was the "
+            "controller's state restored from a backup?",
         )
     if result.exit_status == CANNOT_WRITE:
         raise HostError(

@@ -33,7 +33,9 @@ put_in_place() {
   chmod 755 "$1" && sync "$1"/* "$1" || exit 3
   if ! mv -T "$1" "$T" 2>/dev/null; then
     [ -d "$T" ] || exit 3
-    for file in changes.tsv settings key.asc; do cmp -s "$1/$file" "$T/$file" || exit 4; done
+    for file in changes.tsv settings key.asc; do
+      cmp -s "$1/$file" "$T/$file" || { echo "it has another $file there" >&2; exit 4; }
+    done
   fi
   sync "$OAKUM/transactions"
 }
