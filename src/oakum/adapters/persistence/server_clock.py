@@ -12,10 +12,15 @@ from oakum.adapters.persistence.database import explained
 TRUST_SECONDS = 60.0
 
 
+def seconds_since_boot() -> float:
+    """Return what a steady clock says that also goes on while this machine is suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class ServerClock:
     """Asks the server once a minute, and counts on by this machine's steady clock in between."""
 
-    def __init__(self, engine: Engine, steady: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, engine: Engine, steady: Callable[[], float] = seconds_since_boot) -> None:
         self._engine = engine
         self._steady = steady
         self._answer: tuple[datetime, float] | None = None
