@@ -227,6 +227,14 @@ def test_no_key_at_all_is_not_the_hosts_silence(
     assert f"{socket_path} does not answer: No such file" in error.message
 
 
+def test_a_damaged_key_of_ours_is_not_the_hosts_silence(keyless: Host, tmp_path: Path) -> None:
+    """Nothing is sent to any host while it is there."""
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/id_ed25519").write_text("no key\n")
+    error = refusal(AsyncsshTransport(CONNECT_SECONDS), keyless, ControllerError)
+    assert "one in ~/.ssh cannot be read: Invalid private key" in error.message
+
+
 def test_a_key_that_the_host_does_not_know_is_its_refusal(
     keyless: Host, sshd: SshServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

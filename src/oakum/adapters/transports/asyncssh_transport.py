@@ -125,22 +125,25 @@ class AsyncsshTransport:
                 refused = await self._without_key(host) or refused
             raise refused from error
         except (OSError, asyncssh.Error, ValueError) as error:
-            raise _unreachable(f"{host.name} at {host.address}", host.port, error) from error
+            is_key = isinstance(error, asyncssh.KeyImportError) and not host.identity_file
+            damaged = _damaged_key(host) if is_key else None
+            unreachable = _unreachable(f"{host.name} at {host.address}", host.port, error)
+            raise damaged or unreachable from error
 
     async def _without_key(self, host: Host) -> ControllerError | None:
         """Return why a login could not but be refused: this machine has no key at all to offer.
 
         Where it has any, nobody knows whether that was the one that the host knows.
         """
-        options = asyncssh.SSHClientConnectionOptions(config=None)
-        if options.client_keys:
-            return None
         try:
+            options = asyncssh.SSHClientConnectionOptions(config=None)
+            if options.client_keys:
+                return None
             async with asyncio.timeout(self._timeout):
                 why = await _why_no_key(options.agent_path)
-        except TimeoutError:
+        except (TimeoutError, asyncssh.KeyImportError):
             return None
-        return no_key(host, why) if why else None
+        return no_key(host, f"{why}, and ~/.ssh has none without a passphrase") if why else None
 
     async def _key_error(self, host: Host) -> HostKeyError:
         try:
@@ -220,6 +223,15 @@ def _identity(host: Host) -> "list[asyncssh.SSHKeyPair] | tuple[()]":
     except (OSError, asyncssh.KeyImportError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise identity_unusable(host, why) from error
+
+
+def _damaged_key(host: Host) -> ControllerError | None:
+    """Return why nothing was sent to the host: a key in ~/.ssh that asyncssh cannot read."""
+    try:
+        asyncssh.SSHClientConnectionOptions(config=None)
+    except asyncssh.KeyImportError as error:
+        return no_key(host, f"one in ~/.ssh cannot be read: {error}")
+    return None
 
 
 async def _why_no_key(agent_path: str | None) -> str:

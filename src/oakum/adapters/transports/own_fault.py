@@ -22,10 +22,9 @@ def identity_unusable(host: Host, why: str) -> ControllerError:
 
 
 def no_key(host: Host, why: str) -> ControllerError:
-    """Return the error for a machine that has no key at all to log in with."""
+    """Return the error for a machine that has no usable key at all to log in with."""
     return ControllerError(
-        f"there is no key here to log in to {host.name} with: {one_line(why)}, and ~/.ssh has none "
-        "without a passphrase",
+        f"there is no key here to log in to {host.name} with: {one_line(why)}",
         hint="`ssh-add -l`, in the environment that Oakum runs in, shows what the agent holds; add "
         "the key, or give the host an identity file",
     )
