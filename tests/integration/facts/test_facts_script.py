@@ -1,8 +1,10 @@
 import gzip
 import os
+import shutil
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,29 @@ DEBIAN = "Origin: Debian\nSuite: stable\n"
 THIRD = "Package: {}\nVersion: 5\nArchitecture: amd64\n"
 
 
+INSTALLED = "{}\t{}\t5\tamd64\t{}\t5\n"
+"""What dpkg-query is asked for: state, name, version, architecture, source and its version."""
+
+
 def section(lists: Path, name: str) -> list[str]:
     """Run the script over other package lists than this machine's."""
-    return run_section(SCRIPT.replace("/var/lib/apt/lists", str(lists)), name)
+    return run_section(over(lists), name)
+
+
+def over(lists: Path) -> str:
+    return SCRIPT.replace("/var/lib/apt/lists", str(lists))
+
+
+def installed(place: Path, script: str, *names: str, lines: str = "") -> str:
+    """Return the script for a host that has these packages, each in version 5 for amd64."""
+    programs = place / "programs"
+    programs.mkdir(exist_ok=True)
+    lines += "".join(INSTALLED.format("ii ", name, name) for name in names)
+    (programs / "packages").write_text(lines)
+    dpkg_query = programs / "dpkg-query"
+    dpkg_query.write_text(f"#!/bin/sh\ncat {programs}/packages\n")
+    dpkg_query.chmod(0o755)
+    return script.replace("PATH=", f"PATH={programs}:")
 
 
 def run_section(script: str, name: str) -> list[str]:
@@ -62,7 +84,7 @@ def test_no_lists_are_told(tmp_path: Path) -> None:
 
 
 def test_packages_of_other_archives_are_named_with_their_origin(tmp_path: Path) -> None:
-    """Plain and packed indices are read, Debian's are not listed, some archives have no name."""
+    """Plain and packed indices are read, Debian's are not told, some archives have no name."""
     base = "archive.example_debian_dists_stable"
     (tmp_path / f"{base}_InRelease").write_text(DEBIAN)
     (tmp_path / f"{base}_main_binary-amd64_Packages").write_text(THIRD.format("bash"))
@@ -76,7 +98,9 @@ def test_packages_of_other_archives_are_named_with_their_origin(tmp_path: Path) 
     (tmp_path / "flat.example_._Packages").write_text(THIRD.format("flat"))
     (tmp_path / "bare.example_._Packages").write_text(THIRD.format("bare") + "\n")
     assert section(tmp_path, "indices") == ["count\t4"]
-    assert sorted(section(tmp_path, "origins")) == [
+    names = ("bash", "docker-ce", "docker-cli", "flat", "bare")
+    script = installed(tmp_path, over(tmp_path), *names)
+    assert sorted(run_section(script, "origins")) == [
         "bare\t5\tamd64\tunnamed",
         "docker-ce\t5\tamd64\tDocker Inc",
         "docker-cli\t5\tamd64\tDocker Inc",
@@ -109,6 +133,201 @@ def test_packages_that_no_index_names_are_told(tmp_path: Path) -> None:
     found = section(tmp_path, "unlisted")
     assert "coreutils" in found
     assert not {"bash", "dash", "dpkg"} & set(found)
+
+
+STANZAS = """\
+Package: first
+Version: 5
+Architecture: amd64
+Description: of no package called
+ Package: hidden
+ .
+ Version: 5
+
+Version: 5
+Architecture: amd64
+X-Package: not-this
+Package: last-field
+
+Package: twice
+Version: 4
+Architecture: amd64
+
+Package: twice
+Version: 5
+Architecture: amd64
+
+Package: other-version
+Version: 5.1
+Architecture: amd64
+
+Package: other-architecture
+Version: 5
+Architecture: i386
+
+Package: no-version
+Architecture: amd64
+
+Package: configured-only
+Version: 5
+Architecture: amd64
+
+Package: elsewhere
+Version: 5
+Architecture: amd64
+"""
+HERE = ("first", "last-field", "twice", "other-version", "other-architecture", "no-version")
+NOWHERE = ("hidden", "not-this", "firs", "first-more", "f.rst")
+
+
+def _stanzas(text: str) -> dict[str, set[tuple[str, str]]]:
+    """Return what an index has, by the field's own rules and without any tool of the script."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for stanza in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if line[0] != " ")
+        version = (fields.get("Version", ""), fields["Architecture"])
+        found.setdefault(fields["Package"], set()).add(version)
+    return found
+
+
+@pytest.mark.parametrize("origin", ["Debian", "Docker\tInc", "Ubuntu"])
+@pytest.mark.parametrize("name", ["a_Packages", "a_Packages.gz"])
+def test_what_indices_say_is_what_their_stanzas_say(tmp_path: Path, origin: str, name: str) -> None:
+    """Whatever the order of fields, versions and architectures; of Debian's only names count."""
+    (tmp_path / "a_InRelease").write_text(f"Origin: {origin}\n")
+    content = STANZAS.encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    removed = INSTALLED.format("rc ", "configured-only", "x") + INSTALLED.format("un ", "gone", "x")
+    script = installed(tmp_path, over(tmp_path), *HERE, *NOWHERE, lines=removed)
+    known = _stanzas(STANZAS)
+    assert set(run_section(script, "unlisted")) == {*HERE, *NOWHERE} - known.keys()
+    foreign = {name for name in (*HERE, "configured-only") if ("5", "amd64") in known[name]}
+    told = {line.split("\t")[0] for line in run_section(script, "origins")}
+    assert told == (set() if origin == "Debian" else foreign)
+
+
+def test_more_names_than_one_word_can_hold_are_found(tmp_path: Path) -> None:
+    """A word of a command ends at 128 KiB."""
+    names = [f"{'n' * 40}{number}" for number in range(4000)]
+    (tmp_path / "a_InRelease").write_text(DEBIAN)
+    (tmp_path / "a_Packages").write_text("\n".join(THIRD.format(name) for name in names[1:]))
+    assert run_section(installed(tmp_path, over(tmp_path), *names), "unlisted") == names[:1]
+
+
+def test_an_archive_cannot_speak_for_another(tmp_path: Path) -> None:
+    """What looks like a line of ours in its index is nothing, nor is its origin."""
+    origin = r"Evil\nbash\t5\tamd64\tDebian"
+    (tmp_path / "evil_InRelease").write_text(f"Origin: {origin}\n")
+    (tmp_path / "evil_Packages").write_text(
+        "listed\tbash\norigin\tbash\t5\tamd64\tDebian\n--\n@T unlisted\nPackage: evil\nVersion: 5\n"
+        "Architecture: amd64\nOrigin: Debian\n"
+    )
+    script = installed(tmp_path, over(tmp_path), "evil", "bash")
+    assert run_section(script, "origins") == [f"evil\t5\tamd64\t{origin}"]
+    assert run_section(script, "unlisted") == ["bash"]
+
+
+STATUS = """\
+Package: one
+Status: install ok installed
+Architecture: amd64
+Conffiles:
+ {here}/same 0cc175b9c0f1b6a831c399e269772661
+ {here}/changed 0cc175b9c0f1b6a831c399e269772661
+ {here}/gone 0cc175b9c0f1b6a831c399e269772661 obsolete
+ {here}/missing 0cc175b9c0f1b6a831c399e269772661
+Built-Using: golang (= 1), $(touch {here}/ran) (= 2)
+Description: words
+ {here}/described 0cc175b9c0f1b6a831c399e269772661
+
+Package: two
+Architecture: all
+Conffiles:
+ {here}/it's"quoted\\ 0cc175b9c0f1b6a831c399e269772661
+ {here}/$(touch${{IFS}}{here}/ran) 0cc175b9c0f1b6a831c399e269772661
+ -c 0cc175b9c0f1b6a831c399e269772661
+"""
+SUM_OF_A = "0cc175b9c0f1b6a831c399e269772661"
+
+
+def test_configuration_files_are_told_with_their_sums_and_never_run(tmp_path: Path) -> None:
+    """Names are data, whatever they hold; a file with three words is no longer the package's."""
+    status = tmp_path / "status"
+    status.write_text(STATUS.format(here=tmp_path))
+    quoted = f"{tmp_path}/it's\"quoted\\"
+    for name, content in (("same", "a"), ("changed", "b"), ("it's\"quoted\\", "a")):
+        (tmp_path / name).write_text(content)
+    output = _run(SCRIPT.replace("/var/lib/dpkg/status", str(status)))
+    told = _told(output, "conffiles")
+    recorded, sums = told[: told.index("--")], told[told.index("--") + 1 :]
+    assert recorded == [
+        *(f"one\t{SUM_OF_A}\t{tmp_path}/{name}" for name in ("same", "changed", "missing")),
+        f"two\t{SUM_OF_A}\t{quoted}",
+        f"two\t{SUM_OF_A}\t{tmp_path}/$(touch${{IFS}}{tmp_path}/ran)",
+        f"two\t{SUM_OF_A}\t-c",
+    ]
+    assert f"{SUM_OF_A}  {tmp_path}/same" in sums
+    assert [line.split("  ")[0].lstrip("\\") == SUM_OF_A for line in sums] == [True, False, True]
+    assert f"one:amd64\tgolang (= 1), $(touch {tmp_path}/ran) (= 2)" in output.splitlines()
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="files in /tmp count for nothing; elsewhere is root's"
+)
+def test_owners_are_those_that_dpkg_names(tmp_path: Path) -> None:
+    """By either name of a merged /usr, and by a library's stem; links to build with come last."""
+    with tempfile.TemporaryDirectory(dir="/var/lib", prefix="oakum-test-") as scratch:
+        place = Path(scratch)
+        files = {
+            "lib-dev": f"{place}/sleeper.so\n",
+            "lib:amd64": f"{place}/sleeper.so.1.3\n{place}/sleeper.so.1.3.0\n",
+            "program": f"/.\n{place}\n{place}/sleeper\n{place}/sleeper-more\n",
+            "special": f"{place}/a[b]*c\n",
+            "other": f"/else{place}/sleeper\n{place}/sleeper/below\n/usr{place}/sleeper\n",
+        }
+        _write_dpkg_lists(tmp_path, files)
+        script = SCRIPT.replace("/var/lib/dpkg/info", str(tmp_path / "info"))
+        programs = [place / name for name in ("sleeper", "sleeper.so.1.2", "a[b]*c")]
+        answered = _while_stale(programs, script)
+    asked = [f"{place}/sleeper", f"/usr{place}/sleeper", f"{place}/a\\[b]\\*c"]
+    asked += [f"{place}/sleeper.so.*", f"{place}/sleeper.so"]
+    command = ["dpkg-query", f"--admindir={tmp_path}", "-S", "--", *asked]
+    by_dpkg = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    told = _told(answered, "owners")
+    assert sorted(told) == sorted(by_dpkg.splitlines())
+    assert told[-1] == f"lib-dev: {place}/sleeper.so"
+    assert {line.split("\t")[3] for line in _told(answered, "stale")} == set(map(str, programs))
+
+
+def _write_dpkg_lists(admin: Path, files: Mapping[str, str]) -> None:
+    (admin / "info").mkdir()
+    (admin / "info/format").write_text("1\n")
+    stanzas = ""
+    for package, content in files.items():
+        name, _, architecture = package.partition(":")
+        (admin / f"info/{package}.list").write_text(content)
+        stanzas += f"Package: {name}\nStatus: install ok installed\nVersion: 1\n"
+        stanzas += "Multi-Arch: same\n" if architecture else ""
+        stanzas += "Architecture: amd64\nMaintainer: x\nDescription: x\n\n"
+    (admin / "status").write_text(stanzas)
+
+
+def _while_stale(programs: Sequence[Path], script: str) -> str:
+    """Return the script's answer while these programs run, whose files are gone."""
+    running = []
+    try:
+        for program in programs:
+            shutil.copy("/bin/sleep", program)
+            running.append(subprocess.Popen([program, "60"]))
+        wait_until(lambda: all(Path(f"/proc/{p.pid}/comm").read_text()[0] in "sa" for p in running))
+        for program in programs:
+            program.unlink()
+        return _run(script)
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
 
 
 def _unread(*command: str) -> list[str]:

@@ -3,7 +3,8 @@
 token=$1
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 tab=$(printf '\t')
-user=$(id -u)
+newline='
+'
 
 # Every program that is started costs about as much as a question: a scan asks the shell where it can.
 section() { printf '@%s %s\n' "$token" "$1"; }
@@ -12,9 +13,18 @@ first_line() { # of the file $1 into $line; false when there is none
   line=
   [ -r "$1" ] && { IFS= read -r line || [ -n "$line" ]; } <"$1" 2>/dev/null
 }
+lines() { # of the file $1
+  while IFS= read -r line || [ -n "$line" ]; do printf '%s\n' "$line"; done 2>/dev/null <"$1"
+}
 
 section os-release
-cat /etc/os-release 2>/dev/null || cat /usr/lib/os-release 2>/dev/null
+lines /etc/os-release || lines /usr/lib/os-release
+
+user=
+while read -r word _ effective _; do
+  [ "$word" != Uid: ] || { user=$effective && break; }
+done 2>/dev/null </proc/self/status
+[ -n "$user" ] || user=$(id -u)
 
 section identity
 first_line /etc/hostname || line=$(uname -n)
@@ -31,8 +41,10 @@ if [ ! -d /run/systemd/system ]; then
   printf '%s' "-${20:-}"
 fi
 echo
-printf 'release\t%s\n' "$(uname -r)"
-printf 'version\t%s\n' "$(uname -v)"
+first_line /proc/sys/kernel/osrelease || line=$(uname -r)
+printf 'release\t%s\n' "$line"
+first_line /proc/sys/kernel/version || line=$(uname -v)
+printf 'version\t%s\n' "$line"
 printf 'architecture\t%s\n' "$(dpkg --print-architecture 2>/dev/null || uname -m)"
 printf 'uid\t%s\n' "$user"
 zone=$(readlink -f /etc/localtime 2>/dev/null)
@@ -44,14 +56,20 @@ printf 'timezone\t%s\n' "$zone"
 [ -d /run/systemd/system ] && echo "init${tab}systemd" || echo "init${tab}other"
 container=no machine=
 if have systemd-detect-virt; then
-  if machine=$(systemd-detect-virt --container); then container=yes; else machine=$(systemd-detect-virt --vm); fi
+  machine=$(systemd-detect-virt)
+  # It takes as long as four other programs, and is asked again only for a name that may be either.
+  case $machine in
+    none | kvm | qemu | amazon | google | microsoft | oracle | vmware | xen | bochs | parallels | bhyve | zvm | powervm | apple) ;;
+    systemd-nspawn | lxc | lxc-libvirt | openvz | docker | podman) container=yes ;;
+    *) ! systemd-detect-virt --quiet --container || container=yes ;;
+  esac
 elif grep -qs . /run/systemd/container || [ -e /.dockerenv ]; then
   container=yes
   [ ! -e /.dockerenv ] || machine=docker
   read -r machine 2>/dev/null </run/systemd/container
 fi
 # In a chroot the kernel is the machine's as well: no kernel package of it was ever booted.
-if [ "$user" = 0 ] && have ischroot && ischroot; then container=yes; fi
+if [ "$user" = 0 ] && ! [ / -ef /proc/1/root/. ] && have ischroot && ischroot; then container=yes; fi
 echo "container${tab}$container"
 # Where it runs, by what can be looked up without starting a program. What is not found is not
 # printed, and then not known.
@@ -65,9 +83,10 @@ if [ -d /sys/firmware/efi ]; then
 elif [ -d /sys/firmware ]; then
   tell boot 'not UEFI'
 fi
-root=
-while read -r _ place type _; do [ "$place" != / ] || root=$type; done 2>/dev/null </proc/mounts
-tell root "$root"
+# Its first line is the root's kind, the others are what is mounted for reading only.
+mounts=$(awk '
+  $2 == "/" {root = $3} $4 ~ /^ro(,|$)/ {places = places "\n" $2} END {print root places}' /proc/mounts 2>/dev/null)
+tell root "${mounts%%"$newline"*}"
 networks() {
   for found in /etc/netplan/*.yaml; do [ ! -e "$found" ] || echo netplan; done
   [ ! -d /run/NetworkManager ] || echo NetworkManager
@@ -126,7 +145,8 @@ if have pro; then
 fi
 
 # Red Hat's extended streams: an enabled repository `rhel-9-for-x86_64-baseos-eus-rpms`.
-cat /etc/yum.repos.d/*.repo 2>/dev/null | awk '
+set -- /etc/yum.repos.d/*.repo
+[ ! -e "$1" ] || cat "$@" 2>/dev/null | awk '
   function flush() { if (on && id ~ /-baseos-(eus|aus|e4s|tus)-/) { sub(/.*-baseos-/, "", id); sub(/-.*/, "", id); print "rhel-" id } }
   /^[ \t]*\[/ { flush(); id = $0; gsub(/[][ \t]/, "", id); on = 1 }
   /^[ \t]*enabled[ \t]*=/ { on = ($0 ~ /=[ \t]*(1|[Tt]rue|[Yy]es)[ \t]*$/) }
@@ -142,22 +162,28 @@ section automatic
 awk '/^Package: /{p=$2; a=""} /^Architecture: /{a=$2} /^Auto-Installed: 1/{print p ":" a}' \
   /var/lib/apt/extended_states 2>/dev/null
 
-section conffiles
-# Every recorded configuration file with its recorded sum, then the sums of what is there.
-recorded=$(awk '
-  /^Package: /{p=$2; on=0} /^Architecture: /{a=$2} /^Conffiles:/{on=1; next} /^[^ ]/{on=0}
-  on && NF==2 {print p "\t" $2 "\t" $1}
-  /^Built-Using: /{sub(/^Built-Using: /, ""); print "\t" p ":" a "\t" $0}' /var/lib/dpkg/status 2>/dev/null)
-printf '%s\n' "$recorded" | awk -F '\t' '$1 != ""'
-echo '--'
-printf '%s\n' "$recorded" | awk -F '\t' '$1 != "" {print $3}' | tr '\n' '\0' | xargs -0 -r md5sum -- 2>/dev/null
-
 section built-using
-printf '%s\n' "$recorded" | sed -n "s/^$tab//p"
+section conffiles
+# Every recorded configuration file with its recorded sum, then the sums of what is there. What was
+# built with other sources goes to the section above: dpkg's records are read once.
+[ ! -r /var/lib/dpkg/status ] || awk -v built_using="@$token built-using" \
+  -v sums="exec xargs -r -d '\\n' md5sum -- 2>/dev/null" '
+  /^Package: /{p=$2; on=0} /^Architecture: /{a=$2} /^Conffiles:/{on=1; next} /^[^ ]/{on=0}
+  on && NF==2 {print p "\t" $2 "\t" $1; paths[++n] = $1}
+  /^Built-Using: /{sub(/^Built-Using: /, ""); built[++m] = p ":" a "\t" $0}
+  END {
+    print "--"
+    fflush()
+    for (i = 1; i <= n; i++) print paths[i] | sums
+    close(sums)
+    print built_using
+    for (i = 1; i <= m; i++) print built[i]
+  }' /var/lib/dpkg/status 2>/dev/null
 
 section stale
 # Processes that still run a file which is gone or was replaced (needrestart's rule): both show as deleted.
-stale=$(grep -s -H '^[^ ]* ..x.* (deleted)$' /proc/[0-9]*/maps | awk '
+stale=$(grep -s -H '^[^ ]* ..x.* (deleted)$' /proc/[0-9]*/maps)
+[ -z "$stale" ] || stale=$(printf '%s\n' "$stale" | awk '
   $5 != 0 {
     pid = $1; sub(/^\/proc\//, "", pid); sub(/\/.*/, "", pid)
     path = $0; sub(/^[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +/, "", path); sub(/ \(deleted\)$/, "", path)
@@ -175,47 +201,61 @@ group_of() { # the process $1 into $group: where systemd has it, or the one hier
     case $line in [0-9]:name=systemd:* | [0-9][0-9]:name=systemd:* | [0-9]::* | [0-9][0-9]::*) group=${line#*:*:}; return ;; esac
   done 2>/dev/null <"/proc/$1/cgroup"
 }
-if [ -n "$stale" ]; then
-  # A process with another root is a container's, and runs files of its own.
-  here=$(stat -L -c %d:%i / 2>/dev/null)
-  ours=$(printf '%s\n' "$stale" | awk -F '\t' '!seen[$1]++ {print "/proc/" $1 "/root"}' |
-    xargs stat -L -c '%d:%i %n' 2>/dev/null | awk -v here="$here" '$1 == here {print $2}')
-  known=
-  printf '%s\n' "$stale" | while IFS="$tab" read -r pid path; do
-    case "
-$ours
-" in *"
-/proc/$pid/root
-"*) ;; *) continue ;; esac
-    [ "$pid" = "$known" ] || { comm_of "$pid"; group_of "$pid"; known=$pid; }
-    printf '%s\t%s\t%s\t%s\n' "$pid" "$comm" "$group" "$path"
-  done
-fi
+# A process with another root is a container's, and runs files of its own.
+known='' ours=''
+[ -z "$stale" ] || stale=$(printf '%s\n' "$stale" | while IFS="$tab" read -r pid path; do
+  if [ "$pid" != "$known" ]; then
+    known=$pid ours=
+    [ "/proc/$pid/root/." -ef / ] || continue
+    ours=yes
+    comm_of "$pid"
+    group_of "$pid"
+  fi
+  [ -z "$ours" ] || printf '%s\t%s\t%s\t%s\n' "$pid" "$comm" "$group" "$path"
+done)
+[ -z "$stale" ] || printf '%s\n' "$stale"
 
 section unread
 # Processes whose memory could not be opened: one that ended meanwhile is none, nor is a kernel
 # thread, which has no memory. `seen` says that others could: without /proc nothing can.
 if [ "$user" = 0 ]; then
-  seen=
+  seen='' closed=''
   for map in /proc/[0-9]*/maps; do
-    process=${map%/maps}
     if true 2>/dev/null <"$map"; then
-      [ "$process" = "/proc/$$" ] || seen=yes
-    elif grep -qs '^VmSize' "$process/status"; then
-      printf '%s\t%s\n' "${process#/proc/}" "$(tr -d '\t\n' <"$process/comm" 2>/dev/null)"
+      [ "$map" = "/proc/$$/maps" ] || seen=yes
+    else
+      closed="$closed ${map%/maps}/status"
     fi
+  done
+  # shellcheck disable=SC2086  # numbers between slashes
+  [ -z "$closed" ] || grep -l -s '^VmSize' $closed | while IFS=/ read -r _ _ pid _; do
+    comm_of "$pid"
+    printf '%s\t%s\n' "$pid" "$comm"
   done
   [ -z "$seen" ] || echo "seen${tab}others"
 fi
 
 section owners
 # Which package owns each such file. A merged /usr has two names for it; a library whose file name
-# holds its version is looked up by what stands before the version.
-[ -z "$stale" ] || printf '%s\n' "$stale" | cut -f 2 | sort -u | sed -n '
-  /^\//{
-    p; s,^/usr/,/,p; s,^/\(bin\|sbin\|lib\),/usr/\1,p
-    s,\.so\..*,.so*,p; s,^/usr/,/,p
-  }' | tr '\n' '\0' | xargs -0 -r dpkg-query -S -- 2>/dev/null
+# holds its version is looked up by what stands before the version. dpkg-query would read the same
+# lists, and take ten times as long to keep all names in memory.
+if [ -n "$stale" ]; then
+  looked_for=$(printf '%s\n' "$stale" | awk -F '\t' '
+    {sub(/^\/usr\//, "/", $4); sub(/\.so\..*/, ".so", $4)} $4 ~ /^\// && !seen[$4]++ {print $4}')
+  {
+    printf '%s\n--\n' "$looked_for"
+    printf '%s\n' "$looked_for" | grep -a -H -F -f - /var/lib/dpkg/info/*.list 2>/dev/null
+  } | awk '
+    !found { if ($0 == "--") found = 1; else looked_for[$0]; next }
+    {
+      name = path = $0; sub(/\.list:.*/, "", name); sub(/.*\//, "", name); sub(/^[^:]*(:[^:]*)?\.list:/, "", path)
+      stem = path; sub(/^\/usr\//, "/", stem); sub(/\.so\..*/, ".so", stem)
+      if (!(stem in looked_for)) next
+      # A link without a version is in the package to build with, which does not own the library.
+      if (path ~ /\.so$/) links[++n] = name ": " path; else print name ": " path
+    }
+    END {for (i = 1; i <= n; i++) print links[i]}'
+fi
 
 section reboot
 [ -e /run/reboot-required ] && echo "flag${tab}set" || echo "flag${tab}unset"
@@ -224,28 +264,18 @@ section reboot
   echo "hook${tab}yes"
 
 section sources
-cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-  sed '/^[[:space:]]*\(#.*\)\{0,1\}$/d; /^ /d'
+sed '/^[[:space:]]*\(#.*\)\{0,1\}$/d; /^ /d' \
+  /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null
 
 section indices
 # Which archive a package came from only the host's own package indices tell; it may keep none.
 lists=/var/lib/apt/lists
-plain='' packed=''
-for index in "$lists"/*_Packages "$lists"/*_Packages.*; do
-  [ -f "$index" ] || continue
-  # apt keeps them packed where it was told to.
-  case $index in *_Packages) plain="$plain $index" ;; *) packed="$packed $index" ;; esac
-done
-# shellcheck disable=SC2086  # apt writes no spaces into the names of its files
-set -- $plain $packed
+set -- # the indices
+for index in "$lists"/*_Packages "$lists"/*_Packages.*; do [ ! -f "$index" ] || set -- "$@" "$index"; done
 echo "count${tab}$#"
-
-section origins
-# Packages of archives that are not Debian's, as far as those indices tell.
-unpacked() { /usr/lib/apt/apt-helper cat-file "$@" 2>/dev/null; }
 origins=
 [ $# = 0 ] || origins=$(grep -s -H -m 1 '^Origin: ' "$lists"/*_Release "$lists"/*_InRelease)
-origin_of() { # $1: an index; the file of its archive has the same name up to the suite
+origin_of() { # the index $1 into $origin; the file of its archive has the same name up to the suite
   origin=
   while IFS= read -r line; do
     prefix=${line%%Release:Origin: *}
@@ -254,13 +284,50 @@ origin_of() { # $1: an index; the file of its archive has the same name up to th
 $origins
 END
 }
+# apt keeps them packed where it was told to.
+unpacked() { /usr/lib/apt/apt-helper cat-file "$@" 2>/dev/null; }
+# What an index of another archive than Debian's, where any package may be from, says of those that
+# are installed; and updates that are not for all hosts yet: Ubuntu phases those of its `-updates`,
+# and nothing else. Read once, and without most of its lines: awk takes three times as long as grep.
+hear() { # $1: an index, $2: its origin
+  phases=
+  case $1 in *-updates_*) phases=yes ;; esac
+  {
+    printf '%s\n--\n' "$packages"
+    case $1 in *_Packages) cat "$1" ;; *) unpacked "$1" ;; esac |
+      grep -a -E '^((Package|Version|Architecture|Source|Phased-Update-Percentage): |$)'
+  } | origin=$2 phases=$phases awk '
+    BEGIN {origin = ENVIRON["origin"]; phases = ENVIRON["phases"]}  # -v would read escapes in them
+    function flush() {
+      if (p in installed) print "listed\t" p
+      if ((p, v, a) in installed) print "origin\t" p "\t" v "\t" a "\t" origin
+      if (phases != "" && p != "" && part != "")
+        print "phased\t" (s == "" ? p : s) "\t" (sv == "" ? v : sv) "\t" part
+      p = v = a = s = sv = part = ""
+    }
+    !reading { if ($0 == "--") reading = 1; else { split($0, c, "\t"); installed[c[2]]; installed[c[2], c[3], c[4]] } next }
+    $1 == "Package:" {p = $2; next}
+    $1 == "Version:" {v = $2; next}
+    $1 == "Architecture:" {a = $2; next}
+    $1 == "Source:" {s = $2; sv = $3; gsub(/[()]/, "", sv); next}
+    $1 == "Phased-Update-Percentage:" {part = $2; next}
+    /^$/ {flush()}
+    END {flush()}'
+}
+plain='' packed='' others=''
 for index in "$@"; do
   origin_of "$index"
-  [ "$origin" = Debian ] && continue
-  case $index in *_Packages) cat "$index" ;; *) unpacked "$index" ;; esac | awk -v origin="${origin:-unnamed}" '
-    function flush() { if (p != "") print p "\t" v "\t" a "\t" origin; p = "" }
-    /^Package: /{p=$2} /^Version: /{v=$2} /^Architecture: /{a=$2} /^$/{flush()} END{flush()}'
+  [ "$origin" = Debian ] || { others="$others $index" && continue; }
+  case $index in *_Packages) plain="$plain $index" ;; *) packed="$packed $index" ;; esac
 done
+heard=$(for index in $others; do origin_of "$index" && hear "$index" "${origin:-unnamed}"; done)
+heard() { [ -z "$heard" ] || printf '%s\n' "$heard" | sed -n "s/^$1$tab//p"; } # $1: of what
+
+section origins
+heard origin
+
+section phased
+[ -z "$heard" ] || heard phased | sort -u
 
 section unlisted
 # Installed packages whose name is in no index: put in by hand, or from an archive that is gone.
@@ -272,34 +339,25 @@ if [ $# != 0 ] && [ -n "$packages" ]; then
   names=$(printf '%s\n' "$packages" | awk -F '\t' '$1 ~ /^.i/ {print "Package: " $2}')
   {
     printf '%s\n--\n' "$names"
-    # shellcheck disable=SC2086
+    # shellcheck disable=SC2086  # apt writes no spaces into the names of its files
     [ -z "$plain" ] || listed $plain
     # shellcheck disable=SC2086
     [ -z "$packed" ] || unpacked $packed | listed
-  } | awk '$1 == "--" {asked=1} !asked {has[$2]} asked {delete has[$2]} END {for (name in has) print name}'
+    heard listed
+  } | awk '$1 == "--" {asked=1; next} !asked {has[$2]; next} {delete has[$NF]} END {for (name in has) print name}'
 fi
 
-section phased
-# Updates that are not for all hosts yet; Ubuntu phases those of its `-updates`, and nothing else.
-for index in "$@"; do
-  case $index in *-updates_*) ;; *) continue ;; esac
-  case $index in *_Packages) cat "$index" ;; *) unpacked "$index" ;; esac | awk '
-    function flush() { if (p != "" && part != "") print (s == "" ? p : s) "\t" (sv == "" ? v : sv) "\t" part; p = s = v = sv = part = "" }
-    /^Package: /{p=$2} /^Version: /{v=$2} /^Source: /{s=$2; sv=$3; gsub(/[()]/, "", sv)}
-    /^Phased-Update-Percentage: /{part=$2} /^$/{flush()} END{flush()}'
-done | sort -u
-
 section file-systems
-df -P -k / /boot /var /var/cache/apt/archives /var/lib/dpkg 2>/dev/null | awk 'NR > 1' | sort -u
+df -P -k / /boot /var /var/cache/apt/archives /var/lib/dpkg 2>/dev/null | awk 'NR > 1 && !seen[$0]++'
 echo '--'
-awk '{ split($4, o, ","); if (o[1] == "ro") print $2 }' /proc/mounts 2>/dev/null
+printf '%s\n' "${mounts#*"$newline"}"
 
 section failed-units
 units=
 if [ -d /run/systemd/system ]; then
   units=$(systemctl list-units --state=failed,running --no-legend --plain --no-pager 2>/dev/null)
 fi
-printf '%s\n' "$units" | awk '$3 == "failed" {print $1}'
+[ -z "$units" ] || printf '%s\n' "$units" | awk '$3 == "failed" {print $1}'
 
 section units
 # Services of packages that begin with the machine or run now: unit, package, which of the two.
