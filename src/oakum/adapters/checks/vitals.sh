@@ -2,6 +2,8 @@
 # Standard input: `name`, `unit` and `package`, each with a tab and a value, beside what is asked anyway.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 tab=$(printf '\t')
+newline='
+'
 asked=$(head -c 262144)
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -14,27 +16,42 @@ say clock "$(date +%s)"
 
 # What the host uses itself: its own name and those of its archives, but for plain addresses.
 names() {
-  given name
-  uname -n
-  cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-    grep -v '^[[:space:]]*#' | grep -o '[a-z+]*://[A-Za-z0-9._-]*' | sed 's,.*://,,'
+  {
+    printf '%s\nname\t%s\n--\n' "$asked" "$(uname -n)"
+    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null
+  } | awk -F '\t' '
+    function offer(name) {
+      if (name ~ /^[A-Za-z0-9][A-Za-z0-9._-]*$/ && name ~ /[A-Za-z]/ && !seen[name]++ && n++ < 32) print name
+    }
+    !archives { if ($0 == "--") archives = 1; else if ($1 == "name") offer($2); next }
+    /^[ \t]*#/ { next }
+    {
+      while (match($0, /[a-z+]*:\/\/[A-Za-z0-9._-]*/)) {
+        name = substr($0, RSTART, RLENGTH); $0 = substr($0, RSTART + RLENGTH)
+        sub(/.*:\/\//, "", name); offer(name)
+      }
+    }'
 }
 if have getent; then
-  for name in $(names | grep '^[A-Za-z0-9][A-Za-z0-9._-]*$' | grep '[A-Za-z]' | awk '!seen[$0]++' | head -n 32); do
+  for name in $(names); do
     { ! in_time 5 getent ahosts "$name" >/dev/null 2>&1 </dev/null || say name "$name"; } &
   done
   wait
 fi
 
-servers=$(sed -n 's/^[[:space:]]*nameserver[[:space:]]\{1,\}\([^[:space:]]*\).*/\1/p' /etc/resolv.conf 2>/dev/null)
+servers=
+while read -r word server _ || [ -n "$word" ]; do
+  [ "$word" != nameserver ] || [ -z "$server" ] || servers="$servers $server"
+done 2>/dev/null </etc/resolv.conf
 for server in $servers; do say nameserver "$server"; done
 
 # 203.0.113.1 and 2001:db8::1 are nobody's: they stand for all that only a default route leads to.
 way() { ! ip route get "$1" >/dev/null 2>&1 || say way "$2"; }
 if have ip; then
   for family in 4 6; do
-    ! ip -"$family" route show table all default 2>/dev/null | grep -q '^default' ||
-      say way "a default route over IPv$family"
+    case $newline$(ip -"$family" route show table all default 2>/dev/null) in
+      *"$newline"default*) say way "a default route over IPv$family" ;;
+    esac
     ip -"$family" rule show 2>/dev/null | awk -v family="IPv$family" '
       { $1 = $1; sub(/ \[detached\]$/, "") }
       !/^(0: from all lookup (local|255)|32766: from all lookup (main|254)|32767: from all lookup (default|253))$/ {
@@ -61,11 +78,11 @@ if [ -d /run/systemd/system ]; then
       for list in "/var/lib/dpkg/info/$package.list" "/var/lib/dpkg/info/$package":*.list; do
         [ ! -f "$list" ] || printf '%s\0' "$list"
       done
-    done | xargs -0 -r cat 2>/dev/null | sed -n 's,^.*/systemd/system/\([^/@]*\.\(service\|socket\|timer\|mount\)\)$,\1,p'
+    done | xargs -0 -r sed -n 's,^.*/systemd/system/\([^/@]*\.\(service\|socket\|timer\|mount\)\)$,\1,p' 2>/dev/null
   }
   # shellcheck disable=SC2046  # names of units hold no blanks
   systemctl show --property=Id,LoadState,ActiveState,SubState,UnitFileState -- \
-    $(units | grep -v '[[:space:]*?]' | awk '!seen[$0]++' | head -n 400) 2>/dev/null </dev/null | awk -F = '
+    $(units | awk '!/[ \t*?]/ && !seen[$0]++ && n++ < 400') 2>/dev/null </dev/null | awk -F = '
       function flush() {
         if (id != "" && load != "not-found" && !seen[id]++) {
           if (sub_state == "auto-restart") active = sub_state
@@ -76,8 +93,7 @@ if [ -d /run/systemd/system ]; then
       /^Id=/ { id = $2 } /^LoadState=/ { load = $2 } /^ActiveState=/ { active = $2 }
       /^SubState=/ { sub_state = $2 } /^UnitFileState=/ { file = $2 }
       /^$/ { flush() } END { flush() }'
-  systemctl list-units --state=failed --no-legend --plain --no-pager 2>/dev/null </dev/null |
-    awk '{ print "failed\t" $1 }'
-  [ -z "$(systemctl show --property=Version 2>/dev/null </dev/null)" ] || say units told
+  failed=$(systemctl list-units --state=failed --no-legend --plain --no-pager 2>/dev/null </dev/null) && say units told
+  [ -z "$failed" ] || printf '%s\n' "$failed" | awk '{ print "failed\t" $1 }'
 fi
 say end ok
