@@ -4,8 +4,9 @@ usage: python -m benchmarks.facts_over_ssh [--hosts 50] [--rounds 5] [--ansible-
 
 Two questions. The packages alone (`dpkg-query -W`): what xargs and Ansible's `command` ask, and
 what Oakum's transport asks in a process of its own. And all facts: `oakum scan` as a whole
-process, which reads, understands and stores them; against xargs running the very same script, and
-against Ansible's `package_facts`, which reads packages alone.
+process, which reads, understands and stores them. The first time, and again while the hosts'
+package indices are as they were, which then are not read anew. It is held against xargs running
+the very same script, and against Ansible's `package_facts`, which reads packages alone.
 
 The hosts are sshds on loopback (`endpoints.py`); the key exchange is curve25519 for everybody. Arms
 take turns. CPU seconds are of the command's processes (wait4) and of the sshds with what they
@@ -18,6 +19,7 @@ import argparse
 import asyncio
 import os
 import shlex
+import shutil
 import statistics
 import sys
 import tempfile
@@ -131,6 +133,8 @@ def _arms(endpoints: Endpoints, place: Path) -> list[Arm]:
     ansible = Ansible(place, count)
     ansible.write(endpoints.hosts, key=endpoints.key, known_hosts=endpoints.known_hosts)
     _introduce(endpoints, place, ours)
+    shutil.copytree(home, place / "introduced")
+    first = f"rm -rf {place}/first && cp -a {place}/introduced {place}/first && exec {OAKUM} scan"
     print(f"{count} hosts, {len(os.sched_getaffinity(0))} cores; peers: OpenSSH, {ansible.version}")
     names = shlex.join(host.name for host in endpoints.hosts)
     ssh = f"ssh -F {endpoints.ssh_config}"
@@ -149,6 +153,7 @@ def _arms(endpoints: Endpoints, place: Path) -> list[Arm]:
         ),
         Arm("xargs ssh facts.sh", xargs(f"sh -s {TOKEN} <{script}")),
         Arm("oakum scan", [OAKUM, "scan"], ours),
+        Arm("oakum first scan", ["sh", "-c", first], ours | {"OAKUM_HOME": f"{place}/first"}),
         Arm(
             "ansible command",
             ansible.module("command", QUESTION),
@@ -239,10 +244,12 @@ def _table(taken: Mapping[str, Sequence[Taken]]) -> None:
     print("ratios: wall, and CPU of command and hosts")
     for ours, theirs in (
         ("Oakum's transport", "xargs ssh dpkg-query"),
+        ("oakum first scan", "xargs ssh facts.sh"),
         ("oakum scan", "xargs ssh facts.sh"),
         ("oakum scan", "xargs ssh dpkg-query"),
         ("ansible command", "Oakum's transport"),
         ("ansible command", "oakum scan"),
+        ("ansible command", "oakum first scan"),
         ("ansible package_facts", "Oakum's transport"),
         ("ansible package_facts", "oakum scan"),
     ):

@@ -2,7 +2,7 @@
 
 import asyncio
 import subprocess
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -14,12 +14,29 @@ from oakum.adapters.facts.collector import ShellFactCollector
 from oakum.adapters.transports.asyncssh_transport import AsyncsshTransport
 from oakum.adapters.transports.local import LocalTransport
 from oakum.core.errors import HostError
-from oakum.core.inventory.facts import Facts
+from oakum.core.inventory.facts import Facts, IndexReading
 from oakum.core.inventory.host import Host
-from oakum.ports.transport import CommandResult, Transport
+from oakum.ports.transport import CommandResult, Session, Transport
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 LIST = "${db:Status-Abbrev}|${Package}|${Version}|${Architecture}|${source:Package}\n"
+
+
+@dataclass
+class Overheard:
+    """A session of which the answers are kept."""
+
+    inner: Session
+    heard: list[bytes]
+
+    async def run(
+        self, script: str, *arguments: str, stdin: bytes = b"", timeout_seconds: float
+    ) -> CommandResult:
+        result = await self.inner.run(
+            script, *arguments, stdin=stdin, timeout_seconds=timeout_seconds
+        )
+        self.heard.append(result.stdout)
+        return result
 
 
 def collect(transport: Transport, host: Host) -> Facts:
@@ -65,6 +82,24 @@ def test_the_same_facts_come_over_ssh_through_a_noisy_login(here: Facts) -> None
     assert there.packages == here.packages
     assert there.unreadable == ()
     assert replace(there.kernel) == here.kernel
+
+
+def test_facts_are_the_same_where_indices_are_not_read_again(here: Facts) -> None:
+    """This machine, asked once more by who has its answer."""
+    last = IndexReading(**{f.name: getattr(here, f.name) for f in fields(IndexReading)})
+    heard: list[bytes] = []
+
+    async def ask() -> Facts:
+        async with LocalTransport().connect(examples.host("this machine")) as session:
+            listening = Overheard(session, heard)
+            return await ShellFactCollector().collect(listening, now=NOW, last=last)
+
+    again = asyncio.run(ask())
+    if not here.indices_digest:
+        pytest.skip("apt's lists are of this moment, or not there")
+    assert b"same\tyes" in heard[0]
+    for name in (*(f.name for f in fields(IndexReading)), "packages", "has_package_indices"):
+        assert getattr(again, name) == getattr(here, name)
 
 
 def test_an_answer_that_is_cut_off_is_refused() -> None:

@@ -14,7 +14,7 @@ from tests.plans import NOW, PLAN, WEB
 
 from oakum.core.ids import HostId, TransactionId
 from oakum.core.inventory.distribution import Distribution
-from oakum.core.inventory.facts import Facts, RunningKernel
+from oakum.core.inventory.facts import Facts, IndexReading, RunningKernel
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.planning.metric import Measurement, Metric, MetricKind, Worse
@@ -170,7 +170,10 @@ class FakeFleet:
         del questions, session
         return Vitals()
 
-    async def collect(self, session: Session, *, now: datetime) -> Facts:
+    async def collect(
+        self, session: Session, *, now: datetime, last: IndexReading | None = None
+    ) -> Facts:
+        del last
         deeds = self.memory.deeds(_name(session))
         changes = [deed for deed in deeds if deed.startswith(("upgrade", "undo"))]
         version = NEW if changes and changes[-1].startswith("upgrade") else OLD

@@ -12,7 +12,7 @@ from oakum.core.advisories.statement import VendorStatement
 from oakum.core.audit.event import Action, AuditEvent
 from oakum.core.canonical import Json
 from oakum.core.ids import CveId, Digest, HostId, HostRunId, PlanId, RolloutId, SnapshotId
-from oakum.core.inventory.facts import Facts
+from oakum.core.inventory.facts import Facts, IndexReading
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.inventory.support import ReleaseSupport, Supported
@@ -94,6 +94,10 @@ class FactsStore(Protocol):
 
     def latest_of(self, hosts: Iterable[HostId]) -> Mapping[HostId, Facts]:
         """Return the newest facts of those of these hosts that have some."""
+        ...
+
+    def index_reading(self, host: HostId) -> IndexReading | None:
+        """Return what a host's package indices said when it was last scanned."""
         ...
 
     def outlines(self) -> Mapping[HostId, Outline]:

@@ -61,9 +61,10 @@ class Scanner:
         return ScanResult(facts, tuple(order), _clones(hosts, facts))
 
     async def _ask(self, host: Host) -> Facts | ScanFailure:
+        last = await self.writer.do(lambda work: work.facts.index_reading(host.id))
         try:
             async with self.transport.connect(host) as session:
-                facts = await self.collector.collect(session, now=self.clock.now())
+                facts = await self.collector.collect(session, now=self.clock.now(), last=last)
         except OakumError as error:
             failure = ScanFailure(
                 host.id, self.clock.now(), one_line(error.message), error.hint or ""

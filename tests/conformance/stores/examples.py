@@ -119,6 +119,7 @@ def facts(packages: tuple[InstalledPackage, ...] = PACKAGES, at: datetime = NOW)
         subscriptions=("esm-apps",),
         phased=(PhasedUpdate("bash", "5.2.15-3", 30),),
         livepatched=(CveId("CVE-2024-0001"),),
+        indices_digest="d1" * 32,
         reboot_flag=None,
         timezone="Europe/Berlin",
         environment=Environment("kvm", "Clöud", "UEFI", "ext4", ("netplan",), ("ena",), 3600),

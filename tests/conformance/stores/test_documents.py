@@ -16,7 +16,7 @@ from oakum.core.advisories.signals import CveSignals, EpssScore
 from oakum.core.advisories.statement import Urgency
 from oakum.core.errors import ConflictError, NotFoundError, StorageError
 from oakum.core.ids import CveId, HostId
-from oakum.core.inventory.facts import Facts
+from oakum.core.inventory.facts import Facts, IndexReading
 from oakum.core.inventory.support import ReleaseSupport
 from oakum.core.risk.exceptions import RiskException
 from oakum.ports.stores import ScanFailure
@@ -133,6 +133,23 @@ def test_facts_come_back_whole(begin: Begin) -> None:
         work.commit()
     with begin() as work:
         assert work.facts.latest(WEB) == examples.facts()
+
+
+def test_what_indices_said_comes_back_without_the_rest(begin: Begin) -> None:
+    """That of the newest facts; of a host that was never scanned there is none."""
+    _add_hosts(begin, "web-1")
+    newest = replace(examples.facts(examples.PACKAGES[:1]), indices_digest="e2" * 32)
+    with begin() as work:
+        assert work.facts.index_reading(WEB) is None
+        work.facts.save(WEB, examples.facts())
+        work.facts.save(WEB, newest)
+        work.commit()
+    with begin() as work:
+        reading = work.facts.index_reading(WEB)
+    assert reading is not None
+    assert {f.name: getattr(newest, f.name) for f in fields(IndexReading)} == {
+        f.name: getattr(reading, f.name) for f in fields(IndexReading)
+    }
 
 
 @pytest.mark.parametrize("flag", [True, False, None])

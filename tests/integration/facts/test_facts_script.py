@@ -1,10 +1,12 @@
 import gzip
+import lzma
 import os
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -79,8 +81,8 @@ def test_an_extended_stream_is_told_by_its_enabled_repository(
 
 def test_no_lists_are_told(tmp_path: Path) -> None:
     """Empty or missing lists count as none."""
-    assert section(tmp_path, "indices") == ["count\t0"]
-    assert section(tmp_path / "missing", "indices") == ["count\t0"]
+    assert section(tmp_path, "indices")[0] == "count\t0"
+    assert section(tmp_path / "missing", "indices")[0] == "count\t0"
 
 
 def test_packages_of_other_archives_are_named_with_their_origin(tmp_path: Path) -> None:
@@ -97,7 +99,7 @@ def test_packages_of_other_archives_are_named_with_their_origin(tmp_path: Path) 
     (tmp_path / "flat.example_._Release").write_text("Origin: Flat\n")
     (tmp_path / "flat.example_._Packages").write_text(THIRD.format("flat"))
     (tmp_path / "bare.example_._Packages").write_text(THIRD.format("bare") + "\n")
-    assert section(tmp_path, "indices") == ["count\t4"]
+    assert section(tmp_path, "indices")[0] == "count\t4"
     names = ("bash", "docker-ce", "docker-cli", "flat", "bare")
     script = installed(tmp_path, over(tmp_path), *names)
     assert sorted(run_section(script, "origins")) == [
@@ -225,6 +227,122 @@ def test_an_archive_cannot_speak_for_another(tmp_path: Path) -> None:
     script = installed(tmp_path, over(tmp_path), "evil", "bash")
     assert run_section(script, "origins") == [f"evil\t5\tamd64\t{origin}"]
     assert run_section(script, "unlisted") == ["bash"]
+
+
+EVER = "-newerct tomorrow"
+"""In place of what keeps files that were written just now from having a digest."""
+
+
+@dataclass
+class Indexed:
+    """A host with a few packages and indices, asked again and again."""
+
+    place: Path
+    names: Sequence[str] = ("bash", "tool", "own")
+    limit: str = EVER
+    prefix: Sequence[str] = ()
+    kept: str = ""
+
+    def __post_init__(self) -> None:
+        self.lists.mkdir()
+        (self.lists / "a-updates_InRelease").write_text("Origin: A\n")
+        (self.lists / "a-updates_Packages").write_text(
+            THIRD.format("tool") + "Phased-Update-Percentage: 10\n"
+        )
+        (self.lists / "b_Release").write_text(DEBIAN)
+        (self.lists / "b_Packages.gz").write_bytes(gzip.compress(THIRD.format("bash").encode()))
+
+    @property
+    def lists(self) -> Path:
+        return self.place / "lists"
+
+    def ask(self, edition: str = "e1") -> dict[str, list[str]]:
+        """Return what is said of indices, and keep the digest for the next time."""
+        script = over(self.lists).replace("-newerct '2 seconds ago'", self.limit)
+        script = installed(self.place, script, *self.names)
+        command = [*self.prefix, "sh", "-c", script, "facts", "T", edition, self.kept]
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        said = dict(line.split("\t") for line in _told(output, "indices"))
+        self.kept = said["digest"]
+        said_of = {name: _told(output, name) for name in ("origins", "unlisted", "phased")}
+        return said_of | {"same": [said["same"]], "count": [said["count"]]}
+
+
+ALL = {
+    "origins": ["tool\t5\tamd64\tA"],
+    "unlisted": ["own"],
+    "phased": ["tool\t5\t10"],
+    "same": [""],
+    "count": ["2"],
+}
+SAME = {"origins": [], "unlisted": [], "phased": [], "same": ["yes"], "count": ["2"]}
+
+
+def _rewritten(path: Path, *, in_place: bool) -> None:
+    """Write other content of the same size, and give the file the time that it had."""
+    before = path.stat()
+    new = path if in_place else path.with_name("new")
+    new.write_bytes(path.read_bytes().swapcase())
+    os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
+    new.rename(path)
+
+
+CHANGES: dict[str, Callable[[Indexed], object]] = {
+    "rewritten": lambda host: _rewritten(host.lists / "b_Release", in_place=True),
+    "replaced": lambda host: _rewritten(host.lists / "a-updates_Packages", in_place=False),
+    "touched": lambda host: os.utime(host.lists / "b_Packages.gz"),
+    "renamed": lambda host: (host.lists / "b_Release").rename(host.lists / "a_Release"),
+    "gone": lambda host: (host.lists / "b_Packages.gz").unlink(),
+    "new": lambda host: (host.lists / "c_Packages").write_text(THIRD.format("own")),
+    "packages": lambda host: setattr(host, "names", ("bash", "own")),
+    "reader": lambda host: setattr(host, "prefix", ("unshare", "--user")),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_indices_say_is_not_told_twice_but_after_any_change(
+    tmp_path: Path, change: Callable[[Indexed], object]
+) -> None:
+    """Whatever it follows from is in the digest; the times of a file's content can be forged."""
+    host = Indexed(tmp_path)
+    assert host.ask() == ALL
+    assert host.ask() == SAME
+    first = host.kept
+    change(host)
+    assert host.ask()["same"] == [""]
+    assert host.kept != first
+
+
+def test_another_script_or_reader_is_told_all(tmp_path: Path) -> None:
+    """And who does not say which it is, is given no digest."""
+    host = Indexed(tmp_path)
+    host.ask()
+    assert host.ask("e2") == ALL
+    assert host.ask("") == ALL
+    assert host.kept == ""
+    assert host.ask("") == ALL
+
+
+def test_files_of_this_moment_have_no_digest(tmp_path: Path) -> None:
+    """They could be written again within a tick of the clock, and look the same."""
+    host = Indexed(tmp_path, limit="-newerct '2 seconds ago'")
+    assert host.ask() == ALL
+    assert host.kept == ""
+    time.sleep(2.1)
+    host.ask()
+    assert len(host.kept) == len("0f" * 32)
+    os.utime(host.lists / "b_Release")
+    host.ask()
+    assert host.kept == ""
+
+
+@pytest.mark.parametrize("name", ["a-updates_Packages.xz", "b_Packages.xz"])
+def test_an_index_that_cannot_be_read_has_no_digest(tmp_path: Path, name: str) -> None:
+    """What was not found in half an index is asked for again, also by who has that answer."""
+    host = Indexed(tmp_path)
+    (host.lists / name).write_bytes(lzma.compress(THIRD.format("more").encode())[:-9])
+    host.ask()
+    assert host.kept == ""
 
 
 STATUS = """\

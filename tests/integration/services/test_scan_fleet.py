@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import pytest
@@ -14,7 +14,7 @@ from oakum.core.audit.event import Action
 from oakum.core.errors import HostError, OakumError, RefusedError, UnreachableError
 from oakum.core.ids import CveId, Digest, HostId
 from oakum.core.inventory.distribution import Distribution
-from oakum.core.inventory.facts import Facts, RunningKernel
+from oakum.core.inventory.facts import Facts, IndexReading, RunningKernel
 from oakum.core.inventory.host import Host
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.finding import FindingState
@@ -59,6 +59,8 @@ class FakeFleet:
     answers: dict[str, Facts | OakumError]
     at_once: int = 0
     most_at_once: int = 0
+    lasts: list[IndexReading | None] = field(default_factory=list)
+    """What the collector was given of earlier answers."""
 
     def connect(self, host: Host) -> AbstractAsyncContextManager[Session]:
         return self._connect(host)
@@ -75,8 +77,11 @@ class FakeFleet:
         finally:
             self.at_once -= 1
 
-    async def collect(self, session: Session, *, now: datetime) -> Facts:
+    async def collect(
+        self, session: Session, *, now: datetime, last: IndexReading | None = None
+    ) -> Facts:
         del now
+        self.lasts.append(last)
         assert isinstance(session, FakeSession)
         answer = self.answers[session.host.name]
         if isinstance(answer, OakumError):
@@ -125,6 +130,19 @@ def test_a_host_that_fails_later_keeps_its_last_facts(
     scan(FakeFleet({"web-1": facts("web-1")}), begin, clock)
     with begin() as work:
         assert work.facts.failures() == {}
+
+
+def test_a_host_is_asked_with_what_it_told_of_its_indices(
+    begin: UnitOfWorkFactory, clock: Clock
+) -> None:
+    """The newest that it told, and nothing the first time."""
+    told = [replace(facts("web-1"), indices_digest=digit * 64) for digit in "ab"]
+    lasts = []
+    for answer in (*told, told[1]):
+        fleet = FakeFleet({"web-1": answer})
+        scan(fleet, begin, clock)
+        lasts += fleet.lasts
+    assert [last and last.indices_digest for last in lasts] == [None, "a" * 64, "b" * 64]
 
 
 def test_no_more_hosts_are_asked_at_once_than_allowed(

@@ -12,10 +12,12 @@ from oakum.core.inventory.facts import (
     Environment,
     Facts,
     FileSystem,
+    IndexReading,
     ListeningSocket,
     ModifiedConffile,
     PhasedUpdate,
     Service,
+    UnreadableLine,
 )
 from oakum.core.text import is_plain
 
@@ -422,3 +424,50 @@ def test_phased_updates_of_what_is_installed() -> None:
     assert known.phased == (PhasedUpdate("bash", "5.2.15-3", 30),)
     assert [line.section for line in known.unreadable] == ["phased", "phased"]
     assert read().phased == ()
+
+
+LAST = IndexReading(
+    "ab" * 32,
+    package_origins=(("bash:amd64", "Other"),),
+    unlisted_packages=("own",),
+    phased=(PhasedUpdate("bash", "6", 30),),
+    unreadable=(UnreadableLine("origins", "what"), UnreadableLine("packages", "gone")),
+)
+AS_BEFORE = ["count\t3", f"digest\t{LAST.indices_digest}", "same\tyes"]
+
+
+def test_what_indices_said_holds_while_they_are_the_same() -> None:
+    """With what could not be read of it; other lines are this answer's own."""
+    facts = parse_facts(answer(indices=AS_BEFORE, sockets=["x"]), "T", NOW, LAST)
+    assert facts.package_origins == LAST.package_origins
+    assert facts.unlisted_packages == LAST.unlisted_packages
+    assert (facts.phased, facts.indices_digest) == (LAST.phased, LAST.indices_digest)
+    assert facts.unreadable == (UnreadableLine("sockets", "x"), LAST.unreadable[0])
+    assert facts.has_package_indices
+
+
+def test_what_is_told_anew_counts() -> None:
+    """An answer that is given is never mixed with an earlier one."""
+    facts = parse_facts(
+        answer(indices=["count\t3", f"digest\t{'c' * 64}", "same\t"], unlisted=["new"]),
+        "T",
+        NOW,
+        LAST,
+    )
+    assert (facts.unlisted_packages, facts.indices_digest) == (("new",), "c" * 64)
+    assert (facts.package_origins, facts.phased, facts.unreadable) == ((), (), ())
+
+
+@pytest.mark.parametrize("last", [None, IndexReading(), IndexReading("c" * 64)])
+@pytest.mark.parametrize("digest", [LAST.indices_digest, "", "c", "../x"])
+def test_the_same_as_nothing_is_refused(last: IndexReading | None, digest: str) -> None:
+    """A host that keeps back what nobody has was not asked right: that is not `none`."""
+    told = ["count\t3", f"digest\t{digest}", "same\tyes"]
+    with pytest.raises(HostError, match="as of which answer"):
+        parse_facts(answer(indices=told), "T", NOW, last)
+
+
+def test_a_digest_that_is_none_is_not_kept() -> None:
+    """It would be given to a shell again."""
+    facts = read(indices=["count\t3", "digest\t$(reboot)", "same\t"])
+    assert facts.indices_digest == ""

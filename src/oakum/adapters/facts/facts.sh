@@ -1,6 +1,8 @@
 # Print all facts of this host in sections. Reads only; needs no root, no systemd and no Python.
 # $1: a random token that begins each section's heading, so that nothing printed can forge one.
-token=$1
+# $2: which script and reader this is, and $3 the digest that came with the answer which the
+# controller still has; without them all is told.
+token=$1 edition=$2 kept=$3
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 tab=$(printf '\t')
 newline='
@@ -267,12 +269,23 @@ section sources
 sed '/^[[:space:]]*\(#.*\)\{0,1\}$/d; /^ /d' \
   /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null
 
-section indices
 # Which archive a package came from only the host's own package indices tell; it may keep none.
 lists=/var/lib/apt/lists
 set -- # the indices
 for index in "$lists"/*_Packages "$lists"/*_Packages.*; do [ ! -f "$index" ] || set -- "$@" "$index"; done
-echo "count${tab}$#"
+count=$# digest='' same=''
+# What these files say of the packages is half of all work, and they seldom change. All that it
+# follows from has one digest: who has the answer of that digest is not told it again. A file that was
+# written just now could be written again and look the same, so there is no digest before it is older.
+looks=$(find -L "$lists" -maxdepth 1 -type f \( -name '*_Packages*' -o -name '*Release' \) \
+  -printf '%f %D %i %s %T@ %C@\n' -newerct '2 seconds ago' -printf '/just now\n' 2>/dev/null) || looks=/unknown
+case $edition/$looks in
+  /* | */unknown | *"/just now"*) ;;
+  *) digest=$(printf '%s\n' "$edition" "$user" "$looks" "$packages" | sha256sum) && digest=${digest%% *} || digest= ;;
+esac
+[ -z "$digest" ] || [ "$digest" != "$kept" ] || { same=yes && set --; }
+# What could not be read to its end: no package has such a name, and an answer with it has no digest.
+unread='Package: //'
 origins=
 [ $# = 0 ] || origins=$(grep -s -H -m 1 '^Origin: ' "$lists"/*_Release "$lists"/*_InRelease)
 origin_of() { # the index $1 into $origin; the file of its archive has the same name up to the suite
@@ -285,7 +298,7 @@ $origins
 END
 }
 # apt keeps them packed where it was told to.
-unpacked() { /usr/lib/apt/apt-helper cat-file "$@" 2>/dev/null; }
+unpacked() { /usr/lib/apt/apt-helper cat-file "$@" 2>/dev/null || printf '\n\n%s\n' "$unread"; }
 # What an index of another archive than Debian's, where any package may be from, says of those that
 # are installed; and updates that are not for all hosts yet: Ubuntu phases those of its `-updates`,
 # and nothing else. Read once, and without most of its lines: awk takes three times as long as grep.
@@ -294,12 +307,13 @@ hear() { # $1: an index, $2: its origin
   case $1 in *-updates_*) phases=yes ;; esac
   {
     printf '%s\n--\n' "$packages"
-    case $1 in *_Packages) cat "$1" ;; *) unpacked "$1" ;; esac |
-      grep -a -E '^((Package|Version|Architecture|Source|Phased-Update-Percentage): |$)'
+    case $1 in *_Packages) cat "$1" || printf '\n\n%s\n' "$unread" ;; *) unpacked "$1" ;; esac |
+      grep -a -E '^((Package|Version|Architecture|Source|Phased-Update-Percentage): |$)' ||
+      [ $? = 1 ] || printf '\n%s\n' "$unread"
   } | origin=$2 phases=$phases awk '
     BEGIN {origin = ENVIRON["origin"]; phases = ENVIRON["phases"]}  # -v would read escapes in them
     function flush() {
-      if (p in installed) print "listed\t" p
+      if (p in installed || p == "//") print "listed\t" p
       if ((p, v, a) in installed) print "origin\t" p "\t" v "\t" a "\t" origin
       if (phases != "" && p != "" && part != "")
         print "phased\t" (s == "" ? p : s) "\t" (sv == "" ? v : sv) "\t" part
@@ -320,20 +334,24 @@ for index in "$@"; do
   [ "$origin" = Debian ] || { others="$others $index" && continue; }
   case $index in *_Packages) plain="$plain $index" ;; *) packed="$packed $index" ;; esac
 done
-heard=$(for index in $others; do origin_of "$index" && hear "$index" "${origin:-unnamed}"; done)
+heard=$(for index in $others; do
+  origin_of "$index"
+  hear "$index" "${origin:-unnamed}" || printf 'listed\t//\n'
+done)
 heard() { [ -z "$heard" ] || printf '%s\n' "$heard" | sed -n "s/^$1$tab//p"; } # $1: of what
 
 section origins
-heard origin
+heard origin || digest=
 
 section phased
-[ -z "$heard" ] || heard phased | sort -u
+[ -z "$heard" ] || heard phased | sort -u || digest=
 
 section unlisted
 # Installed packages whose name is in no index: put in by hand, or from an archive that is gone.
 listed() { # of the names asked for, those in the files $@ or in what is read
   # One word of a command may be 128 KiB long; then all names leave the index.
-  if [ ${#names} -lt 100000 ]; then grep -a -h -x -F -e "$names" "$@"; else grep -a -h '^Package: ' "$@"; fi
+  { if [ ${#names} -lt 100000 ]; then grep -a -h -x -F -e "$unread" -e "$names" "$@"; else grep -a -h '^Package: ' "$@"; fi; } ||
+    [ $? = 1 ] || printf '%s\n' "$unread"
 }
 if [ $# != 0 ] && [ -n "$packages" ]; then
   names=$(printf '%s\n' "$packages" | awk -F '\t' '$1 ~ /^.i/ {print "Package: " $2}')
@@ -344,11 +362,19 @@ if [ $# != 0 ] && [ -n "$packages" ]; then
     # shellcheck disable=SC2086
     [ -z "$packed" ] || unpacked $packed | listed
     heard listed
-  } | awk '$1 == "--" {asked=1; next} !asked {has[$2]; next} {delete has[$NF]} END {for (name in has) print name}'
+  } | awk '
+    $1 == "--" {asked=1; next} !asked {has[$2]; next} {delete has[$NF]} $NF == "//" {unread=1}
+    END {for (name in has) print name; exit unread}' || digest=
 fi
 
+section indices
+printf 'count\t%s\ndigest\t%s\nsame\t%s\n' "$count" "$digest" "$same"
+
 section file-systems
-df -P -k / /boot /var /var/cache/apt/archives /var/lib/dpkg 2>/dev/null | awk 'NR > 1 && !seen[$0]++'
+df -P -k / /boot /var /var/cache/apt/archives /var/lib/dpkg 2>/dev/null | {
+  read -r line # the heading
+  while IFS= read -r line; do printf '%s\n' "$line"; done
+}
 echo '--'
 printf '%s\n' "${mounts#*"$newline"}"
 

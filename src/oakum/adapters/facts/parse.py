@@ -19,6 +19,7 @@ from oakum.core.inventory.facts import (
     Environment,
     Facts,
     FileSystem,
+    IndexReading,
     ListeningSocket,
     ModifiedConffile,
     PhasedUpdate,
@@ -43,6 +44,8 @@ SECTIONS = (
 )  # fmt: skip
 SINCE_LATER = frozenset({"phased", "units"})
 """Sections that the script of a host which was prepared by an earlier Oakum does not have."""
+INDEX_SECTIONS = frozenset({"origins", "unlisted", "phased"})
+"""What the package indices say; empty where the host says that it is the same as before."""
 RPM_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 RPM_WORD = re.compile(r"[A-Za-z0-9_()]+")
 SOURCE_RPM = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-(?P<release>[^-]+)\.(?:no)?src\.rpm")
@@ -50,6 +53,7 @@ NONE = "(none)"
 RPM_KEY = "gpg-pubkey"
 """rpm lists the keys that it trusts as if they were packages."""
 NUMBER = re.compile(r"[0-9]{1,18}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 MD5 = re.compile(r"[0-9a-f]{32}")
 KNOWN_LINES = 1 << 15
 """Packages that are remembered by their lines: hosts of a fleet have most of theirs in common."""
@@ -79,13 +83,17 @@ class _Reader:
         return dict(self.read(section, _pair))
 
 
-def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
+def parse_facts(
+    output: bytes, token: str, now: datetime, last: IndexReading | None = None
+) -> Facts:
     """Return the facts. Raises HostError when the answer is incomplete or not an answer at all."""
     reader = _Reader(_split(output.decode(errors="backslashreplace"), token))
     enabled = frozenset(reader.read("subscriptions", _word))
     identity, memory = reader.pairs("identity"), reader.read("unread", _pair)
     is_deb = bool(reader.sections["packages"])
     packages = _packages(reader) if is_deb else _other_packages(reader)
+    indices = reader.pairs("indices")
+    told = _index_reading(reader, packages, indices, last)
     return Facts(
         collected_at=now,
         hostname=one_line(identity.get("hostname", "")),
@@ -107,17 +115,18 @@ def parse_facts(output: bytes, token: str, now: datetime) -> Facts:
         failed_units=tuple(sorted(reader.read("failed-units", _word))),
         sockets=tuple(sorted(set(reader.read("sockets", _socket)), key=_socket_order)),
         package_sources=tuple(reader.read("sources", one_line)),
-        package_origins=_origins(reader, packages),
-        unlisted_packages=tuple(sorted(reader.read("unlisted", _word))),
-        has_package_indices=not is_deb or reader.pairs("indices").get("count", "0") != "0",
+        package_origins=told.package_origins,
+        unlisted_packages=told.unlisted_packages,
+        has_package_indices=not is_deb or indices.get("count", "0") != "0",
         subscriptions=_subscriptions(enabled),
         livepatched=tuple(sorted(set(reader.read("livepatch", _cve)))),
-        phased=_phased(reader, packages),
+        phased=told.phased,
+        indices_digest=told.indices_digest,
         reboot_flag=_reboot_flag(reader),
         timezone=one_line(identity.get("timezone", "")),
         environment=_environment(identity),
         services=_services(reader),
-        unreadable=tuple(reader.unreadable),
+        unreadable=(*reader.unreadable, *told.unreadable),
     )
 
 
@@ -440,6 +449,31 @@ def _socket(line: str) -> ListeningSocket | None:
 
 def _socket_order(socket: ListeningSocket) -> tuple[str, int, str]:
     return (socket.protocol, socket.port, socket.address)
+
+
+def _index_reading(
+    reader: _Reader,
+    packages: tuple[InstalledPackage, ...],
+    indices: Mapping[str, str],
+    last: IndexReading | None,
+) -> IndexReading:
+    """Return what the indices say, or said the last time with what was unreadable then."""
+    digest = indices.get("digest", "")
+    digest = digest if SHA256.fullmatch(digest) else ""
+    if not indices.get("same"):
+        return IndexReading(
+            digest,
+            _origins(reader, packages),
+            tuple(sorted(reader.read("unlisted", _word))),
+            _phased(reader, packages),
+        )
+    if last is None or not digest or last.indices_digest != digest:
+        raise HostError(
+            "the host says that its package indices are as before, but not as of which answer",
+            hint="scan it again; if that stays so, look at what answers for it",
+        )
+    lost = tuple(line for line in last.unreadable if line.section in INDEX_SECTIONS)
+    return replace(last, unreadable=lost)
 
 
 def _origins(

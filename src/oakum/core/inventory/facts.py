@@ -108,6 +108,20 @@ class UnreadableLine:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexReading:
+    """What a host told of its package indices, which holds while they have the same digest.
+
+    Fields have the names that they have in Facts, and are stored there.
+    """
+
+    indices_digest: str = ""
+    package_origins: tuple[tuple[str, str], ...] = ()
+    unlisted_packages: tuple[str, ...] = ()
+    phased: tuple[PhasedUpdate, ...] = ()
+    unreadable: tuple[UnreadableLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """One host at one moment."""
 
@@ -145,6 +159,8 @@ class Facts:
     """CVEs that a patch mends in the running kernel, as its livepatch client tells; sorted."""
     phased: tuple[PhasedUpdate, ...] = ()
     """Updates of what it has installed, as its own package indices tell."""
+    indices_digest: str = ""
+    """Of all that its package indices' answer follows from; empty where that may not be kept."""
     reboot_flag: bool | None = None
     """None when nothing on the host would ever set the flag."""
     timezone: str = ""

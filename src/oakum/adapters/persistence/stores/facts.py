@@ -19,7 +19,7 @@ from oakum.adapters.persistence.tables import facts as facts_table
 from oakum.adapters.persistence.tables import package_sets, package_versions, scan_failures
 from oakum.core.canonical import digest_of_bytes
 from oakum.core.ids import HostId
-from oakum.core.inventory.facts import Facts
+from oakum.core.inventory.facts import Facts, IndexReading
 from oakum.core.inventory.package import InstalledPackage
 from oakum.core.matching.component import components_of
 from oakum.core.matching.coverage import Outline, outline_of
@@ -87,6 +87,12 @@ class SqlFactsStore:
     def latest_of(self, hosts: Iterable[HostId]) -> Mapping[HostId, Facts]:
         """Return the newest facts of those of these hosts that have some."""
         return {scan.host: scan.facts for scan in self.scans(hosts) if scan.facts is not None}
+
+    def index_reading(self, host: HostId) -> IndexReading | None:
+        """Return what a host's package indices said when it was last scanned."""
+        query = select(facts_table.c.document).where(facts_table.c.host == host)
+        document = self._connection.scalar(query.order_by(facts_table.c.id.desc()).limit(1))
+        return document and from_document(document, IndexReading, "facts of a host")
 
     def outlines(self) -> Mapping[HostId, Outline]:
         """Return what of every scanned host decides how much of it can be judged."""
