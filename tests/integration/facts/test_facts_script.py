@@ -556,6 +556,38 @@ def _run(script: str) -> str:
     ).stdout
 
 
+MOUNTED = """\
+/dev/a / xfs ro 0 0
+x /a\\040b ext4 ro,noexec 0 0
+x /c ext4 rw,ro 0 0
+x /d ext4 rom 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("mounts", "root", "read_only"),
+    [
+        ("rootfs / rootfs rw 0 0\n/dev/a / ext4 rw,noatime 0 0\n", ["root\text4"], []),
+        (
+            MOUNTED,
+            ["root\txfs"],
+            ["/", "/a\\040b"],
+        ),
+        ("", [], []),
+    ],
+)
+def test_the_root_and_what_is_read_only_are_told_by_the_kernels_list(
+    tmp_path: Path, mounts: str, root: list[str], read_only: list[str]
+) -> None:
+    """The last root is the one that counts; `ro` is the first option, and a whole word."""
+    (tmp_path / "mounts").write_text(mounts)
+    answered = _run(SCRIPT.replace("/proc/mounts", str(tmp_path / "mounts")))
+    told = _told(answered, "file-systems")
+    assert told[told.index("--") + 1 :] == read_only
+    assert [x for x in _told(answered, "identity") if x.startswith("root\t")] == root
+    assert told[0].endswith(" /")
+
+
 def test_networks_are_told_by_who_sets_them_up(tmp_path: Path) -> None:
     """Every one that does, but not what only sets up the loopback interface."""
     (tmp_path / "netplan").mkdir()

@@ -288,6 +288,7 @@ esac
 unread='Package: //'
 origins=
 [ $# = 0 ] || origins=$(grep -s -H -m 1 '^Origin: ' "$lists"/*_Release "$lists"/*_InRelease)
+[ $? -le 2 ] || digest= # it was killed; some archives have no such file
 origin_of() { # the index $1 into $origin; the file of its archive has the same name up to the suite
   origin=
   while IFS= read -r line; do
@@ -354,7 +355,7 @@ listed() { # of the names asked for, those in the files $@ or in what is read
     [ $? = 1 ] || printf '%s\n' "$unread"
 }
 if [ $# != 0 ] && [ -n "$packages" ]; then
-  names=$(printf '%s\n' "$packages" | awk -F '\t' '$1 ~ /^.i/ {print "Package: " $2}')
+  names=$(printf '%s\n' "$packages" | awk -F '\t' '$1 ~ /^.i/ {print "Package: " $2}') || digest=
   {
     printf '%s\n--\n' "$names"
     # shellcheck disable=SC2086  # apt writes no spaces into the names of its files
@@ -376,7 +377,8 @@ df -P -k / /boot /var /var/cache/apt/archives /var/lib/dpkg 2>/dev/null | {
   while IFS= read -r line; do printf '%s\n' "$line"; done
 }
 echo '--'
-printf '%s\n' "${mounts#*"$newline"}"
+read_only=${mounts#*"$newline"}
+[ "$read_only" = "$mounts" ] || printf '%s\n' "$read_only"
 
 section failed-units
 units=
