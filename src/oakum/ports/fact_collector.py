@@ -16,5 +16,6 @@ class FactCollector(Protocol):
         """Return the host's facts. Raises HostError when the answer cannot be its facts.
 
         What it told of its package indices the `last` time need not be read again while it holds.
+        With INDICES_UNASKED they may be left out: then the facts are those of a host without any.
         """
         ...

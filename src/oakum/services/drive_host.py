@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from oakum.core.errors import ControllerError, HostError, OakumError
 from oakum.core.ids import PlanId
+from oakum.core.inventory.facts import INDICES_UNASKED, Facts
 from oakum.core.inventory.host import Host
 from oakum.core.orders.order import SignedOrder
 from oakum.core.planning.change import PackageChange
@@ -211,8 +212,13 @@ def rollback_of(run: HostRun, job: Assignment) -> Transaction:
     )
 
 
+async def _facts(session: Session, tools: Tools) -> Facts:
+    """Ask for all that a transaction is judged by, which its package indices say nothing about."""
+    return await tools.collector.collect(session, now=tools.clock.now(), last=INDICES_UNASKED)
+
+
 async def _ask_checks(job: Assignment, session: Session, tools: Tools) -> ChecksDone:
-    facts = await tools.collector.collect(session, now=tools.clock.now())
+    facts = await _facts(session, tools)
     vitals = await tools.checks.look(job.vital, session)
     now = tools.clock.now()
     if refusal := clock_problem(vitals.clock, now, tools.clock_tolerance):
@@ -228,7 +234,7 @@ async def _drive_upgrade(
     seen = await _drive(upgrade_of(run, job), run, job, session, tools)
     if isinstance(seen, WentBack) or seen.status.state is not TransactionState.FAILED:
         return seen
-    facts = await tools.collector.collect(session, now=tools.clock.now())
+    facts = await _facts(session, tools)
     lost = await _lost(run, job, session, tools)
     for _ in range(SETTLE_TRIES):  # what was put back may still be on its way up
         if not lost.in_words():
@@ -290,7 +296,7 @@ async def _reboot(run: HostRun, job: Assignment, session: Session, tools: Tools)
         status = await tools.package_manager.status(session, run.transaction)
         if status.deadman is DeadmanState.FIRED:
             return _went_back(job)
-    facts = await tools.collector.collect(session, now=tools.clock.now())
+    facts = await _facts(session, tools)
     if facts.boot_id == run.boot_id_before:
         await tools.package_manager.reboot(session, run.transaction)
     return Booted(facts.boot_id)
@@ -334,7 +340,7 @@ async def _confirm(
 async def _verify_once(
     transaction: Transaction, run: HostRun, job: Assignment, session: Session, tools: Tools
 ) -> Verified | WentBack:
-    facts = await tools.collector.collect(session, now=tools.clock.now())
+    facts = await _facts(session, tools)
     status = await tools.package_manager.status(session, transaction.id)
     if status.deadman is DeadmanState.FIRED:
         return _went_back(job)

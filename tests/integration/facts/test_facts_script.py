@@ -323,6 +323,12 @@ def test_another_script_or_reader_is_told_all(tmp_path: Path) -> None:
     assert host.ask("") == ALL
 
 
+def test_indices_are_left_out_where_nobody_needs_them(tmp_path: Path) -> None:
+    """It is said that they were not asked for, whatever they are."""
+    host = Indexed(tmp_path, kept="none")
+    assert host.ask() == SAME | {"same": ["unasked"]}
+
+
 def test_files_of_this_moment_have_no_digest(tmp_path: Path) -> None:
     """They could be written again within a tick of the clock, and look the same."""
     host = Indexed(tmp_path, limit="-newerct '2 seconds ago'")

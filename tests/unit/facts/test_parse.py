@@ -9,6 +9,7 @@ from tests.strategies import hostile_text
 from oakum.adapters.facts.parse import SECTIONS, parse_facts
 from oakum.core.errors import HostError
 from oakum.core.inventory.facts import (
+    INDICES_UNASKED,
     Environment,
     Facts,
     FileSystem,
@@ -471,3 +472,13 @@ def test_a_digest_that_is_none_is_not_kept() -> None:
     """It would be given to a shell again."""
     facts = read(indices=["count\t3", "digest\t$(reboot)", "same\t"])
     assert facts.indices_digest == ""
+
+
+def test_indices_that_nobody_asked_for_are_not_known() -> None:
+    """A transaction needs none; facts without them never look as if nothing were unlisted."""
+    told = answer(indices=["count\t3", "digest\t", "same\tunasked"])
+    facts = parse_facts(told, "T", NOW, INDICES_UNASKED)
+    assert not facts.has_package_indices
+    for last in (None, LAST):
+        with pytest.raises(HostError, match="as of which answer"):
+            parse_facts(told, "T", NOW, last)

@@ -1,7 +1,7 @@
 # Print all facts of this host in sections. Reads only; needs no root, no systemd and no Python.
 # $1: a random token that begins each section's heading, so that nothing printed can forge one.
 # $2: which script and reader this is, and $3 the digest that came with the answer which the
-# controller still has; without them all is told.
+# controller still has; without them all is told. $3 is `none` where nobody needs the package indices.
 token=$1 edition=$2 kept=$3
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 tab=$(printf '\t')
@@ -277,13 +277,18 @@ count=$# digest='' same=''
 # What these files say of the packages is half of all work, and they seldom change. All that it
 # follows from has one digest: who has the answer of that digest is not told it again. A file that was
 # written just now could be written again and look the same, so there is no digest before it is older.
-looks=$(find -L "$lists" -maxdepth 1 -type f \( -name '*_Packages*' -o -name '*Release' \) \
+looks=/unknown
+[ -z "$edition" ] || [ "$kept" = none ] || looks=$(find -L "$lists" -maxdepth 1 -type f \( -name '*_Packages*' -o -name '*Release' \) \
   -printf '%f %D %i %s %T@ %C@\n' -newerct '2 seconds ago' -printf '/just now\n' 2>/dev/null) || looks=/unknown
-case $edition/$looks in
-  /* | */unknown | *"/just now"*) ;;
+case $looks in
+  /unknown | *"/just now"*) ;;
   *) digest=$(printf '%s\n' "$edition" "$user" "$looks" "$packages" | sha256sum) && digest=${digest%% *} || digest= ;;
 esac
-[ -z "$digest" ] || [ "$digest" != "$kept" ] || { same=yes && set --; }
+if [ "$kept" = none ]; then
+  same=unasked && set --
+elif [ -n "$digest" ] && [ "$digest" = "$kept" ]; then
+  same=yes && set --
+fi
 # What could not be read to its end: no package has such a name, and an answer with it has no digest.
 unread='Package: //'
 origins=

@@ -16,6 +16,7 @@ from oakum.core.errors import HostError
 from oakum.core.ids import CveId
 from oakum.core.inventory.distribution import EXTENDED, FIPS_CHANNELS, Distribution
 from oakum.core.inventory.facts import (
+    INDICES_UNASKED,
     Environment,
     Facts,
     FileSystem,
@@ -117,7 +118,8 @@ def parse_facts(
         package_sources=tuple(reader.read("sources", one_line)),
         package_origins=told.package_origins,
         unlisted_packages=told.unlisted_packages,
-        has_package_indices=not is_deb or indices.get("count", "0") != "0",
+        has_package_indices=not is_deb
+        or (indices.get("count", "0") != "0" and indices.get("same") != "unasked"),
         subscriptions=_subscriptions(enabled),
         livepatched=tuple(sorted(set(reader.read("livepatch", _cve)))),
         phased=told.phased,
@@ -467,6 +469,8 @@ def _index_reading(
             tuple(sorted(reader.read("unlisted", _word))),
             _phased(reader, packages),
         )
+    if last == INDICES_UNASKED and indices["same"] == "unasked":
+        return IndexReading()
     if last is None or not digest or last.indices_digest != digest:
         raise HostError(
             "the host says that its package indices are as before, but not as of which answer",

@@ -121,6 +121,10 @@ class IndexReading:
     unreadable: tuple[UnreadableLine, ...] = ()
 
 
+INDICES_UNASKED = IndexReading("none")
+"""In the place of an earlier answer, where nobody needs one: around a transaction."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """One host at one moment."""
