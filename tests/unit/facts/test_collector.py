@@ -6,7 +6,7 @@ from tests.fakes.transport import FakeSession
 
 from oakum.adapters.facts.collector import EDITION, ShellFactCollector
 from oakum.core.errors import HostError
-from oakum.core.inventory.facts import IndexReading
+from oakum.core.inventory.facts import INDICES_UNASKED, IndexReading
 from oakum.ports.transport import ASK_VERIFIER, CommandResult, GuardedSession
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -25,7 +25,9 @@ def test_a_prepared_host_that_answers_otherwise_is_to_be_prepared_again() -> Non
     assert "prepare" not in (caught.value.hint or "")
 
 
-@pytest.mark.parametrize(("last", "kept"), [(None, ""), (IndexReading("ab" * 32), "ab" * 32)])
+@pytest.mark.parametrize(
+    ("last", "kept"), [(None, ""), (IndexReading("ab" * 32), "ab" * 32), (INDICES_UNASKED, "none")]
+)
 def test_a_host_hears_which_answer_is_still_here(last: IndexReading | None, kept: str) -> None:
     """With what this Oakum asks and understands; a prepared host takes its token and no more."""
     session = FakeSession(lambda _: CommandResult(0, b"", b""))

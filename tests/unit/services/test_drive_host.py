@@ -2,12 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tests.fakes.fleet import MANIFEST, FakeFleet, HostSession, ProcessMemory, plan_for
 from tests.plans import NOW
 
 from oakum.core.ids import HostId, HostRunId, TransactionId
+from oakum.core.inventory.facts import INDICES_UNASKED, Facts, IndexReading
 from oakum.core.inventory.host import Host
 from oakum.core.rollout.host_run import Work, advance
 from oakum.core.rollout.measuring import Reading, Sample
@@ -38,6 +39,19 @@ class SickFleet(FakeFleet):
         return self.vitals
 
 
+@dataclass
+class AskedFleet(FakeFleet):
+    """Hosts that remember what they were given of an earlier answer."""
+
+    lasts: list[IndexReading | None] = field(default_factory=list)
+
+    async def collect(
+        self, session: Session, *, now: datetime, last: IndexReading | None = None
+    ) -> Facts:
+        self.lasts.append(last)
+        return await super().collect(session, now=now, last=last)
+
+
 class Noon:
     """A clock that stands."""
 
@@ -62,6 +76,15 @@ def run(state: RunState, before: str | None = KEPT) -> HostRun:
 def work(fleet: FakeFleet, what: Work, of: HostRun) -> object:
     tools = replace(fleet.tools(Noon()), settle_seconds=0)  # type: ignore[arg-type]
     return asyncio.run(do(what, of, job(), HostSession(HOST), tools))
+
+
+def test_package_indices_are_not_read_for_a_transaction() -> None:
+    """Nothing that it is judged by is in them, and reading them is most of the work."""
+    fleet = AskedFleet(ProcessMemory())
+    work(fleet, Work.ASK_CHECKS, run(RunState.CHECKING, None))
+    work(fleet, Work.VERIFY, run(RunState.VERIFYING))
+    assert fleet.lasts
+    assert set(fleet.lasts) == {INDICES_UNASKED}
 
 
 def test_vital_signs_are_kept_from_before_the_change() -> None:
