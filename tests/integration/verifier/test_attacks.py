@@ -114,6 +114,24 @@ def test_the_deadman_is_left_out(machine: Machine, people: People) -> None:
     assert refusal == "the order says more than once: deadman"
 
 
+def test_confirmed_before_its_end(machine: Machine, people: People) -> None:
+    """A controller that confirms what is at work, or what failed, would leave it no way back."""
+    document = order_of(today(deadman_seconds=1800))
+    done = machine.ask("begin", "t1", "t1.undo", stdin=signed(document, *people[:2]))
+    assert done.exit_status == 0, done
+    result = wait_for_result(machine, "t1")
+    armed = result.with_name("deadman.armed")
+    armed.touch()
+    for words, text in (("none yet", ""), ("failed", SUCCEEDED.replace("succeeded", "failed"))):
+        result.write_text(text)
+        done = machine.ask("confirm", "t1")
+        assert (done.exit_status, armed.exists()) == (4, True)
+        assert f"its result: {words}" in done.stderr.decode()
+    result.write_text(SUCCEEDED)
+    assert machine.ask("confirm", "t1").exit_status == 0
+    assert not armed.exists()
+
+
 def test_expired(machine: Machine, people: People) -> None:
     """Signed by all, and too late."""
     plan = today()

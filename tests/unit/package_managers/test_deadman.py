@@ -53,6 +53,7 @@ def oakum(tmp_path: Path) -> Path:
     (place / "deadman.armed").touch()
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     (place / "deadman.since").write_text(f"{boot} 0\n")
+    (place / "result").write_text("state\tsucceeded\n")
     return tmp_path
 
 
@@ -81,6 +82,27 @@ def test_what_was_decided_stays(oakum: Path) -> None:
     shutil.move(
         oakum / "transactions/t1/deadman.confirmed", oakum / "transactions/t1/deadman.fired"
     )
+    assert in_host_shell(oakum, "confirm t1") == "deadman\tfired\n"
+
+
+@pytest.mark.parametrize("end", ["", "failed", "refused"])
+@pytest.mark.parametrize("before", ["armed", "withdrawn", "off"])
+def test_only_what_succeeded_is_confirmed(oakum: Path, end: str, before: str) -> None:
+    """At work, or ended badly, it needs its way back: nothing is decided, and nothing dropped."""
+    place = oakum / "transactions/t1"
+    (place / "deadman.armed").rename(place / f"deadman.{before}")
+    (place / "result").write_text(f"state\t{end}\n") if end else (place / "result").unlink()
+    dropping = "drop_snapshots() { echo dropped; }; "
+    said = in_host_shell(oakum, f"{dropping}(confirm t1 2>&1); echo $?")
+    assert said == f"only what has succeeded is confirmed; its result: {end or 'none yet'}\n4\n"
+    assert state(oakum) == before
+
+
+def test_one_that_goes_back_by_itself_says_so(oakum: Path) -> None:
+    """Also when it has no result: the power went in the middle, and after the boot it was due."""
+    place = oakum / "transactions/t1"
+    (place / "deadman.armed").rename(place / "deadman.fired")
+    (place / "result").unlink()
     assert in_host_shell(oakum, "confirm t1") == "deadman\tfired\n"
 
 

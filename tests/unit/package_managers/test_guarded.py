@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.fakes.transport import Answer, Asked, FakeSession
 
 from oakum.adapters.package_managers.apt import AptPackageManager
-from oakum.core.errors import ConflictError, HostError, InputError, OakumError
+from oakum.core.errors import ConflictError, HostError, InputError, OakumError, RefusedError
 from oakum.core.ids import Digest, SnapshotId, TransactionId
 from oakum.core.orders.order import OrderSignature, SignedOrder
 from oakum.core.planning.plan import RestartPolicy
@@ -72,6 +72,13 @@ def test_a_deadman_is_a_name_for_its_way_back() -> None:
     asyncio.run(APT.start(guarded, replace(UPGRADE, deadman=Deadman(undo, 1800))))
     asyncio.run(APT.confirm(guarded, TransactionId("t1")))
     assert [a.arguments for a in inner.asked] == [("begin", "t1", "t1.undo"), ("confirm", "t1")]
+
+
+def test_a_host_that_is_not_done_is_not_confirmed() -> None:
+    """Its own word for it is kept."""
+    _, guarded = session(CommandResult(4, b"", b"its result: none yet\n"))
+    with pytest.raises(RefusedError, match="t1 for well: its result: none yet"):
+        asyncio.run(APT.confirm(guarded, TransactionId("t1")))
 
 
 def test_status_and_reboot_are_verbs() -> None:

@@ -43,6 +43,7 @@ NO_SUDO = 1
 
 CANNOT_WRITE, ALREADY_ANOTHER, DID_NOT_START = 3, 4, 5
 UNKNOWN_HERE, AT_WORK, CANNOT_REBOOT = 3, 4, 5
+NOT_SUCCEEDED = 4
 
 SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
 """As verifier.sh has it: the name of any host has room in it, and in that of its roll-back."""
@@ -108,10 +109,12 @@ class AptPackageManager:
         return parse_status(result.stdout)
 
     async def confirm(self, session: Session, transaction: TransactionId) -> DeadmanState:
-        """Say that the host was found well; return what has been decided, by this or before."""
+        """Say that the host was found well; return what has been decided, by this or before.
+
+        Raises RefusedError for a transaction that is at work, or that did not end well.
+        """
         result = await _about("confirm", HostScript.CONFIRM, session, transaction)
-        if result.exit_status == UNKNOWN_HERE:
-            raise _unknown_there(transaction)
+        _raise_if_not_confirmed(result, transaction)
         return parse_confirmation(result.stdout)
 
     async def conffile_diffs(self, session: Session, transaction: TransactionId) -> str:
@@ -303,6 +306,17 @@ def _raise_if_not_started(result: CommandResult, transaction: TransactionId) -> 
         raise HostError(
             f"the host did not start the transaction {transaction}: {said}",
             hint=f"look at /var/lib/oakum/transactions/{transaction}/launch.log there",
+        )
+
+
+def _raise_if_not_confirmed(result: CommandResult, transaction: TransactionId) -> None:
+    if result.exit_status == UNKNOWN_HERE:
+        raise _unknown_there(transaction)
+    if result.exit_status == NOT_SUCCEEDED:
+        said = one_line(result.stderr.decode("utf-8", errors="replace"))
+        raise RefusedError(
+            f"the host does not take {transaction} for well: {said}",
+            hint="ask for its status first",
         )
 
 

@@ -4,7 +4,7 @@
 # `16 …` of the signatures; BACK is what the host calls its way back should nobody `confirm ID` in the time of the
 # order. reboot ID: only for a plan that allows it. status ID, facts TOKEN and simulate URL SUITE
 # (stdin: lines `k …` and `t …` of targets) change nothing. hook ID NUMBER do|undo: an order on stdin, and a hook of it;
-# hook-status ID changes nothing. Exit code 6: refused; others as in launch and boot_again.
+# hook-status ID changes nothing. Exit code 6: refused; others as in launch, boot_again and confirming.
 # Nothing that is read here becomes part of a command before it matched a pattern.
 
 ETC=/etc/oakum
