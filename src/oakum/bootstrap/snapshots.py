@@ -84,13 +84,18 @@ class SnapshotAdapters:
 
         require_served(self._configuration.snapshots.url)
 
+    @property
+    def served_below(self) -> str:
+        """The URL that hosts find every snapshot below, by its id."""
+        return f"{self._configuration.snapshots.url}/snapshots"
+
     def access(self, snapshot: Snapshot) -> SnapshotAccess:
         """Return how hosts get a snapshot."""
         from oakum.ports.package_manager import SnapshotAccess
 
         return SnapshotAccess(
             snapshot=snapshot.id,
-            url=f"{self._configuration.snapshots.url}/snapshots/{snapshot.id}",
+            url=f"{self.served_below}/{snapshot.id}",
             suite=snapshot.manifest.release,
             public_key=self.public_key(),
         )

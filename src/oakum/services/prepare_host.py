@@ -95,7 +95,7 @@ class HostPreparer:
         """Return our files in the order in which they go: the right first."""
         if host.guard is None:
             raise RefusedError(f"{host.name} is not prepared", hint="there is nothing to take back")
-        files = host_files(Preparation(host.id, host.user, (), 1, ()), self.programs)
+        files = host_files(Preparation(host.id, host.user, (), 1, (), ""), self.programs)
         return [file.path for file in reversed(files)]
 
     def _require_idle(self, host: Host) -> None:

@@ -24,6 +24,8 @@ from oakum.ports.transport import CommandResult
 USER = "oakum-test"
 PROGRAMS = host_programs() | {"facts.sh": SCRIPT, "hook.sh": HOOK}
 HOST = HostId("web-1")
+SNAPSHOTS = "http://127.0.0.1:9/snapshots"
+"""Where a host may look for them, if nothing else is said; nobody listens there."""
 SSHD = """ListenAddress 127.0.0.1:{port}
 HostKey /etc/ssh/test_host_key
 PidFile /run/test-sshd.pid
@@ -77,9 +79,16 @@ class Machine:
         place = self.root / TRANSACTIONS
         return {path.name for path in place.iterdir()} if place.exists() else set()
 
-    def prepare(self, approvers: tuple[str, ...], threshold: int, host: HostId = HOST) -> None:
+    def prepare(
+        self,
+        approvers: tuple[str, ...],
+        threshold: int,
+        host: HostId = HOST,
+        snapshots: str = SNAPSHOTS,
+    ) -> None:
         """Put there what `oakum hosts prepare` puts there."""
-        wanted = Preparation(host, USER, approvers, threshold, ("ssh-ed25519 AAAA nobody",))
+        login = ("ssh-ed25519 AAAA nobody",)
+        wanted = Preparation(host, USER, approvers, threshold, login, snapshots)
         for file in host_files(wanted, PROGRAMS):
             path = self.root / file.path.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.transports.ssh_server import make_key, public_key
-from tests.integration.verifier.machine import HOST, TRANSACTIONS, Machine
+from tests.integration.verifier.machine import HOST, SNAPSHOTS, TRANSACTIONS, Machine
 from tests.integration.verifier.orders import Approver, altered, given, order_of, today
 from tests.plans import PLAN
 
@@ -16,8 +16,10 @@ from oakum.core.ids import HostId
 from oakum.core.orders.preparation import VERIFIER
 from oakum.core.planning.openings import HostOpenings, Opening
 from oakum.core.planning.plan import Window
+from oakum.core.text import framed
 
 People = tuple[Approver, ...]
+SNAPSHOT = f"{SNAPSHOTS}/{'a' * 64}"
 SUCCEEDED = "state\tsucceeded\nstep\tself-check\nreason\t\n"
 
 
@@ -310,7 +312,6 @@ def test_another_snapshot_key(machine: Machine, people: People) -> None:
         ["roll-back", "t1", "../t1"],
         ["facts", "$(id)"],
         ["facts", "token"],
-        ["simulate", "file:///etc", "bookworm"],
         ["simulate", "http://a/ -o", "bookworm"],
         ["simulate", "http://a/\nTrusted: yes", "bookworm"],
         ["simulate", "http://a/", "bookworm\nTrusted: yes"],
@@ -321,6 +322,28 @@ def test_unknown_verbs_and_tricks_with_paths(
 ) -> None:
     """A verb that is none, and names that lead elsewhere, with an order that would be obeyed."""
     machine.refusal(*words, stdin=signed(order_of(today()), *people[:2]))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["file:///etc", "bookworm"],
+        [SNAPSHOTS, "bookworm"],
+        [f"{SNAPSHOTS}/{'a' * 63}", "bookworm"],
+        [f"{SNAPSHOTS}/../{'a' * 64}", "bookworm"],
+        [f"{SNAPSHOT}/", "bookworm"],
+        [f"{SNAPSHOTS}.example.org/{'a' * 64}", "bookworm"],
+        [f"http://169.254.169.254/snapshots/{'a' * 64}", "bookworm"],
+        ["a" * 64, "bookworm"],
+        [SNAPSHOT, "bookworm -o"],
+    ],
+)
+def test_an_index_from_elsewhere(machine: Machine, words: list[str]) -> None:
+    """Root of this host fetches from where its snapshots are, and from nobody's network."""
+    question = framed({"k": "a key\n", "t": "*\n"})
+    said = machine.refusal("simulate", *words, stdin=question)
+    elsewhere = f"this is no snapshot's address below {SNAPSHOTS};"
+    assert said.startswith((elsewhere, "this is no suite"))
 
 
 @pytest.mark.parametrize(
@@ -382,7 +405,7 @@ def test_no_verb(machine: Machine) -> None:
 )
 def test_simulations_take_nothing_but_packages(machine: Machine, content: bytes) -> None:
     """What is simulated cannot smuggle an option in."""
-    machine.refusal("simulate", "http://127.0.0.1:9/", "bookworm", stdin=b"k key\n" + content)
+    machine.refusal("simulate", SNAPSHOT, "bookworm", stdin=b"k key\n" + content)
 
 
 def test_more_than_fits(machine: Machine) -> None:
@@ -422,7 +445,7 @@ def test_state_that_is_not_roots_alone(machine: Machine, people: People, damage:
     ("program", "words"),
     [
         ("facts.sh", ["facts", "0" * 32]),
-        ("simulate.sh", ["simulate", "http://127.0.0.1:9/", "bookworm"]),
+        ("simulate.sh", ["simulate", SNAPSHOT, "bookworm"]),
         ("hook.sh", ["hook-status", "t1"]),
     ],
 )
@@ -488,7 +511,7 @@ def test_the_environment_of_the_account_is_not_kept(machine: Machine) -> None:
     rule.write_text('Defaults !env_reset, setenv\nDefaults env_keep += "TAR_OPTIONS"\n')
     rule.chmod(0o440)
     options = "--checkpoint=1 --checkpoint-action=exec='touch /tmp/owned'"
-    ask = f"sudo -n {VERIFIER} simulate http://127.0.0.1:9/ bookworm"
+    ask = f"sudo -n {VERIFIER} simulate {SNAPSHOT} bookworm"
     done = machine.as_user(
         *("env", f"TAR_OPTIONS={options}", "sh", "-c", ask), stdin=b"k key\nt bash:amd64\t1\n"
     )

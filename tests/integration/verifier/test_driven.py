@@ -31,7 +31,14 @@ from oakum.core.ids import TransactionId
 from oakum.core.orders.order import Origin, SignedOrder, write_order
 from oakum.core.rollback.inverse import invert
 from oakum.core.rollout.transaction import DeadmanState, TransactionState, TransactionStatus
-from oakum.ports.package_manager import Deadman, Target, Transaction, TransactionMode
+from oakum.ports.package_manager import (
+    Deadman,
+    Simulation,
+    SnapshotAccess,
+    Target,
+    Transaction,
+    TransactionMode,
+)
 from oakum.ports.transport import CommandResult, GuardedSession
 
 APT = AptPackageManager()
@@ -158,7 +165,21 @@ def test_a_confirmed_order_stays(
         asyncio.run(APT.confirm(session, TransactionId("t9")))
 
 
-def test_facts_and_simulation_need_no_order(session: GuardedSession, archive: SmallArchive) -> None:
+@pytest.fixture
+def snapshot(
+    machine: Machine, archive: SmallArchive, people: tuple[Approver, ...]
+) -> SnapshotAccess:
+    """Serve the archive where the host was told that its snapshots are."""
+    below = f"{archive.access.url}/snapshots"
+    (archive.root / "snapshots").mkdir()
+    (archive.root / "snapshots" / archive.access.snapshot).symlink_to("..")
+    machine.prepare(tuple(p.public for p in people[:3]), threshold=2, snapshots=below)
+    return replace(archive.access, url=f"{below}/{archive.access.snapshot}")
+
+
+def test_facts_and_simulation_need_no_order(
+    session: GuardedSession, snapshot: SnapshotAccess
+) -> None:
     """What changes nothing is answered: also about the processes of others, which takes root."""
     now = datetime.now(UTC)  # noqa: TID251 - the host's clock is real
     facts = asyncio.run(ShellFactCollector().collect(session, now=now))
@@ -167,13 +188,44 @@ def test_facts_and_simulation_need_no_order(session: GuardedSession, archive: Sm
     targets = tuple(
         Target(package.name, package.architecture, package.version) for package in OFFERED
     )
-    found = asyncio.run(APT.simulate(session, archive.access, targets))
+
+    async def twice() -> list[Simulation]:
+        asked = (APT.simulate(session, snapshot, targets) for _ in range(2))
+        return await asyncio.gather(*asked)
+
+    found, again = asyncio.run(twice())
+    assert found == again
     assert [(c.key, c.new_version) for c in found.changes] == [
         ("oak-auto:all", "1:1.1"),
         ("oak-config:amd64", "1.1"),
         ("oak-library:amd64", "1.1"),
     ]
     assert found.problems == ()
+
+
+def test_an_index_that_fills_the_disk(
+    machine: Machine, session: GuardedSession, snapshot: SnapshotAccess, archive: SmallArchive
+) -> None:
+    """Whoever asks brings the key, so its signature says nothing: there is a limit."""
+    archive.add(replace(library_new, depends=f"oak-auto\nX-Filler: {'x' * (20 << 20)}"))
+    place = machine.root / "var/lib/oakum"
+    place.mkdir()
+    machine.as_root("mount -t tmpfs -o size=100m,mode=755 tmpfs /var/lib/oakum")
+    found = asyncio.run(APT.simulate(session, snapshot, None))
+    assert found.changes == ()
+    assert "here a file may have 16 MB" in found.problems[0]
+    assert list(place.glob("simulate.?*/*")) == []
+
+
+def test_an_index_that_leads_elsewhere(
+    session: GuardedSession, snapshot: SnapshotAccess, archive: SmallArchive
+) -> None:
+    """A redirection is not followed: it could lead to where only this host may go."""
+    index = archive.root / "dists" / archive.access.suite / "InRelease"
+    index.unlink()
+    index.mkdir()  # Python's server leads from a directory's name to it.
+    found = asyncio.run(APT.simulate(session, snapshot, None))
+    assert "301 Moved Permanently" in found.problems[0]
 
 
 def test_too_few_signatures_are_said(

@@ -97,6 +97,7 @@ def test_shown_done_scanned_and_taken_back(fleet: Fleet) -> None:
         "+oakum ALL=(root) NOPASSWD: /usr/lib/oakum/verifier",
         "+threshold 2",
         "+host web-1",
+        "+snapshots http://127.0.0.1:8321/snapshots",
         f"+{fleet.people[0].public}",
         f"+{(fleet.home / 'login.pub').read_text().strip()}",
     ):

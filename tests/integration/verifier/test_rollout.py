@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.transports.ssh_server import make_key, public_key
-from tests.integration.verifier.machine import HOST, PROGRAMS, Machine, serving_ssh
+from tests.integration.verifier.machine import (
+    HOST,
+    PROGRAMS,
+    SNAPSHOTS,
+    Machine,
+    serving_ssh,
+)
 from tests.integration.verifier.offer import (
     NEW,
     OLD,
@@ -157,6 +163,7 @@ def case(
             tuple(person.public for person in people[:3]),
             2,
             (public_key(tmp_path / "login.pub"),),
+            SNAPSHOTS,
         )
         asyncio.run(preparer.prepare(host, login, wanted))
         yield Case(machine, archive, begin, plan, people)

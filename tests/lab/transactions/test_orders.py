@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.verifier.machine import HOST, PROGRAMS
+from tests.integration.verifier.machine import HOST, PROGRAMS, SNAPSHOTS
 from tests.integration.verifier.offer import changes_of, manifest_of
 from tests.integration.verifier.orders import approvers, today
 from tests.lab.transactions.booted_host import InsideSession, ThrowAwayHost
@@ -39,7 +39,7 @@ def prepare(host: ThrowAwayHost, keys: tuple[str, ...]) -> None:
     for word in needed.stdout.decode().split():
         if word.startswith("/lib/") and not (host.root / word.lstrip("/")).exists():
             shutil.copy(word, host.root / word.lstrip("/"))
-    wanted = Preparation(HOST, "oakum", keys, 2, ("ssh-ed25519 AAAA",))
+    wanted = Preparation(HOST, "oakum", keys, 2, ("ssh-ed25519 AAAA",), SNAPSHOTS)
     for file in host_files(wanted, PROGRAMS):
         if not file.path.startswith(("/home", "/etc/sudoers")):
             path = host.root / file.path.lstrip("/")

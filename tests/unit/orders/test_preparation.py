@@ -15,7 +15,8 @@ from oakum.core.orders.preparation import (
 )
 
 ANN, BOB = "ssh-ed25519 AAAAann ann", "sk-ssh-ed25519@openssh.com AAAAbob bob"
-WANTED = Preparation(HostId("web-1"), "oakum", (BOB, ANN), 2, ("ssh-ed25519 AAAAme",))
+SNAPSHOTS = "http://controller:8321/snapshots"
+WANTED = Preparation(HostId("web-1"), "oakum", (BOB, ANN), 2, ("ssh-ed25519 AAAAme",), SNAPSHOTS)
 PROGRAMS = {"verifier": "#!/bin/sh\n", "facts.sh": "true\n"}
 
 
@@ -62,6 +63,8 @@ def test_approvers_are_lines_of_three_words_or_an_error(text: str) -> None:
         replace(WANTED, user="oakum ALL"),
         replace(WANTED, user="-oakum"),
         replace(WANTED, login_keys=()),
+        replace(WANTED, snapshots="file:///srv/snapshots"),
+        replace(WANTED, snapshots="http://controller/a b"),
     ],
 )
 def test_a_preparation_that_guards_nothing_is_refused(wrong: Preparation) -> None:

@@ -18,6 +18,8 @@ SETTINGS = 'env_reset, !env_keep, !env_check, !setenv, secure_path="/usr/sbin:/u
 """For the verifier alone: its environment is root's, whatever sudo keeps for others."""
 KEY_KINDS = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
+URL = re.compile(r"https?://[A-Za-z0-9._~:/@%+-]+")
+"""As verifier.sh has it: what is written otherwise, hosts would refuse."""
 BLOB = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
 
@@ -42,6 +44,8 @@ class Preparation:
     threshold: int
     login_keys: tuple[str, ...]
     """Public keys that may log in as the account."""
+    snapshots: str
+    """The URL that every snapshot is below, by its id: root reads the index of no other."""
 
 
 def read_approvers(text: str) -> tuple[str, ...]:
@@ -79,6 +83,11 @@ def require_sense(preparation: Preparation) -> None:
         )
     if not preparation.login_keys:
         raise InputError("nobody could log in: no login key is given", hint="give --login-key FILE")
+    if URL.fullmatch(preparation.snapshots) is None:
+        raise InputError(
+            f"{one_line(preparation.snapshots)!r} is no address that a prepared host would read",
+            hint="give [snapshots] url in oakum.toml as http:// or https:// and a name",
+        )
 
 
 def host_files(preparation: Preparation, programs: Mapping[str, str]) -> tuple[HostFile, ...]:
@@ -99,7 +108,13 @@ def host_files(preparation: Preparation, programs: Mapping[str, str]) -> tuple[H
         HostFile(
             f"{CONFIGURATION}/verifier.conf",
             READABLE,
-            _lines((f"host {preparation.host}", f"threshold {preparation.threshold}")),
+            _lines(
+                (
+                    f"host {preparation.host}",
+                    f"threshold {preparation.threshold}",
+                    f"snapshots {preparation.snapshots}",
+                )
+            ),
         ),
         HostFile(login_keys_file(preparation.user), READABLE, _lines(preparation.login_keys)),
         HostFile(sudoers_file(preparation.user), SUDOERS_MODE, _sudoers(preparation.user)),

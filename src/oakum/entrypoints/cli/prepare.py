@@ -56,6 +56,7 @@ def prepare(
             approvers=_approvers(approver_keys),
             threshold=threshold,
             login_keys=_login_keys(login_key or Path(f"{host.identity_file}.pub")),
+            snapshots=chosen.snapshots.served_below,
         )
         lines = run(preparer.look(host, root, wanted))
         _show(lines, is_talk=json)

@@ -1,7 +1,12 @@
 #!/bin/sh
 # Ask the host's own resolver what a snapshot would change. Nothing but a scratch directory is written.
 # stdin: a tar with `key.asc` and `targets` (lines `name:arch<TAB>version`; `*` means everything).
-# $1 is the snapshot's URL, $2 its suite. Every line of the answer begins with its kind and a tab.
+# $1 is the snapshot's URL, $2 its suite; with a $3, no redirection leads from there elsewhere. Every line of the answer
+# begins with its kind and a tab.
+
+# What one file of apt's may have: ten of them leave room, and the whole of Debian's main has 50 MB.
+LEAST=16777216
+MOST=268435456
 
 say() { printf '%s\n' "$2" | printable | sed "s/^/$1$TAB/"; }
 
@@ -18,9 +23,11 @@ simulate() {
   # Disk full: the first to notice says it, and nothing is left behind.
   tar -x -C "$work" --no-same-owner || { say problem "cannot write in $OAKUM; is the disk full?"; return; }
   isolate_apt "$work/apt" "$1" "$2" "$work/key.asc" || { say problem "cannot write in $OAKUM; is the disk full?"; return; }
+  [ -z "${3:-}" ] || stay_there || { say problem "cannot write in $OAKUM; is the disk full?"; return; }
+  limit_files
   find_problems | while IFS= read -r problem; do say problem "$problem"; done
   if ! update_index; then
-    say problem "the snapshot cannot be read: $(errors_of "$A/update.log")"
+    say problem "the snapshot cannot be read: $(errors_of "$A/update.log")$(above_limit "$A/update.log")"
     return
   fi
   find_changes
@@ -32,6 +39,22 @@ simulate() {
   cut -f 2 "$work/changes" | list_conffiles | changed_conffiles | while IFS= read -r path; do say conffile "$path"; done
   predict_restarts
   [ "$(cat "$work/targets")" != '*' ] || list_kept_back
+}
+
+stay_there() { printf 'Acquire::%s::AllowRedirect "false";\n' http https >>"$A/apt.conf"; }
+
+# An index that has no end must not fill the disk: whoever asks brings the key that it is signed with.
+limit_files() {
+  limit=$(($(free_bytes "$work") / 10))
+  [ "$limit" -ge $LEAST ] || limit=$LEAST
+  [ "$limit" -le $MOST ] || limit=$MOST
+  trap '' XFSZ # So that apt is told, and not killed.
+  ulimit -f $((limit / 512))
+}
+
+# Print what to do, if a log of apt says that a file became too large.
+above_limit() { # log
+  ! grep -q 'File too large' "$1" || echo "; here a file may have $((limit / 1048576)) MB, a tenth of the free room: make room, or freeze a smaller snapshot"
 }
 
 # Write the resolver's answer to $work/changes, or why there is none to $work/problem.
@@ -112,5 +135,5 @@ why_kept() { # key installed candidate
   fi
 }
 
-simulate "$1" "$2"
+simulate "$1" "$2" "${3:-}"
 say end ok

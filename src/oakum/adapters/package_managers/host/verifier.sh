@@ -11,6 +11,7 @@ ETC=/etc/oakum
 LIB=/usr/lib/oakum
 ORDERS=$OAKUM/orders
 LIMIT=8388608
+SIMULATE_SECONDS=330 # A little longer than the controller waits for its answer.
 LEEWAY="2 minutes" # A controller whose clock is a little ahead is not too early.
 ID='[A-Za-z0-9][A-Za-z0-9._-]{0,200}'
 HOST='[A-Za-z0-9_][A-Za-z0-9_.:-]{0,110}'
@@ -346,15 +347,23 @@ reboot_order() { # transaction
   boot_again "$1"
 }
 
+# Nobody signed the question: only the index of a snapshot of ours is read, and whoever asks has no more of this host than
+# one simulation for a while.
 simulate_for() { # url suite
-  is_one "$URL" "$1" && is_one "$SUITE" "$2" || deny "this is no snapshot's address"
+  below=$(setting_of snapshots "$URL") || exit 6
+  id=${1##*/}
+  [ "$1" = "$below/$id" ] && is_one "$SHA" "$id" ||
+    deny "this is no snapshot's address below $below; if they are served elsewhere by now, prepare this host again"
+  is_one "$SUITE" "$2" || deny "this is no suite"
   take_in '[kt]'
   given k >"$W/key.asc"
   given t >"$W/targets"
   all_lines "(\*|$KEY${TAB}[A-Za-z0-9][A-Za-z0-9.+:~-]*)" "$W/targets" || deny "these are no packages"
   tar -C "$W" -cf "$W/question.tar" key.asc targets || exit 3
   require_roots "$LIB/simulate.sh"
-  sh "$LIB/simulate.sh" "$1" "$2" <"$W/question.tar"
+  exec 9>"$OAKUM/simulate.lock" || exit 3
+  flock -w 120 9 || deny "another simulation is at work"
+  timeout -k 10 "$SIMULATE_SECONDS" sh "$LIB/simulate.sh" "$1" "$2" stay-there <"$W/question.tar"
 }
 
 verify_order() { # verb and its arguments
