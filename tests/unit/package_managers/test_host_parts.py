@@ -1,11 +1,14 @@
 """Parts of the host's scripts that answer for many packages with one process."""
 
 import hashlib
+import re
 import subprocess
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+
+from oakum.adapters.package_managers.apt import RESERVED, SAFE_ID
 
 HOST = files("oakum.adapters.package_managers") / "host"
 
@@ -109,6 +112,20 @@ def test_room_is_missed_and_a_place_that_is_not_there_is_not(tmp_path: Path) -> 
     said = run_parts(tmp_path, "common packages problems", script)
     assert said.count("are needed; make room") == 1
     assert f"and {wanted >> 20} MB are needed" in said
+
+
+def test_no_transaction_is_called_as_another_unit_of_ours(tmp_path: Path) -> None:
+    """Every other name of a unit in the scripts is refused to transactions, here and there."""
+    hook = files("oakum.adapters.hooks") / "hook.sh"
+    scripts = (hook, *(part for part in HOST.iterdir() if part.name.endswith(".sh")))
+    named = {name for s in scripts for name in re.findall(r"oakum-([a-z]+)-\$", s.read_text())}
+    assert named == set(RESERVED)
+    script = 'while read -r id; do is_reserved "$id" || echo "$id"; done'
+    free = ["t1", "rollout-1.watch-tower", "watch"]
+    ids = [*(f"{name}-t1" for name in named), *free]
+    stdin = "".join(f"{name}\n" for name in ids)
+    assert run_parts(tmp_path, "common launch", script, stdin).splitlines() == free
+    assert [name for name in ids if SAFE_ID.fullmatch(name)] == free
 
 
 def test_a_journal_line_is_one_line(tmp_path: Path) -> None:

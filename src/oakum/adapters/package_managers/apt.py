@@ -45,7 +45,9 @@ CANNOT_WRITE, ALREADY_ANOTHER, DID_NOT_START = 3, 4, 5
 UNKNOWN_HERE, AT_WORK, CANNOT_REBOOT = 3, 4, 5
 NOT_SUCCEEDED = 4
 
-SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
+RESERVED = ("deadman", "watch", "reboot", "hook")
+"""As launch.sh has it: what units are called on hosts that belong to a transaction."""
+SAFE_ID = re.compile(rf"(?!(?:{'|'.join(RESERVED)})-)[A-Za-z0-9][A-Za-z0-9._-]{{0,200}}")
 """As verifier.sh has it: the name of any host has room in it, and in that of its roll-back."""
 SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 SAFE_ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*")

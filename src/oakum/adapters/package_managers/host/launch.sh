@@ -1,6 +1,12 @@
 #!/bin/sh
 # Starting a transaction whose directory $T is in place, detached from whoever asked.
 
+# is_reserved ID: tell whether oakum-ID would be, or be taken for, a unit of ours that is no transaction.
+is_reserved() {
+  case "$1" in deadman-* | watch-* | reboot-* | hook-*) return 0 ;; esac
+  return 1
+}
+
 is_taken() { [ -e "$T/result" ] || ! flock -n "$T/running" true; }
 
 # A shutdown asks a unit to end by a signal, and kills what is left when its first process has ended; that is flock,

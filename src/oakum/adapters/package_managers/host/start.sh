@@ -15,5 +15,6 @@ deliver() {
 }
 
 [ "$(id -u)" = 0 ] || { echo "not root" >&2; exit 3; }
+! is_reserved "$1" || { echo "a transaction may not be called $1: other units are" >&2; exit 3; }
 deliver
 is_taken || { launch "$1"; wait_until_taken; }

@@ -41,6 +41,8 @@ is_one() {
 NEWLINE='
 '
 
+is_name() { is_one "$ID" "$1" && ! is_reserved "$1"; }
+
 # What anybody but root could change or lead elsewhere decides nothing here.
 require_roots() { # paths
   for path in "$@"; do
@@ -382,9 +384,9 @@ obey() { # verb and its arguments
     case "$word" in *"$NEWLINE"*) deny "an argument of several lines" ;; esac
   done
   case "$1 $#" in
-    "begin 2" | "status 2" | "reboot 2" | "confirm 2" | "hook-status 2") is_one "$ID" "$2" || deny "this is no transaction's name" ;;
-    "hook 4") is_one "$ID" "$2" && is_one "$NUMBER" "$3" && is_one 'do|undo' "$4" || deny "this is no hook's name" ;;
-    "begin 3" | "roll-back 3") is_one "$ID" "$2" && is_one "$ID" "$3" && [ "$2" != "$3" ] || deny "this is no transaction's name" ;;
+    "begin 2" | "status 2" | "reboot 2" | "confirm 2" | "hook-status 2") is_name "$2" || deny "this is no transaction's name" ;;
+    "hook 4") is_name "$2" && is_one "$NUMBER" "$3" && is_one 'do|undo' "$4" || deny "this is no hook's name" ;;
+    "begin 3" | "roll-back 3") is_name "$2" && is_name "$3" && [ "$2" != "$3" ] || deny "this is no transaction's name" ;;
   esac
   case "$1 $#" in
     "begin 2" | "begin 3" | "roll-back 3" | "hook 4") verify_order "$@" ;;
