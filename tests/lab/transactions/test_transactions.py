@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -554,3 +555,24 @@ def test_reboots_once(host: ThrowAwayHost, session: InsideSession, archive: Smal
     asyncio.run(APT.reboot(session, transaction.id))
     host.shell("sleep 2; systemctl is-system-running")
     assert asyncio.run(APT.status(session, transaction.id)).state is TransactionState.SUCCEEDED
+
+
+def test_a_hung_script_holds_up_a_reboot_no_longer_than_systemd_allows(
+    host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
+) -> None:
+    """Dpkg is not stopped in its work; then the reboot is forced, and it ends well after it."""
+    limit = host.root / "etc/systemd/system/reboot.target.d/limit.conf"
+    limit.parent.mkdir()
+    usual = host.shell("systemctl show -P JobTimeoutUSec -P JobTimeoutAction reboot.target")
+    assert usual.split() == ["30min", "reboot-force"]
+    limit.write_text("[Unit]\nJobTimeoutSec=15\n")
+    host.shell("systemctl daemon-reload")
+    transaction = upgrade(archive, archive.change(slow, slow_new))
+    asyncio.run(APT.start(session, transaction))
+    host.wait_for_file("var/lib/oak-slow")
+    begun = time.monotonic()
+    host.shell("systemctl reboot --no-block")
+    host.finish_reboot("oakhung")
+    assert time.monotonic() - begun > 14
+    status = asyncio.run(carry_out(session, transaction))
+    assert (status.state, status.reason, status.starts) == (TransactionState.SUCCEEDED, "", 1)

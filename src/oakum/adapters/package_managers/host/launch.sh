@@ -10,7 +10,7 @@ is_reserved() {
 is_taken() { [ -e "$T/result" ] || ! flock -n "$T/running" true; }
 
 # A shutdown asks a unit to end by a signal, and kills what is left when its first process has ended; that is flock,
-# which would obey. SIGCONT asks nothing: the shutdown waits until dpkg is through.
+# which would obey. SIGCONT asks nothing: the shutdown waits until dpkg is through, or systemd's own 30 minutes are over.
 launch() {
   : >>"$T/log"
   if has_systemd; then
