@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 from tests.lab.transactions import test_transactions
-from tests.lab.transactions.packages import INSTALLED, OFFERED, fragile
+from tests.lab.transactions.packages import INSTALLED, fragile
 from tests.lab.transactions.small_archive import SmallArchive
 from tests.lab.transactions.test_snapshots import (
     BREAK_DPKG,
     DATA,
     USR,
     bad_changes,
-    breaks_dpkg,
     breaks_later,
     with_snapshot,
 )
@@ -47,15 +46,6 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> MachineImage:
     archive.add(*INSTALLED)
     archive.close()
     return build_image(directory, [archive.path_of(package) for package in INSTALLED])
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Iterator[SmallArchive]:
-    """Offer a snapshot in which one package breaks dpkg."""
-    made = SmallArchive(tmp_path / "snapshot")
-    made.add(*INSTALLED, *(new for new in OFFERED if new.name != "oak-fragile"), breaks_dpkg)
-    yield made
-    made.close()
 
 
 @contextmanager

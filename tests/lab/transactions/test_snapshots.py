@@ -17,7 +17,6 @@ from tests.lab.transactions.booted_host import (
 )
 from tests.lab.transactions.packages import (
     INSTALLED,
-    OFFERED,
     config,
     config_new,
     fragile,
@@ -89,15 +88,6 @@ def btrfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         _run("umount", "-R", str(top))
 
 
-@pytest.fixture
-def archive(tmp_path: Path) -> Iterator[SmallArchive]:
-    """Offer a snapshot in which one package breaks dpkg."""
-    made = SmallArchive(tmp_path / "snapshot")
-    made.add(*INSTALLED, *(new for new in OFFERED if new.name != "oak-fragile"), breaks_dpkg)
-    yield made
-    made.close()
-
-
 def bring_program(program: Path, root: Path) -> None:
     """Put a program of this machine, which is a Debian too, with its libraries into a root."""
     shutil.copy(program, root / "usr/bin")
@@ -148,6 +138,8 @@ def with_snapshot(archive: SmallArchive, *changes: PackageChange) -> Transaction
 
 
 def bad_changes(archive: SmallArchive) -> tuple[PackageChange, ...]:
+    """Offer a package that breaks dpkg, and return a change to it among others."""
+    archive.add(breaks_dpkg)
     return (
         archive.change(config, config_new),
         archive.change(fragile, breaks_dpkg),
