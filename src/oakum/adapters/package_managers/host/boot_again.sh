@@ -12,7 +12,7 @@ boot_again() { # transaction
   ! has_booted_since || exit 0
   has_systemd || { echo "no systemd here that is this system's own" >&2; exit 5; }
   mkdir "$T/rebooted" 2>/dev/null || exit 0
-  cat /proc/sys/kernel/random/boot_id >"$T/rebooted/boot_id"
+  boot_id >"$T/rebooted/boot_id"
   sync
   # A moment later, so that the answer reaches whoever asked.
   systemd-run -q --collect --unit="oakum-reboot-$1" --on-active=1 --timer-property=AccuracySec=100ms systemctl reboot && return
@@ -23,5 +23,5 @@ boot_again() { # transaction
 # What needs a boot has had it, whoever booted the host: an old transaction is no leave to do it again at any time.
 has_booted_since() {
   begun_in=$(awk -F '\t' '($2 == "begin" || $2 == "resume") && $3 == "started" { id = $4 } END { print id }' "$T/journal" 2>/dev/null)
-  [ -n "$begun_in" ] && [ "$begun_in" != "$(cat /proc/sys/kernel/random/boot_id)" ]
+  [ -n "$begun_in" ] && [ "$begun_in" != "$(boot_id)" ]
 }

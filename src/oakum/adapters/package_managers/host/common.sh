@@ -42,3 +42,6 @@ printable() {
 has_systemd() {
   [ -d /run/systemd/system ] && [ "$(stat -L -c %d:%i /proc/1/root 2>/dev/null)" = "$(stat -c %d:%i /)" ]
 }
+
+# What the kernel calls this boot: another one has another.
+boot_id() { cat /proc/sys/kernel/random/boot_id; }

@@ -130,6 +130,6 @@ deadman_state() { # directory
 seconds_up() { cut -d . -f 1 /proc/uptime; }
 
 count_anew() {
-  printf '%s %s\n' "$(cat /proc/sys/kernel/random/boot_id)" "$(seconds_up)" >"$T/deadman.new" &&
+  printf '%s %s\n' "$(boot_id)" "$(seconds_up)" >"$T/deadman.new" &&
     mv "$T/deadman.new" "$T/deadman.since"
 }

@@ -27,8 +27,6 @@ begun() {
   fi
 }
 
-boot_id() { cat /proc/sys/kernel/random/boot_id; }
-
 alone() {
   basename "$T" >"$OAKUM/lock.holder"
   begin updaters

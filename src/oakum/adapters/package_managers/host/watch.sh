@@ -48,7 +48,7 @@ fire_when_due() {
   # Whoever asks for its status holds this lock for a moment, and is no transaction at work.
   flock -w 1 "$T/running" true || { count_anew; return; }
   read -r boot since <"$T/deadman.since" 2>/dev/null || { count_anew; return; }
-  [ "$boot" = "$(cat /proc/sys/kernel/random/boot_id)" ] || { count_anew; return; }
+  [ "$boot" = "$(boot_id)" ] || { count_anew; return; }
   [ $(($(seconds_up) - since)) -ge "$(deadman_seconds)" ] || return 0
   flock -n "$OAKUM/lock" true && [ -z "$(find_lock_holder 0 | about_a_lock)" ] || return 0
   # With the lock of the upgrade, which could be taken up again just now.
