@@ -420,6 +420,9 @@ def test_killed_while_unpacking_then_resumed(
         host.boot("oakagain")
     interrupted = asyncio.run(APT.status(session, transaction.id))
     assert interrupted.state is TransactionState.INTERRUPTED
+    # Should nobody take it up, the host still updates itself.
+    host.shell("flock -n /var/lib/apt/daily_lock true")
+    assert "masked" not in host.shell(TIMERS)
     status = asyncio.run(carry_out(session, transaction))
     assert (status.state, status.reason, status.starts) == (TransactionState.SUCCEEDED, "", 1)
     assert "ii  oak-slow:amd64 1.1" in host.shell(STATE)
