@@ -346,6 +346,14 @@ KINDS = (
         hurries=True,
         hangs=True,
     ),
+    Kind(
+        "daily work",
+        "apt's own daily work is under way and does not end",
+        r"apt's daily work .* has not ended",
+        r"wait for it",
+        inject=_own("flock /var/lib/apt/daily_lock sleep 600") + "\nsleep 0.3",
+        mend="systemctl stop 'oak-fault-*'",
+    ),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
 
