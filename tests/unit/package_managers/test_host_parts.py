@@ -13,7 +13,9 @@ from oakum.adapters.package_managers.apt import RESERVED, SAFE_ID
 HOST = files("oakum.adapters.package_managers") / "host"
 
 
-def run_parts(tmp_path: Path, parts: str, script: str, stdin: str = "") -> str:
+def run_parts(
+    tmp_path: Path, parts: str, script: str, stdin: str = "", *, timeout: float = 20
+) -> str:
     """Run a script behind parts of the host's, on a host of amd64; return what it prints."""
     texts = "".join((HOST / f"{part}.sh").read_text() for part in parts.split())
     begin = f"NATIVE=amd64 T={tmp_path} A={tmp_path} R={tmp_path}/restore W={tmp_path}\n"
@@ -23,7 +25,7 @@ def run_parts(tmp_path: Path, parts: str, script: str, stdin: str = "") -> str:
         capture_output=True,
         check=True,
         text=True,
-        timeout=20,
+        timeout=timeout,
     )
     return done.stdout
 
@@ -176,9 +178,18 @@ def test_a_setting_is_the_whole_rest_of_its_line(tmp_path: Path) -> None:
     assert said.split("\n")[:4] == ["<>", "<x-1>", "<http://h/a\\b c>", "<>"]
 
 
-@pytest.mark.parametrize("openssl", ["", "exit 1", "echo wrong; exit 1", None])
+def test_text_without_end_becomes_one_line_at_once(tmp_path: Path) -> None:
+    """What a program that we run prints has any length, and a host at work waits for it."""
+    (tmp_path / "said").write_text("\n" * 5000 + "no room \x01\n" * 300_000)
+    answer = run_parts(tmp_path, "common", f"one_line <{tmp_path}/said", timeout=2)
+    assert answer == ("no room ? " * 60)[:600] + "\n"
+
+
+@pytest.mark.parametrize(
+    "openssl", ["", "exit 1", "echo wrong; exit 1", '/usr/bin/openssl "$@" | head -n 1', None]
+)
 def test_packages_are_digested_with_openssl_or_without(tmp_path: Path, openssl: str | None) -> None:
-    """It may be missing, or be broken by the very upgrade: the answer is the same."""
+    """It may be missing, be broken by the very upgrade, or have no room, and not say so."""
     debs = tmp_path / "debs"
     (debs / "partial").mkdir(parents=True)
     wanted = {_keep(debs / name) for name in ("oak_1%3a2.0-1_amd64.deb", "oak-data_2.0_all.deb")}

@@ -26,7 +26,8 @@ TAB=$(printf '\t')
 # Make text from programs fit for one field: one line, printable ASCII, of bounded length.
 one_line() {
   LC_ALL=C awk '
-    { line = line $0 " " }
+    # Text without end must not hold us up: awk copies the whole for each line.
+    /[^\t ]/ && length(line) < 4096 { line = line substr($0, 1, 4096) " " }
     END {
       gsub(/[\t ]+/, " ", line); gsub(/[^ -~]/, "?", line); sub(/^ /, "", line); sub(/ $/, "", line)
       if (line != "") print substr(line, 1, 600)

@@ -27,9 +27,11 @@ list_packages() {
 }
 
 # digest_packages DIRECTORY FILE: write the sha256 of each package that lies there, a line `sha256  path` each. openssl uses
-# what the processor has for it, and takes a quarter of the time; it may be missing, or not work.
+# what the processor has for it, and takes a quarter of the time; it may be missing, or not work, and says nothing of a
+# disk that is full.
 digest_packages() {
-  find "$1" -maxdepth 1 -name '*.deb' -exec openssl dgst -sha256 -r {} + >"$2" 2>/dev/null ||
+  find "$1" -maxdepth 1 -name '*.deb' -exec openssl dgst -sha256 -r {} + >"$2" 2>/dev/null &&
+    [ "$(wc -l <"$2")" = "$(find "$1" -maxdepth 1 -name '*.deb' | wc -l)" ] ||
     find "$1" -maxdepth 1 -name '*.deb' -exec sha256sum {} + >"$2"
 }
 
