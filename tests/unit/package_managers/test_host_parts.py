@@ -218,3 +218,11 @@ def test_what_is_started_speaks_c_and_can_name_every_file(
         monkeypatch.setenv(name, "de_DE.UTF-8")
     said = run_parts(tmp_path, "common", "env | grep -E '^(LANG|LC_)'")
     assert said.splitlines() == ["LC_CTYPE=C.UTF-8"]
+
+
+def test_what_waits_for_us_is_not_restarted(tmp_path: Path) -> None:
+    """Apt's daily work waits at our lock until we end, and so would a restart of it."""
+    units = ("apt-daily.service", "apt-daily-upgrade.service", "session-3.scope", "cron.service")
+    script = "".join(f"treatment_of {unit}\n" for unit in units)
+    said = run_parts(tmp_path, "common processes", script)
+    assert said.split() == ["session", "session", "session", "restart"]

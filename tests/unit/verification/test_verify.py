@@ -159,6 +159,16 @@ def test_sessions_end_by_themselves() -> None:
     )
 
 
+def test_daily_work_of_apt_ends_by_itself() -> None:
+    """It waited for the transaction, and runs on as it began: no failure, and not effective yet."""
+    daily = StaleProcess(9, "apt.systemd.dai", "apt-daily-upgrade.service", "/usr/lib/libc.so.6")
+    after = replace(facts(*AS_PLANNED), stale_processes=(daily,))
+    found = verify(EXPECTED, after, GOOD)
+    assert (found.is_good, found.effect) == (True, Effect.EXPOSED_IN_MEMORY)
+    assert found.pending == ("old code runs in apt-daily-upgrade.service until that ends",)
+    assert not verify(EXPECTED, replace(after, stale_processes=(daily, NGINX)), GOOD).is_good
+
+
 def test_unreadable_memory_is_unknown() -> None:
     """Memory that was not seen may hold the old code: that is neither effective nor good."""
     found = verify(EXPECTED, replace(facts(*AS_PLANNED), saw_all_processes=False), GOOD)

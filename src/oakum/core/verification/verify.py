@@ -15,6 +15,8 @@ from oakum.core.staging.vitals import Losses
 from oakum.core.text import counted, first_of
 
 SESSION_UNITS = ("session-", "user@")
+DAILY_WORK = frozenset({"apt-daily.service", "apt-daily-upgrade.service"})
+"""What waited while a transaction worked: it goes on after it as it began, and ends by itself."""
 KERNEL_IMAGE = "linux-image-"
 FINISH = "run dpkg --configure -a"
 NAMED_CONFFILES = 3
@@ -78,7 +80,9 @@ def verify(
     unexplained = tuple(
         process
         for process in stale
-        if restarts_allowed and not _awaits_reboot(process, reboot_reason)
+        if restarts_allowed
+        and process.unit not in DAILY_WORK
+        and not _awaits_reboot(process, reboot_reason)
     )
     return Verification(
         effect=_effect(on_disk, facts, reboot_reason or "; ".join((*not_booted, *kernel)), stale),
@@ -252,6 +256,8 @@ def _pending(facts: Facts, reboot_reason: str, *, restarts_allowed: bool) -> tup
         found.append(f"effective after a reboot: {reboot_reason}")
     if owners and not restarts_allowed:
         found.append(f"the plan restarts nothing: {', '.join(owners)} still run old code")
+    elif daily := sorted(DAILY_WORK.intersection(owners)):
+        found.append(f"old code runs in {' and '.join(daily)} until that ends")
     if facts.unread_processes:
         names = ", ".join(facts.unread_processes)
         found.append(f"not known: what these run, whose memory cannot be read: {names}")

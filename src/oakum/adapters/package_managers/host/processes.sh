@@ -65,6 +65,8 @@ init_script_of() { # pid
 treatment_of() { # unit
   case "$1" in
     session-*.scope | user@*.service) echo session ;;
+    # They wait at a lock of ours and end by themselves: a restart would wait for us, and we for it.
+    apt-daily.service | apt-daily-upgrade.service) echo session ;;
     dbus.service | dbus-broker.service | systemd-logind.service | gdm*.service | lightdm.service | sddm.service | \
       display-manager.service | *getty@*.service | console-getty.service | NetworkManager.service | \
       systemd-networkd.service | networking.service | wpa_supplicant.service | docker.service | containerd.service | \

@@ -83,7 +83,7 @@ name_what_remains() {
     # Without logind a session of sshd lives in the service's own group; it ends with its user.
     case "$name $unit" in sshd\ ssh.service | sshd\ ssh | sshd\ ) unit=session-sshd.scope ;; esac
     case "$(treatment_of "$unit")" in
-      session) journal restarts "done" "process $pid ($name) of a session maps old $path until it ends" ;;
+      session) journal restarts "done" "process $pid ($name, $unit) maps old $path until it ends" ;;
       *) printf '%s maps old %s\n' "${unit:-process $name}" "$path" >>"$T/reboot"
         journal restarts "done" "process $pid ($name, ${unit:-no unit}) maps old $path: only a reboot helps" ;;
     esac
