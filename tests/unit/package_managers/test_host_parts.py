@@ -226,3 +226,32 @@ def test_what_waits_for_us_is_not_restarted(tmp_path: Path) -> None:
     script = "".join(f"treatment_of {unit}\n" for unit in units)
     said = run_parts(tmp_path, "common processes", script)
     assert said.split() == ["session", "session", "session", "restart"]
+
+
+@pytest.mark.parametrize("before", [None, 0o644])
+def test_a_lock_is_for_root_alone(tmp_path: Path, before: int | None) -> None:
+    """Any account could hold one that it can read, and keep the host from being patched."""
+    lock = tmp_path / "daily_lock"
+    if before is not None:
+        lock.touch(before)
+    (tmp_path / "settings").write_text("lock_seconds\t1\n")
+    script = f"DAILY_LOCK={lock}; without_updaters stat -c %a {lock}"
+    assert run_parts(tmp_path, "common journal updaters", script) == "600\n"
+
+
+def test_the_lock_of_a_transaction_is_for_root_alone(tmp_path: Path) -> None:
+    """It is there from the beginning, so that nobody makes it readable."""
+    (tmp_path / "new").mkdir()
+    (tmp_path / "transactions").mkdir()
+    (tmp_path / "new/settings").touch()
+    put = "OAKUM=$T T=$T/transactions/t1; put_in_place $OAKUM/new"
+    run_parts(tmp_path, "common launch", put)
+    assert (tmp_path / "transactions/t1/running").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_no_file_of_its_own_is_no_lock(tmp_path: Path) -> None:
+    """A link leads to what is somebody else's: its mode stays."""
+    (tmp_path / "theirs").touch(0o644)
+    (tmp_path / "lock").symlink_to(tmp_path / "theirs")
+    assert run_parts(tmp_path, "common", "own_lock $T/lock || echo refused") == "refused\n"
+    assert (tmp_path / "theirs").stat().st_mode & 0o777 == 0o644

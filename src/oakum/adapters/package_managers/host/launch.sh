@@ -36,7 +36,7 @@ wait_until_taken() {
 
 # put_in_place NEW: make a directory the transaction's, at once or not at all. One that was there must be the same.
 put_in_place() {
-  chmod 755 "$1" && sync "$1"/* "$1" || exit 3
+  own_lock "$1/running" && chmod 755 "$1" && sync "$1"/* "$1" || exit 3
   if ! mv -T "$1" "$T" 2>/dev/null; then
     [ -d "$T" ] || exit 3
     for file in changes.tsv settings key.asc; do

@@ -20,6 +20,7 @@ begun() {
   [ ! -e "$T/result" ] || exit 0
   head -c 1048576 /dev/zero >"$T/reserve" 2>/dev/null # Room for the result, should the disk fill up meanwhile.
   if mkdir "$T/begun" 2>/dev/null; then journal begin started "$(boot_id)"; else journal resume started "$(boot_id)"; fi
+  own_lock "$OAKUM/lock"
   flock -o -w "$(setting lock_seconds)" -E 75 "$OAKUM/lock" sh "$0" alone "$T"
   if [ $? = 75 ]; then
     STEP=lock

@@ -8,6 +8,7 @@ DAILY_LOCK=/var/lib/apt/daily_lock # Of apt.systemd.daily, which waits an hour f
 # that without end: it may hang just where the network is what has to be put back.
 without_updaters() {
   seconds=$(setting lock_seconds)
+  own_lock "$DAILY_LOCK"
   flock -o -w "$seconds" -E 75 "$DAILY_LOCK" "$@"
   case $? in
     75)

@@ -209,7 +209,7 @@ understand_order() {
 
 # One decision at a time. The lock is not handed on to what is started afterwards.
 lock_orders() {
-  exec 9>"$ORDERS/lock" || exit 3
+  own_lock "$ORDERS/lock" && exec 9>"$ORDERS/lock" || exit 3
   flock -w 30 9 || deny "another order is being judged"
   MINE=$ORDERS/$PLAN
   [ -e "$MINE" ] || [ -L "$MINE" ] || mkdir "$MINE" || exit 3
@@ -363,7 +363,7 @@ simulate_for() { # url suite
   all_lines "(\*|$KEY${TAB}[A-Za-z0-9][A-Za-z0-9.+:~-]*)" "$W/targets" || deny "these are no packages"
   tar -C "$W" -cf "$W/question.tar" key.asc targets || exit 3
   require_roots "$LIB/simulate.sh"
-  exec 9>"$OAKUM/simulate.lock" || exit 3
+  own_lock "$OAKUM/simulate.lock" && exec 9>"$OAKUM/simulate.lock" || exit 3
   flock -w 120 9 || deny "another simulation is at work"
   timeout -k 10 "$SIMULATE_SECONDS" sh "$LIB/simulate.sh" "$1" "$2" stay-there <"$W/question.tar"
 }
