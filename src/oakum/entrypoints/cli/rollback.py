@@ -23,7 +23,7 @@ def rollback(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Roll back a rollout, or the last rollout of one host; verified like a deployment."""
-    chosen = application()
+    chosen = application(goes_on=True)
     rollout, hosts = _scope(what)
     asked = want(Wanted(rollout, Wish.ROLL_BACK, actor(), hosts), chosen.begin, chosen.clock)
     output.say(
@@ -35,7 +35,7 @@ def rollback(
 
 
 def _scope(what: str) -> tuple[RolloutId, tuple[HostId, ...]]:
-    chosen = application()
+    chosen = application(goes_on=True)
     with chosen.reading() as work:
         if what == "latest" or what.startswith("rollout-"):
             return work.rollouts.get(what).id, ()

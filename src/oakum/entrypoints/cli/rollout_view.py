@@ -55,7 +55,7 @@ def drive(rollout: RolloutId, *, wanted: Phase = Phase.SUCCEEDED, json: bool = F
 
 async def _follow(rollout: RolloutId, on_change: OnChange, *, drives: bool) -> Rollout:
     """Show a rollout until it is at rest; drive it, unless another controller does."""
-    chosen, is_told = application(), False
+    chosen, is_told = application(goes_on=True), False
     while not is_idle(state := _read(rollout, chosen)):
         on_change(state)
         if drives:
@@ -176,7 +176,7 @@ def _after_rolling_back(rollout: Rollout) -> str:
 
 
 def _names() -> Names:
-    with application().reading() as work:
+    with application(goes_on=True).reading() as work:
         return {host.id: host.name for host in work.hosts.all()}
 
 

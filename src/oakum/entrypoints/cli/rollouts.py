@@ -152,12 +152,12 @@ def abort(which: Which = "latest", json: Json = False) -> None:
 
 
 def _want(which: str, wish: Wish) -> RolloutId:
-    chosen = application()
+    chosen = application(goes_on=True)
     rollout = want(Wanted(which, wish, actor()), chosen.begin, chosen.clock)
     output.say(f"{rollout.id}: {wish.value} is asked for")
     return rollout.id
 
 
 def _id(which: str) -> RolloutId:
-    with application().reading() as work:
+    with application(goes_on=True).reading() as work:
         return work.rollouts.get(which).id

@@ -37,7 +37,7 @@ def worker(
             hint="give --group once for each zone; --default is for hosts without one",
         )
     groups = [*(group or []), *([""] if default or not group else [])]
-    chosen = application()
+    chosen = application(goes_on=True)
     output.say(
         f"drives hosts {', '.join(group_in_words(name) for name in groups)}; ends with Ctrl-C"
     )
