@@ -255,3 +255,17 @@ def test_what_is_no_file_of_its_own_is_no_lock(tmp_path: Path) -> None:
     (tmp_path / "lock").symlink_to(tmp_path / "theirs")
     assert run_parts(tmp_path, "common", "own_lock $T/lock || echo refused") == "refused\n"
     assert (tmp_path / "theirs").stat().st_mode & 0o777 == 0o644
+
+
+def test_daily_work_that_waited_too_long_is_no_service_that_broke(tmp_path: Path) -> None:
+    """It gives up after an hour at our lock, and fails: that is no reason to go back."""
+    units = (
+        "apt-daily.service",
+        "apt-daily-upgrade.service",
+        "apt-daily-x.service",
+        "user@0.service",
+    )
+    listed = "".join(f"echo {unit} loaded failed failed of apt; " for unit in units)
+    script = f"has_systemd() {{ :; }}; systemctl() {{ {listed}}}; list_units"
+    said = run_parts(tmp_path, "common restore_point", script)
+    assert said == "apt-daily-x.service\tfailed\n"

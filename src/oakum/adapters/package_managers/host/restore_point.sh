@@ -60,11 +60,12 @@ require_ordered_packages() {
   return 1
 }
 
-# Services as `name state`, without those that come and go by themselves.
+# Services as `name state`, without those that come and go by themselves, and without apt's daily work, which fails when
+# it had to wait for us for more than an hour.
 list_units() {
   if has_systemd; then
     systemctl list-units --type=service --all --plain --no-legend --no-pager |
-      awk '$1 !~ /^(user@|user-runtime-dir@|oakum-|session-)/ && $2 == "loaded" { print $1 "\t" $3 }' | sort
+      awk '$1 !~ /^(user@|user-runtime-dir@|oakum-|session-|apt-daily(-upgrade)?[.]service$)/ && $2 == "loaded" { print $1 "\t" $3 }' | sort
   fi
 }
 
