@@ -82,6 +82,17 @@ def test_one_that_was_going_back_goes_on_with_that(tmp_path: Path) -> None:
     assert not {"on", "dpkg"} & set((tmp_path / "steps").read_text().splitlines())
 
 
+def test_nothing_is_begun_while_the_host_goes_down(tmp_path: Path) -> None:
+    """What held the lock that it waited for ends with the host, and so would what we begin."""
+    settings(tmp_path)
+    (tmp_path / "changes.tsv").touch()
+    going = "has_systemd() { :; }; systemctl() { echo $state; }; upgrade() { echo begun; }; "
+    line = going + "isolate_apt() { :; }; STEP=begin; locked"
+    assert on_host(tmp_path, f"state=stopping; {line}") == ""
+    assert "interrupted the host is going down" in (tmp_path / "steps").read_text()
+    assert on_host(tmp_path, f"state=running; {line}") == "begun\n"
+
+
 def test_scripts_that_are_put_aside_are_kept_once(tmp_path: Path) -> None:
     """After an interruption what stands in their place is ours, and is not what was kept."""
     info = tmp_path / "info"

@@ -36,6 +36,8 @@ alone() {
 }
 
 locked() {
+  # What held the lock may have ended because the host goes down: then nothing is begun, nor gone on with.
+  leave_if_going_down
   isolate_apt "$T/apt" "$(setting url)" "$(setting suite)" "$T/key.asc" || refuse "cannot write in $T; is the disk full?"
   natively <"$T/changes.tsv" >"$T/changes"
   case "$(setting mode)" in
