@@ -52,8 +52,17 @@ def main() -> int:
     ]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     begun = time.monotonic()
+    outcomes: list[Outcome] = []
+
+    def said(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        tell(outcome)
+
     with fault_lab(options.hosts) as lab:
-        outcomes = lab.run_all(chosen, tell, options.minutes)
+        try:
+            lab.run_all(chosen, said, options.minutes)
+        except KeyboardInterrupt:
+            say("interrupted; what had ended until then:")
     say("", *table(outcomes))
     bad = sum(bool(outcome.faults) for outcome in outcomes)
     rebuilt = sum(runner.rebuilt for runner in lab.runners)

@@ -15,8 +15,8 @@ without_updaters() {
       said="apt's daily work (apt.systemd.daily) has not ended within $seconds seconds"
       [ -e "$T/changed" ] || [ "$(setting mode)" = roll-back ] ||
         refuse "$said; wait for it (systemctl status apt-daily.service apt-daily-upgrade.service)" ;;
-    # There is no such file, and none can be made: what is wrong there the preflight says.
-    66 | 73) said="$DAILY_LOCK cannot be opened" ;;
+    # No such file can be made, or it cannot be locked: what is wrong there the preflight says.
+    65 | 66 | 71 | 73) said="$DAILY_LOCK cannot be locked" ;;
     *) return ;;
   esac
   done_with "$said: goes on beside it"
