@@ -1,6 +1,7 @@
 """Transactions on real hosts: the plan happens, or nothing does, or it is undone."""
 
 import asyncio
+import re
 import subprocess
 import time
 from dataclasses import replace
@@ -492,6 +493,26 @@ def test_the_daily_work_of_apt_waits(
     host.shell(f"while systemctl is-active {DAILY_UNITS} | grep -q '^activ'; do sleep 0.1; done")
     assert host.shell(f"systemctl is-failed {DAILY_UNITS} || :").split() == ["inactive"] * 2
     assert host.shell(TIMERS) == before
+
+
+def test_daily_work_that_runs_old_code_is_let_be(
+    host: ThrowAwayHost, session: InsideSession, archive: SmallArchive
+) -> None:
+    """Its restart would wait for the transaction, and no boot is needed for what ends by itself."""
+    place = "/etc/systemd/system/apt-daily-upgrade.service.d"
+    stands_in = "[Service]\\nExecStartPre=\\nExecStart=\\nExecStart=/usr/lib/oak/oakd infinity\\n"
+    host.shell(f"mkdir -p {place} && printf '{stands_in}' >{place}/test.conf")
+    host.shell(f"systemctl daemon-reload; systemctl stop apt-daily-upgrade.service; {BY_SYSTEMD}")
+    shown = "systemctl show -P MainPID apt-daily-upgrade.service"
+    host.shell(
+        f'until [ "$(readlink /proc/$({shown})/exe)" = /usr/lib/oak/oakd ]; do sleep 0.1; done'
+    )
+    done = asyncio.run(carry_out(session, upgrade(archive, *everything(archive))))
+    assert (done.state, done.reason) == (TransactionState.SUCCEEDED, "")
+    assert (done.restarted, done.reboot_reason) == (("oak-service.service",), "")
+    journal = host.shell("cat /var/lib/oakum/transactions/t1/journal")
+    assert re.search(r"oakd, apt-daily-upgrade[.]service[)] maps old \S+ until it ends", journal)
+    host.shell("systemctl stop apt-daily-upgrade.service")
 
 
 def test_daily_work_that_does_not_end_is_named(
