@@ -305,8 +305,8 @@ def test_a_window_without_sense_is_told_by_the_next_command(
         assert (told.returncode, told.stdout) == (1, "")
         assert f"error: {settings}: window 'nights': " in told.stderr
         assert words in told.stderr
-    for command in ("rollout pause", "rollout abort", "rollout watch", "rollback latest"):
-        begun = oakum(fleet, *command.split())
+    for line in ("rollout pause", "rollout abort", "rollout watch", "rollback latest"):
+        begun = oakum(fleet, *line.split())
         assert (begun.returncode, "window" in begun.stderr) == (1, False)
         assert "there is no rollout" in begun.stderr
 
