@@ -34,7 +34,7 @@ def say(*lines: str) -> None:
 
 
 def main() -> int:
-    """Run the cases that are asked for; return 1 when one was not good."""
+    """Run the cases that are asked for; return 1 when one was not good, or not all were run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--skip", type=int, default=0, help="cases that were run before")
@@ -53,6 +53,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     begun = time.monotonic()
     outcomes: list[Outcome] = []
+    is_cut_off = False
 
     def said(outcome: Outcome) -> None:
         outcomes.append(outcome)
@@ -62,13 +63,14 @@ def main() -> int:
         try:
             lab.run_all(chosen, said, options.minutes)
         except KeyboardInterrupt:
+            is_cut_off = True
             say("interrupted; what had ended until then:")
     say("", *table(outcomes))
     bad = sum(bool(outcome.faults) for outcome in outcomes)
     rebuilt = sum(runner.rebuilt for runner in lab.runners)
     minutes = (time.monotonic() - begun) / 60
     say(f"{len(outcomes)} cases, {bad} not good, {rebuilt} hosts made anew, {minutes:.0f} minutes")
-    return 1 if bad else 0
+    return 1 if bad or is_cut_off else 0
 
 
 def tell(outcome: Outcome) -> None:
